@@ -1,0 +1,273 @@
+/*
+** socket99: one call opens any socket.
+**
+** A zeroed struct says what is wanted; what comes back is a descriptor,
+** ready, or a result that says what failed on what, and why.
+**
+**     socket99_config cfg = { .host = "127.0.0.1", .port = 8080, .server = true };
+**     socket99_result res;
+**     if (!socket99_open(&cfg, &res))
+**         socket99_fprintf(stderr, &res);
+**
+** Every call is thread-safe. None raises SIGPIPE, none returns EINTR, and
+** none keeps a pointer into the caller's memory after it returned.
+** Source-compatible with socket99 0.2.2. Licence: BSD-3-Clause.
+*/
+#ifndef SOCKET99_H
+#define SOCKET99_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sys/types.h>
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SOCKET99_VERSION_MAJOR 1
+#define SOCKET99_VERSION_MINOR 0
+#define SOCKET99_VERSION_PATCH 0
+
+/* How many options fit in `sockopts`; `options` takes any number. */
+#define SOCKET99_MAX_SOCK_OPTS 4
+
+/* How many bytes of a result say what the failing call was about. */
+#define SOCKET99_WHERE_SIZE 256
+
+/* What marks the calls that the shared library exports. */
+#if defined(SOCKET99_PRIVATE) && defined(__GNUC__)
+#define SOCKET99_API __attribute__((visibility("hidden")))
+#elif defined(__GNUC__)
+#define SOCKET99_API __attribute__((visibility("default")))
+#else
+#define SOCKET99_API
+#endif
+
+/*
+** The step of an opening that failed. saved_errno tells the reason, for
+** SOCKET99_ERROR_GETADDRINFO getaddrinfo_error does.
+*/
+enum socket99_status {
+  SOCKET99_OK = 0,
+  SOCKET99_ERROR_GETADDRINFO = -1,
+  SOCKET99_ERROR_SOCKET = -2,
+  SOCKET99_ERROR_BIND = -3,
+  SOCKET99_ERROR_LISTEN = -4,
+  SOCKET99_ERROR_CONNECT = -5,
+  SOCKET99_ERROR_FCNTL = -6,
+  SOCKET99_ERROR_SNPRINTF = -7,
+  SOCKET99_ERROR_CONFIGURATION = -8,
+  SOCKET99_ERROR_SETSOCKOPT = -9,
+  SOCKET99_ERROR_UNKNOWN = -10
+};
+
+/* A socket option at SOL_SOCKET, as setsockopt(2) takes it. */
+typedef struct socket99_sockopt {
+  int option_id;
+  void *value;
+  socklen_t value_len;
+} socket99_sockopt;
+
+/* <netdb.h> hides it from strict ISO C. */
+struct addrinfo;
+
+/* What the value of an option is. */
+enum socket99_kind {
+  SOCKET99_BOOLEAN = 0, /* `integer`: 0 or 1 */
+  SOCKET99_INTEGER,     /* `integer` */
+  SOCKET99_SECONDS,     /* `seconds`, not negative */
+  SOCKET99_BYTES,       /* `bytes`, `length`: the option's own layout, or text */
+  SOCKET99_MEMBERSHIP   /* `group`, `interface`, `source`, as text */
+};
+
+/*
+** The value of an option; only the members of its kind count.
+**
+** linger, rcvtimeo and sndtimeo are SECONDS; BOOLEAN 0 switches them off.
+** A membership's `group` and `source` are numeric addresses; `interface` is
+** a name, an index, or (IPv4) an address of the interface; NULL leaves the
+** choice to the system. multicast_if takes what `interface` takes, as BYTES.
+*/
+typedef struct socket99_value {
+  enum socket99_kind kind;
+  long long integer;
+  double seconds;
+  const void *bytes;
+  size_t length;
+  const char *group;
+  const char *interface;
+  const char *source;
+} socket99_value;
+
+/*
+** An option to set: by name ("rcvbuf", "TCP_NODELAY", "ip_tos"), or, where
+** `name` is NULL, by number. A numbered option takes an INTEGER (a C int) or
+** BYTES.
+*/
+typedef struct socket99_option {
+  const char *name;
+  int level;
+  int option_id;
+  socket99_value value;
+} socket99_option;
+
+/*
+** What to open. Zero the whole struct; zero always means the default.
+** Nothing in it is written to or kept.
+*/
+typedef struct socket99_config {
+  /* Name or numeric address to connect to, or to listen on. NULL: a server
+  ** listens on every address, a stream client connects to this machine, a
+  ** datagram client stays unconnected. */
+  char *host;
+  /* 0-65535. 0: any free port (servers). */
+  int port;
+  /* Unix domain socket. An abstract name (Linux) begins with a NUL byte and
+  ** has `path_len` bytes. */
+  char *path;
+
+  /* Bind and listen instead of connect; a datagram server binds. */
+  bool server;
+  /* SOCK_DGRAM instead of SOCK_STREAM. */
+  bool datagram;
+  /* The descriptor comes back with O_NONBLOCK set; the opening itself still
+  ** completes. */
+  bool nonblocking;
+
+  /* A numeric address of that family, in place of `host`. Both spellings
+  ** name the same field. */
+#if defined(__GNUC__)
+  __extension__ union {
+    char *IPv4;
+    char *ipv4;
+  };
+  __extension__ union {
+    char *IPv6;
+    char *ipv6;
+  };
+#else
+  char *ipv4;
+  char *ipv6;
+#endif
+
+  /* For a stream server: connections that may wait. 0: SOMAXCONN. */
+  int backlog_size;
+
+  /* Options at SOL_SOCKET; an option_id of 0 ends the list. Set before bind
+  ** and connect, ahead of `options`. */
+  socket99_sockopt sockopts[SOCKET99_MAX_SOCK_OPTS];
+
+  /* Since 1.0 */
+
+  /* Bytes of `path`. 0: strlen(path). */
+  size_t path_len;
+  /* A port as text: a number or a service name, in place of `port`. */
+  const char *service;
+  /* AF_INET, AF_INET6, AF_UNIX: only addresses of this family. 0: any. */
+  int family;
+  /* Only create the socket, with its options and its own address: neither
+  ** connect nor listen. */
+  bool unconnected;
+  /* The descriptor survives exec; false: close-on-exec, from birth. */
+  bool inherit;
+  /* SOCK_SEQPACKET, Unix domain only. */
+  bool seqpacket;
+  /* A Unix server replaces a socket file that nobody listens on. */
+  bool unlink_stale;
+  /* Permission bits of the file that a Unix server makes, up to 0777;
+  ** 0: leave them to the umask. S_IFSOCK may be set beside them, so that
+  ** S_IFSOCK | 0 asks for no permission at all. */
+  unsigned int mode;
+  /* A client's own address: numeric host, port, or path. */
+  const char *bind_host;
+  int bind_port;
+  const char *bind_path;
+  size_t bind_path_len;
+  /* Options of any level, in the order given. */
+  const socket99_option *options;
+  size_t option_count;
+} socket99_config;
+
+/* What came of it. `fd` is the caller's to close. On failure it is -1. */
+typedef struct socket99_result {
+  enum socket99_status status;
+  int fd;
+  /* errno of the call that failed first, EINVAL for a configuration error. */
+  int saved_errno;
+  /* EAI_ code, see gai_strerror(3). With EAI_SYSTEM, saved_errno counts too. */
+  int getaddrinfo_error;
+  /* What the failing step was about ("127.0.0.1:80", "/run/x.sock"), or what
+  ** is wrong with the configuration; "" on success. */
+  char where[SOCKET99_WHERE_SIZE];
+} socket99_result;
+
+/*
+** Open what `cfg` describes. True: res->fd is the descriptor. False: the
+** result tells the step that failed, and nothing stays open. res must not be
+** NULL.
+*/
+SOCKET99_API bool socket99_open(const socket99_config *cfg, socket99_result *res);
+
+/*
+** The result as one line of text, without a newline:
+** "bind 127.0.0.1:80: Permission denied". Returns what snprintf(3) and
+** fprintf(3) return.
+*/
+SOCKET99_API int socket99_snprintf(char *buf, size_t buf_size, const socket99_result *res);
+SOCKET99_API int socket99_fprintf(FILE *f, const socket99_result *res);
+
+/* The step's name: "getaddrinfo", "socket", … "ok" for SOCKET99_OK. */
+SOCKET99_API const char *socket99_stage(enum socket99_status status);
+
+/* The getaddrinfo(3) hints that fit `cfg`. */
+SOCKET99_API void socket99_set_hints(const socket99_config *cfg, struct addrinfo *hints);
+
+/*
+** Options by name. Names are the system's constants, case ignored, '-' for
+** '_' allowed, with or without their prefix SO_, TCP_, IP_, IPV6_, UDP_.
+** `type` (SOCK_STREAM, …) and `family` (AF_INET, …) decide between constants
+** that share a bare name; 0: not known yet.
+**
+** socket99_option_kind: whether there is such an option; its value's kind.
+** socket99_option_nearest: the known name that is most like `name`, or NULL.
+** socket99_option_set, socket99_option_get: 0, or an errno: ENOENT for a name
+** that no system has, ENOPROTOOPT for one that this system lacks (switching
+** it off is no error), EINVAL for a value of another kind, ERANGE for a value
+** that does not fit, or what setsockopt(2), getsockopt(2) say. Get stores
+** BYTES in buf (which may be NULL for options of other kinds); value->length
+** is their number.
+*/
+SOCKET99_API bool socket99_option_kind(const char *name, int type, int family,
+                                       enum socket99_kind *kind);
+SOCKET99_API const char *socket99_option_nearest(const char *name);
+SOCKET99_API int socket99_option_set(int fd, const char *name, const socket99_value *value);
+SOCKET99_API int socket99_option_get(int fd, const char *name, socket99_value *value, void *buf,
+                                     size_t buf_size);
+
+/*
+** Addresses as text: "127.0.0.1:80", "[fe80::1%eth0]:80", "/run/x.sock",
+** "@abstract". IPv4-mapped addresses are written as IPv4.
+**
+** socket99_address_text returns the length of the text, as snprintf(3) does.
+** socket99_address_parse reads such a text, numeric only; false where it is
+** none. A text that is neither is taken as a path if it has a '/'.
+*/
+SOCKET99_API int socket99_address_text(const struct sockaddr *address, socklen_t length, char *buf,
+                                       size_t buf_size);
+SOCKET99_API bool socket99_address_parse(const char *text, struct sockaddr_storage *address,
+                                         socklen_t *length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

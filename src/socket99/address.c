@@ -1,0 +1,339 @@
+/*
+** address.c: sockaddr to text and back.
+**
+** Numeric is what inet_pton(3) takes, plus "%zone" for IPv6; nothing in here
+** asks a resolver. IPv4-mapped IPv6 addresses are IPv4 addresses to us, in
+** both directions.
+*/
+
+#include "internal.h"
+
+#include <ifaddrs.h>
+
+
+/*
+** Numeric addresses
+*/
+
+void s99_set_port(struct s99_address *address, int port) {
+  if (address->addr.sa.sa_family == AF_INET)
+    address->addr.in.sin_port = htons((uint16_t)port);
+  else if (address->addr.sa.sa_family == AF_INET6)
+    address->addr.in6.sin6_port = htons((uint16_t)port);
+}
+
+
+static int port_of(const struct s99_address *address) {
+  if (address->addr.sa.sa_family == AF_INET)
+    return ntohs(address->addr.in.sin_port);
+  if (address->addr.sa.sa_family == AF_INET6)
+    return ntohs(address->addr.in6.sin6_port);
+  return 0;
+}
+
+
+static void set_ipv4(struct s99_address *out, struct in_addr host) {
+  memset(&out->addr.in, 0, sizeof(out->addr.in));
+  out->addr.in.sin_family = AF_INET;
+  out->addr.in.sin_addr = host;
+  out->len = sizeof(out->addr.in);
+}
+
+
+static void set_ipv6(struct s99_address *out, const struct in6_addr *host) {
+  memset(&out->addr.in6, 0, sizeof(out->addr.in6));
+  out->addr.in6.sin6_family = AF_INET6;
+  out->addr.in6.sin6_addr = *host;
+  out->len = sizeof(out->addr.in6);
+}
+
+
+static struct in_addr mapped_ipv4(const struct in6_addr *host) {
+  struct in_addr ipv4;
+  memcpy(&ipv4, &host->s6_addr[12], sizeof(ipv4));
+  return ipv4;
+}
+
+
+/* The interface's index, 0 where there is none of that name. */
+static uint32_t zone_index(const char *zone) {
+  size_t digits = strspn(zone, "0123456789");
+  if (digits > 0 && digits <= 9 && zone[digits] == '\0')
+    return (uint32_t)strtoul(zone, NULL, 10);
+  return if_nametoindex(zone);
+}
+
+
+static enum s99_numeric parse_zoned(const char *host, const char *percent,
+                                    struct s99_address *out) {
+  char text[INET6_ADDRSTRLEN];
+  struct in6_addr ipv6;
+  size_t length = (size_t)(percent - host);
+  if (length >= sizeof(text))
+    return S99_NOT_NUMERIC;
+  memcpy(text, host, length);
+  text[length] = '\0';
+  if (inet_pton(AF_INET6, text, &ipv6) != 1)
+    return S99_NOT_NUMERIC;
+  set_ipv6(out, &ipv6);
+  out->addr.in6.sin6_scope_id = zone_index(percent + 1);
+  return out->addr.in6.sin6_scope_id == 0 ? S99_UNKNOWN_ZONE : S99_NUMERIC;
+}
+
+
+enum s99_numeric s99_numeric(const char *host, struct s99_address *out) {
+  struct in_addr ipv4;
+  struct in6_addr ipv6;
+  const char *percent;
+  if (inet_pton(AF_INET, host, &ipv4) == 1) {
+    set_ipv4(out, ipv4);
+    return S99_NUMERIC;
+  }
+  if (strchr(host, ':') == NULL)
+    return S99_NOT_NUMERIC;
+  percent = strchr(host, '%');
+  if (percent != NULL)
+    return parse_zoned(host, percent, out);
+  if (inet_pton(AF_INET6, host, &ipv6) != 1)
+    return S99_NOT_NUMERIC;
+  if (IN6_IS_ADDR_V4MAPPED(&ipv6))
+    set_ipv4(out, mapped_ipv4(&ipv6));
+  else
+    set_ipv6(out, &ipv6);
+  return S99_NUMERIC;
+}
+
+
+void s99_wildcard(int family, struct s99_address *out) {
+  static const struct in_addr any;
+  if (family == AF_INET6)
+    set_ipv6(out, &in6addr_any);
+  else
+    set_ipv4(out, any);
+}
+
+
+void s99_loopback(int family, struct s99_address *out) {
+  struct in_addr ipv4;
+  ipv4.s_addr = htonl(INADDR_LOOPBACK);
+  if (family == AF_INET6)
+    set_ipv6(out, &in6addr_loopback);
+  else
+    set_ipv4(out, ipv4);
+}
+
+
+/*
+** Unix domain addresses
+*/
+
+bool s99_unix(const char *path, size_t length, struct s99_address *out) {
+  bool abstract = length > 0 && path[0] == '\0';
+  size_t limit = sizeof(out->addr.un.sun_path) - (abstract ? 0 : 1);
+  if (length == 0 || length > limit)
+    return false;
+  memset(&out->addr.un, 0, sizeof(out->addr.un));
+  out->addr.un.sun_family = AF_UNIX;
+  memcpy(out->addr.un.sun_path, path, length);
+  out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
+  return true;
+}
+
+
+bool s99_is_abstract(const struct s99_address *address) {
+  return address->addr.sa.sa_family == AF_UNIX && address->addr.un.sun_path[0] == '\0';
+}
+
+
+/*
+** Questions
+*/
+
+bool s99_is_wildcard(const struct s99_address *address) {
+  if (address->addr.sa.sa_family == AF_INET)
+    return address->addr.in.sin_addr.s_addr == htonl(INADDR_ANY);
+  if (address->addr.sa.sa_family == AF_INET6)
+    return IN6_IS_ADDR_UNSPECIFIED(&address->addr.in6.sin6_addr);
+  return false;
+}
+
+
+bool s99_is_loopback(const struct s99_address *address) {
+  if (address->addr.sa.sa_family == AF_INET)
+    return (ntohl(address->addr.in.sin_addr.s_addr) >> 24) == 127;
+  if (address->addr.sa.sa_family == AF_INET6)
+    return IN6_IS_ADDR_LOOPBACK(&address->addr.in6.sin6_addr);
+  return false;
+}
+
+
+bool s99_is_ephemeral(const struct s99_address *address) {
+  return port_of(address) >= S99_FIRST_EPHEMERAL_PORT;
+}
+
+
+bool s99_same_address(const struct s99_address *a, const struct s99_address *b) {
+  if (a->addr.sa.sa_family != b->addr.sa.sa_family || port_of(a) != port_of(b))
+    return false;
+  if (a->addr.sa.sa_family == AF_INET)
+    return a->addr.in.sin_addr.s_addr == b->addr.in.sin_addr.s_addr;
+  return a->addr.sa.sa_family == AF_INET6 &&
+         IN6_ARE_ADDR_EQUAL(&a->addr.in6.sin6_addr, &b->addr.in6.sin6_addr) &&
+         a->addr.in6.sin6_scope_id == b->addr.in6.sin6_scope_id;
+}
+
+
+/* Multicast, or the broadcast address of every network. */
+bool s99_is_group(const struct s99_address *address) {
+  if (address->addr.sa.sa_family == AF_INET)
+    return IN_MULTICAST(ntohl(address->addr.in.sin_addr.s_addr)) ||
+           address->addr.in.sin_addr.s_addr == htonl(INADDR_BROADCAST);
+  if (address->addr.sa.sa_family == AF_INET6)
+    return IN6_IS_ADDR_MULTICAST(&address->addr.in6.sin6_addr);
+  return false;
+}
+
+
+static bool is_broadcast_of(const struct ifaddrs *interface, struct in_addr host) {
+  const struct sockaddr_in *own = (const void *)interface->ifa_addr;
+  const struct sockaddr_in *mask = (const void *)interface->ifa_netmask;
+  if (own == NULL || mask == NULL || own->sin_family != AF_INET)
+    return false;
+  /* A network of one or two addresses has none to spare for broadcast. */
+  if ((ntohl(mask->sin_addr.s_addr) & 3) != 0)
+    return false;
+  return host.s_addr == (own->sin_addr.s_addr | ~mask->sin_addr.s_addr);
+}
+
+
+/* The broadcast address of a network that this machine is on. */
+bool s99_is_local_broadcast(const struct s99_address *address) {
+  struct ifaddrs *all, *interface;
+  bool found = false;
+  if (address->addr.sa.sa_family != AF_INET || getifaddrs(&all) != 0)
+    return false;
+  for (interface = all; interface != NULL && !found; interface = interface->ifa_next)
+    found = is_broadcast_of(interface, address->addr.in.sin_addr);
+  freeifaddrs(all);
+  return found;
+}
+
+
+/*
+** To text
+*/
+
+static int ipv4_text(struct in_addr host, int port, char *buf, size_t size) {
+  char text[INET_ADDRSTRLEN];
+  inet_ntop(AF_INET, &host, text, sizeof(text));
+  return snprintf(buf, size, "%s:%d", text, port);
+}
+
+
+static int ipv6_text(const struct sockaddr_in6 *in6, char *buf, size_t size) {
+  char text[INET6_ADDRSTRLEN];
+  char zone[IF_NAMESIZE];
+  int port = ntohs(in6->sin6_port);
+  if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+    return ipv4_text(mapped_ipv4(&in6->sin6_addr), port, buf, size);
+  inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+  if (in6->sin6_scope_id == 0)
+    return snprintf(buf, size, "[%s]:%d", text, port);
+  if (if_indextoname(in6->sin6_scope_id, zone) == NULL)
+    snprintf(zone, sizeof(zone), "%u", (unsigned int)in6->sin6_scope_id);
+  return snprintf(buf, size, "[%s%%%s]:%d", text, zone, port);
+}
+
+
+/* NULs are shown as '@', as ss(8) and netstat(8) do. */
+static int unix_text(const struct sockaddr_un *un, socklen_t length, char *buf, size_t size) {
+  char text[sizeof(un->sun_path) + 1];
+  size_t bytes = (size_t)length - offsetof(struct sockaddr_un, sun_path);
+  size_t i;
+  if ((size_t)length <= offsetof(struct sockaddr_un, sun_path))
+    return snprintf(buf, size, "%s", "");
+  if (bytes > sizeof(un->sun_path))
+    bytes = sizeof(un->sun_path);
+  if (un->sun_path[0] != '\0')
+    bytes = strnlen(un->sun_path, bytes);
+  for (i = 0; i < bytes; i++)
+    text[i] = un->sun_path[i] == '\0' ? '@' : un->sun_path[i];
+  text[bytes] = '\0';
+  return snprintf(buf, size, "%s", text);
+}
+
+
+int socket99_address_text(const struct sockaddr *address, socklen_t length, char *buf,
+                          size_t buf_size) {
+  /* The caller's bytes may be aligned for nothing larger than a sockaddr. */
+  union s99_sockaddr copy;
+  memset(&copy, 0, sizeof(copy));
+  memcpy(&copy, address, length < sizeof(copy) ? length : sizeof(copy));
+  if (copy.sa.sa_family == AF_INET)
+    return ipv4_text(copy.in.sin_addr, ntohs(copy.in.sin_port), buf, buf_size);
+  if (copy.sa.sa_family == AF_INET6)
+    return ipv6_text(&copy.in6, buf, buf_size);
+  if (copy.sa.sa_family == AF_UNIX)
+    return unix_text(&copy.un, length, buf, buf_size);
+  return snprintf(buf, buf_size, "address of family %d", copy.sa.sa_family);
+}
+
+
+/*
+** From text
+*/
+
+bool s99_port_number(const char *text, int *port) {
+  size_t digits = strspn(text, "0123456789");
+  if (digits == 0 || text[digits] != '\0')
+    return false;
+  *port = digits > 9 ? INT_MAX : (int)strtol(text, NULL, 10);
+  return true;
+}
+
+
+/* "host:port" or "[host]:port" */
+static bool parse_inet(const char *text, struct s99_address *out) {
+  char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+  const char *colon = strrchr(text, ':');
+  bool bracketed = text[0] == '[' && colon != NULL && colon > text && colon[-1] == ']';
+  const char *first = bracketed ? text + 1 : text;
+  size_t length;
+  int port;
+  if (colon == NULL || !s99_port_number(colon + 1, &port) || port > 65535)
+    return false;
+  length = (size_t)(colon - first) - (bracketed ? 1 : 0);
+  if (length >= sizeof(host))
+    return false;
+  memcpy(host, first, length);
+  host[length] = '\0';
+  if (!bracketed && strchr(host, ':') != NULL)
+    return false;
+  if (s99_numeric(host, out) != S99_NUMERIC)
+    return false;
+  s99_set_port(out, port);
+  return true;
+}
+
+
+static bool parse_unix(const char *text, struct s99_address *out) {
+  size_t length = strlen(text);
+  if (text[0] != '@')
+    return strchr(text, '/') != NULL && s99_unix(text, length, out);
+  if (length > sizeof(out->addr.un.sun_path) || !s99_unix(text, length, out) || !S99_HAVE_ABSTRACT)
+    return false;
+  out->addr.un.sun_path[0] = '\0';
+  out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+  return true;
+}
+
+
+bool socket99_address_parse(const char *text, struct sockaddr_storage *address, socklen_t *length) {
+  struct s99_address out;
+  if (!parse_inet(text, &out) && !parse_unix(text, &out))
+    return false;
+  memset(address, 0, sizeof(*address));
+  memcpy(address, &out.addr, out.len);
+  *length = out.len;
+  return true;
+}

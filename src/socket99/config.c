@@ -1,0 +1,428 @@
+/*
+** config.c: what a configuration may say, and the message for what it may not.
+**
+** A checked configuration becomes a plan, with the candidates that need no
+** resolver in it. Every message names the field, its value and the limit.
+*/
+
+#include "internal.h"
+
+
+/* Longest text that a message quotes whole. */
+#define QUOTED "%.120s"
+
+/* All that mode may have beside the permission bits. */
+#define MODE_TYPE ((unsigned int)S_IFSOCK)
+
+
+#define wrong(res, ...) s99_fail_text((res), SOCKET99_ERROR_CONFIGURATION, EINVAL, __VA_ARGS__)
+
+
+static const char *family_name(int family) {
+  switch (family) {
+  case AF_INET:
+    return "inet";
+  case AF_INET6:
+    return "inet6";
+  case AF_UNIX:
+    return "unix";
+  default:
+    return "any";
+  }
+}
+
+
+/*
+** Candidates
+*/
+
+static void add_candidate(struct s99_plan *plan, const struct s99_address *address) {
+  plan->candidates.inlined[plan->candidates.count++] = *address;
+}
+
+
+/* One address of each family that the plan allows, IPv6 first. */
+static void add_both(struct s99_plan *plan, void (*make)(int family, struct s99_address *out)) {
+  struct s99_address address;
+  if (plan->family != AF_INET) {
+    make(AF_INET6, &address);
+    add_candidate(plan, &address);
+  }
+  if (plan->family != AF_INET6) {
+    make(AF_INET, &address);
+    add_candidate(plan, &address);
+  }
+}
+
+
+static bool numeric_field(const char *field, const char *host, int family, struct s99_address *out,
+                          socket99_result *res) {
+  switch (s99_numeric(host, out)) {
+  case S99_NOT_NUMERIC:
+    return wrong(res, "%s '" QUOTED "' is not a numeric %s address", field, host,
+                 family == AF_INET    ? "IPv4"
+                 : family == AF_INET6 ? "IPv6"
+                                      : "IPv4 or IPv6");
+  case S99_UNKNOWN_ZONE:
+    return wrong(res, "%s '" QUOTED "': no interface '%.40s'", field, host, strchr(host, '%') + 1);
+  default:
+    break;
+  }
+  if (family != AF_UNSPEC && out->addr.sa.sa_family != family)
+    return wrong(res, "%s '" QUOTED "' is not an address of family %s", field, host,
+                 family_name(family));
+  return true;
+}
+
+
+static bool unix_field(const char *field, const char *path, size_t length, struct s99_address *out,
+                       socket99_result *res) {
+  size_t limit = sizeof(out->addr.un.sun_path);
+  bool abstract;
+  if (length == 0)
+    length = strlen(path);
+  if (length == 0)
+    return wrong(res, "%s is empty", field);
+  abstract = path[0] == '\0';
+  if (abstract && !S99_HAVE_ABSTRACT)
+    return wrong(res, "%s begins with a NUL byte: this system has no abstract names", field);
+  if (!abstract && memchr(path, '\0', length) != NULL)
+    return wrong(res, "%s '" QUOTED "' has a NUL byte in it", field, path);
+  if (!s99_unix(path, length, out))
+    return wrong(res, "%s '%.60s%s' has %zu bytes, the limit is %zu", field, abstract ? "@" : path,
+                 length > 60 ? "..." : "", length, abstract ? limit : limit - 1);
+  return true;
+}
+
+
+/*
+** Ports
+*/
+
+static bool check_port(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  plan->port = cfg->port;
+  plan->service = NULL;
+  if (cfg->service != NULL) {
+    if (cfg->port != 0)
+      return wrong(res, "port %d goes with no service ('" QUOTED "')", cfg->port, cfg->service);
+    if (cfg->service[0] == '\0')
+      return wrong(res, "port is empty");
+    if (!s99_port_number(cfg->service, &plan->port)) {
+      plan->service = cfg->service;
+      return true;
+    }
+    if (plan->port > 65535)
+      return wrong(res, "port " QUOTED " is not in 0 to 65535", cfg->service);
+  }
+  if (plan->port < 0 || plan->port > 65535)
+    return wrong(res, "port %d is not in 0 to 65535", plan->port);
+  return true;
+}
+
+
+static bool has_port(const struct s99_plan *plan) {
+  return plan->port != 0 || plan->service != NULL;
+}
+
+
+/*
+** The address to open
+*/
+
+static bool check_unix(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  struct s99_address address;
+  if (cfg->family != 0 && cfg->family != AF_UNIX)
+    return wrong(res, "path goes with no family %s", family_name(cfg->family));
+  if (cfg->port != 0 || cfg->service != NULL)
+    return wrong(res, "port goes with no path");
+  if (!unix_field("path", cfg->path, cfg->path_len, &address, res))
+    return false;
+  plan->family = AF_UNIX;
+  add_candidate(plan, &address);
+  return true;
+}
+
+
+/* `host`, `ipv4` or `ipv6`: at most one of them. */
+static const char *one_host(const socket99_config *cfg, const char **field, int *family) {
+  *family = cfg->family;
+  *field = "host";
+  if (cfg->ipv4 != NULL) {
+    *field = "ipv4";
+    *family = AF_INET;
+    return cfg->ipv4;
+  }
+  if (cfg->ipv6 != NULL) {
+    *field = "ipv6";
+    *family = AF_INET6;
+    return cfg->ipv6;
+  }
+  return cfg->host;
+}
+
+
+static bool check_host(struct s99_plan *plan, const char *field, const char *host,
+                       socket99_result *res) {
+  struct s99_address address;
+  bool name_allowed = strcmp(field, "host") == 0;
+  if (host[0] == '\0')
+    return wrong(res, "%s is empty", field);
+  if (!has_port(plan) && !plan->cfg->server && plan->establish)
+    return wrong(res, "port is missing: a client of %s '" QUOTED "' needs one, 1 to 65535", field,
+                 host);
+  if (name_allowed && s99_numeric(host, &address) == S99_NOT_NUMERIC) {
+    plan->name = host;
+    return true;
+  }
+  if (!numeric_field(field, host, plan->family, &address, res))
+    return false;
+  add_candidate(plan, &address);
+  return true;
+}
+
+
+/* Neither host nor path. */
+static bool check_nowhere(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  struct s99_address address;
+  if (cfg->server) {
+    plan->any = true;
+    add_both(plan, s99_wildcard);
+    return true;
+  }
+  if (plan->establish && !cfg->datagram) {
+    if (!has_port(plan))
+      return wrong(res, "nothing to connect to: no host, port or path");
+    add_both(plan, s99_loopback);
+    return true;
+  }
+  if (has_port(plan))
+    return wrong(res, "port is given without a host: %s is not connected",
+                 cfg->datagram ? "a datagram client without an address" : "this socket");
+  /* An address for its family alone: nothing is connected to it. */
+  plan->establish = false;
+  if (plan->family == AF_UNSPEC)
+    plan->family = AF_INET;
+  s99_wildcard(plan->family, &address);
+  add_candidate(plan, &address);
+  return true;
+}
+
+
+static bool check_nameless_unix(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  struct s99_address address;
+  if (cfg->server || (plan->establish && !cfg->datagram))
+    return wrong(res, "family unix needs a path");
+  if (cfg->port != 0 || cfg->service != NULL)
+    return wrong(res, "port goes with no family unix");
+  plan->establish = false;
+  memset(&address, 0, sizeof(address));
+  address.addr.un.sun_family = AF_UNIX;
+  address.len = offsetof(struct sockaddr_un, sun_path);
+  add_candidate(plan, &address);
+  return true;
+}
+
+
+static bool check_exclusive(const socket99_config *cfg, socket99_result *res) {
+  const char *given = NULL;
+  struct {
+    const char *field;
+    bool is_given;
+  } fields[4];
+  size_t i;
+  fields[0].field = "host";
+  fields[0].is_given = cfg->host != NULL;
+  fields[1].field = "path";
+  fields[1].is_given = cfg->path != NULL;
+  fields[2].field = "ipv4";
+  fields[2].is_given = cfg->ipv4 != NULL;
+  fields[3].field = "ipv6";
+  fields[3].is_given = cfg->ipv6 != NULL;
+  for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+    if (!fields[i].is_given)
+      continue;
+    if (given != NULL)
+      return wrong(res, "%s goes with no %s: give one of them", given, fields[i].field);
+    given = fields[i].field;
+  }
+  return true;
+}
+
+
+static bool check_address(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  const char *field, *host;
+  int family;
+  if (!check_exclusive(cfg, res))
+    return false;
+  if (cfg->family != 0 && cfg->family != AF_INET && cfg->family != AF_INET6 &&
+      cfg->family != AF_UNIX)
+    return wrong(res, "family %d is none of AF_INET, AF_INET6, AF_UNIX", cfg->family);
+  if (cfg->path != NULL)
+    return check_unix(plan, res);
+  host = one_host(cfg, &field, &family);
+  if (host != NULL && cfg->family != 0 && cfg->family != family)
+    return wrong(res, "%s goes with no family %s", field, family_name(cfg->family));
+  if (host != NULL && family == AF_UNIX)
+    return wrong(res, "%s goes with no family unix", field);
+  plan->family = family;
+  if (host == NULL && family == 0 && plan->own.len != 0 && !plan->own_port_only)
+    plan->family = plan->own.addr.sa.sa_family;
+  if (plan->family == AF_UNIX)
+    return check_nameless_unix(plan, res);
+  if (!check_port(plan, res))
+    return false;
+  if (host != NULL)
+    return check_host(plan, field, host, res);
+  return check_nowhere(plan, res);
+}
+
+
+/*
+** A client's own address. Checked ahead of the address to open, since an
+** unconnected socket takes its family from it.
+*/
+
+static bool check_own_address(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  if (cfg->bind_host == NULL && cfg->bind_port == 0 && cfg->bind_path == NULL)
+    return true;
+  if (cfg->server)
+    return wrong(res, "bind goes with no server: host, port or path say where it listens");
+  if (cfg->bind_path != NULL) {
+    if (cfg->bind_host != NULL || cfg->bind_port != 0)
+      return wrong(res, "bind: path goes with no host or port");
+    return unix_field("bind: path", cfg->bind_path, cfg->bind_path_len, &plan->own, res);
+  }
+  if (cfg->bind_port < 0 || cfg->bind_port > 65535)
+    return wrong(res, "bind: port %d is not in 0 to 65535", cfg->bind_port);
+  if (cfg->bind_host == NULL) {
+    plan->own_port_only = true;
+    s99_wildcard(AF_INET, &plan->own);
+  } else if (!numeric_field("bind: host", cfg->bind_host, AF_UNSPEC, &plan->own, res)) {
+    return false;
+  }
+  s99_set_port(&plan->own, cfg->bind_port);
+  return true;
+}
+
+
+/* The socket needs an own address of its own kind; `family` decides the rest
+** once the candidates are known. */
+static bool check_own_fits(const struct s99_plan *plan, socket99_result *res) {
+  bool own_unix = plan->own.addr.sa.sa_family == AF_UNIX;
+  if (plan->own.len == 0 || own_unix == (plan->family == AF_UNIX))
+    return true;
+  return own_unix ? wrong(res, "bind: path is for Unix domain sockets")
+                  : wrong(res, "bind: host and port are for TCP and UDP, a Unix domain socket "
+                               "has a path");
+}
+
+
+/*
+** Everything else
+*/
+
+static bool check_type(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  if (cfg->seqpacket && cfg->datagram)
+    return wrong(res, "seqpacket goes with no datagram");
+  plan->type = cfg->seqpacket ? SOCK_SEQPACKET : cfg->datagram ? SOCK_DGRAM : SOCK_STREAM;
+  return true;
+}
+
+
+static bool check_server(const struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  bool unix_file = plan->family == AF_UNIX && !s99_is_abstract(&plan->candidates.inlined[0]);
+  if (cfg->seqpacket && plan->family != AF_UNIX)
+    return wrong(res, "seqpacket is for Unix domain sockets");
+  if (cfg->backlog_size < 0)
+    return wrong(res, "backlog %d is negative", cfg->backlog_size);
+  if (cfg->backlog_size > 0 && (!cfg->server || cfg->datagram))
+    return wrong(res, "backlog %d is for stream servers", cfg->backlog_size);
+  if ((cfg->mode & ~MODE_TYPE) > 0777)
+    return wrong(res, "mode %o is more than 777 (octal)", cfg->mode);
+  if (cfg->mode != 0 && !(cfg->server && unix_file))
+    return wrong(res, "mode %o is for servers on a path", cfg->mode & 0777);
+  if (cfg->unlink_stale && !(cfg->server && unix_file))
+    return wrong(res, "unlink is for servers on a path");
+  return true;
+}
+
+
+static bool is_zero(const void *bytes, size_t length) {
+  const unsigned char *byte = bytes;
+  while (length > 0 && byte[length - 1] == 0)
+    length--;
+  return length == 0;
+}
+
+
+static void note(enum s99_said *said, bool on) {
+  *said = on ? S99_ON : S99_OFF;
+}
+
+
+static bool value_is_on(const socket99_value *value) {
+  if (value->kind == SOCKET99_BYTES)
+    return value->bytes != NULL && !is_zero(value->bytes, value->length);
+  return value->integer != 0;
+}
+
+
+static bool check_options(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  char why[SOCKET99_WHERE_SIZE];
+  size_t i;
+  for (i = 0; i < SOCKET99_MAX_SOCK_OPTS && cfg->sockopts[i].option_id != 0; i++) {
+    const socket99_sockopt *option = &cfg->sockopts[i];
+    bool on = option->value != NULL && !is_zero(option->value, option->value_len);
+    if (option->option_id == SO_REUSEADDR)
+      note(&plan->reuseaddr, on);
+    if (option->option_id == SO_BROADCAST)
+      note(&plan->broadcast, on);
+  }
+  if (cfg->option_count > 0 && cfg->options == NULL)
+    return wrong(res, "option_count is %zu, but options is NULL", cfg->option_count);
+  for (i = 0; i < cfg->option_count; i++) {
+    const socket99_option *option = &cfg->options[i];
+    if (!s99_option_check(option, plan->type, why, sizeof(why)))
+      return wrong(res, "%s", why);
+    if (s99_option_is(option, SOL_SOCKET, SO_REUSEADDR))
+      note(&plan->reuseaddr, value_is_on(&option->value));
+    if (s99_option_is(option, SOL_SOCKET, SO_BROADCAST))
+      note(&plan->broadcast, value_is_on(&option->value));
+    if (s99_option_is(option, IPPROTO_IPV6, IPV6_V6ONLY))
+      note(&plan->v6only, value_is_on(&option->value));
+  }
+  return true;
+}
+
+
+static void set_ports(struct s99_plan *plan) {
+  size_t i;
+  if (plan->family == AF_UNIX)
+    return;
+  for (i = 0; i < plan->candidates.count; i++)
+    s99_set_port(&plan->candidates.inlined[i], plan->port);
+}
+
+
+bool s99_check(const socket99_config *cfg, struct s99_plan *plan, socket99_result *res) {
+  memset(plan, 0, sizeof(*plan));
+  plan->cfg = cfg;
+  plan->establish = !cfg->unconnected;
+  plan->candidates.list = plan->candidates.inlined;
+  if (!check_type(plan, res) || !check_own_address(plan, res))
+    return false;
+  if (!check_address(plan, res) || !check_own_fits(plan, res) || !check_server(plan, res) ||
+      !check_options(plan, res))
+    return false;
+  set_ports(plan);
+  return true;
+}

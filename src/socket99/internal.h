@@ -1,0 +1,129 @@
+/*
+** internal.h: what the rooms of the C library share.
+**
+** A call passes through once, top to bottom: open.c drives config.c (check),
+** resolver.c and address.c (candidates), attempt.c or listener.c (a
+** descriptor), error.c (a result). No room calls back up.
+*/
+#ifndef SOCKET99_INTERNAL_H
+#define SOCKET99_INTERNAL_H
+
+#include "platform.h"
+
+#include "socket99.h"
+
+#include <stdint.h>
+
+/* Hidden from the shared object's exports, whatever the compiler's default. */
+#if defined(__GNUC__)
+#define S99_HIDDEN __attribute__((visibility("hidden")))
+#define S99_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define S99_HIDDEN
+#define S99_PRINTF(text, first)
+#endif
+
+/* Any address that an opening may meet. */
+union s99_sockaddr {
+  struct sockaddr sa;
+  struct sockaddr_in in;
+  struct sockaddr_in6 in6;
+  struct sockaddr_un un;
+};
+
+struct s99_address {
+  union s99_sockaddr addr;
+  socklen_t len;
+};
+
+/* Two are enough for every opening that needs no resolver. */
+#define S99_INLINE_CANDIDATES 2
+
+/* What can be opened, in the order to try it. `list` is `inlined`, or heap. */
+struct s99_candidates {
+  struct s99_address *list;
+  size_t count;
+  struct s99_address inlined[S99_INLINE_CANDIDATES];
+};
+
+/* What the caller's own options say of one that we would set by default. */
+enum s99_said { S99_UNSAID, S99_OFF, S99_ON };
+
+/*
+** A configuration that was checked, with what follows from it. It borrows
+** `cfg`; the candidates are its own. `name` and `service` are what only the
+** resolver can turn into candidates; both NULL: they are there already.
+*/
+struct s99_plan {
+  const socket99_config *cfg;
+  int type;   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+  int family; /* AF_UNSPEC where any will do */
+  int port;   /* as a number, where `service` is NULL */
+  const char *service;
+  const char *name;
+  bool any;               /* a server on every address */
+  bool establish;         /* connect or listen, rather than only create */
+  struct s99_address own; /* a client's own address; len 0: none */
+  bool own_port_only;     /* it fits any family */
+  enum s99_said reuseaddr, v6only, broadcast;
+  struct s99_candidates candidates;
+};
+
+/* error.c */
+S99_HIDDEN bool s99_fail(socket99_result *res, enum socket99_status status, int error,
+                         const struct s99_address *where);
+S99_HIDDEN bool s99_fail_text(socket99_result *res, enum socket99_status status, int error,
+                              const char *format, ...) S99_PRINTF(4, 5);
+
+/* config.c: false with a configuration error in `res`. */
+S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, socket99_result *res);
+
+/* address.c */
+enum s99_numeric { S99_NOT_NUMERIC, S99_NUMERIC, S99_UNKNOWN_ZONE };
+S99_HIDDEN enum s99_numeric s99_numeric(const char *host, struct s99_address *out);
+S99_HIDDEN void s99_wildcard(int family, struct s99_address *out);
+S99_HIDDEN void s99_loopback(int family, struct s99_address *out);
+S99_HIDDEN void s99_set_port(struct s99_address *address, int port);
+S99_HIDDEN bool s99_port_number(const char *text, int *port);
+S99_HIDDEN bool s99_unix(const char *path, size_t length, struct s99_address *out);
+S99_HIDDEN bool s99_is_abstract(const struct s99_address *address);
+S99_HIDDEN bool s99_is_wildcard(const struct s99_address *address);
+S99_HIDDEN bool s99_is_loopback(const struct s99_address *address);
+S99_HIDDEN bool s99_is_ephemeral(const struct s99_address *address);
+S99_HIDDEN bool s99_is_group(const struct s99_address *address);
+S99_HIDDEN bool s99_is_local_broadcast(const struct s99_address *address);
+S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
+
+/* resolver.c: the plan's candidates by name; false with an error in `res`. */
+S99_HIDDEN bool s99_resolve(struct s99_plan *plan, socket99_result *res);
+S99_HIDDEN void s99_candidates_free(struct s99_candidates *candidates);
+
+/*
+** attempt.c: one candidate to one descriptor, which goes into `res`.
+** s99_create makes the socket with its options, s99_own_address binds a
+** client, s99_connect does all of it and connects.
+*/
+S99_HIDDEN int s99_create(const struct s99_plan *plan, const struct s99_address *candidate,
+                          bool nonblocking, socket99_result *res);
+S99_HIDDEN bool s99_connect(const struct s99_plan *plan, const struct s99_address *candidate,
+                            socket99_result *res);
+
+/* listener.c: one candidate to one bound (and listening) descriptor. */
+S99_HIDDEN bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate,
+                           socket99_result *res);
+
+/*
+** option.c. s99_option_check writes what is wrong with an option's name or
+** value, naming the limit, into `why`; false then. s99_option_apply sets it
+** on the socket of one candidate (`dual`: IPv4 comes through it too, so that
+** what exists on both levels is set on both) and returns 0 or errno;
+** s99_option_label writes its constant ("SO_RCVBUF", "level 1 option 8").
+*/
+S99_HIDDEN bool s99_option_check(const socket99_option *option, int type, char *why, size_t size);
+S99_HIDDEN int s99_option_apply(int fd, const socket99_option *option, int type, int family,
+                                bool dual);
+S99_HIDDEN void s99_option_label(const socket99_option *option, int type, int family, char *buf,
+                                 size_t size);
+S99_HIDDEN bool s99_option_is(const socket99_option *option, int level, int option_id);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+** listener.c: one candidate to one bound and listening descriptor.
+**
+** A Unix path is the delicate case: its file must not be open to more than
+** `mode` allows at any instant, and a file that is in the way is removed only
+** if it is a socket that nobody listens on.
+*/
+
+#include "internal.h"
+
+
+/*
+** Stale socket files
+*/
+
+static bool is_socket_file(const char *path) {
+  struct stat status;
+  return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+
+/*
+** Nobody listens there: a connect is refused. It is a datagram socket that
+** asks, since a stream socket would be queued by a live listener, would call
+** one that is bound but does not listen yet dead, and could block.
+*/
+static bool is_refused(const char *path) {
+  struct s99_address address;
+  bool refused = false;
+  int fd;
+  if (!s99_unix(path, strlen(path), &address))
+    return false;
+  fd = socket(AF_UNIX, SOCK_DGRAM | S99_SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return false;
+  if (connect(fd, &address.addr.sa, address.len) != 0)
+    refused = errno == ECONNREFUSED;
+  close(fd);
+  return refused;
+}
+
+
+/* Beside `path`, as long as it, and taken by nobody: its last characters differ. */
+static bool move_aside(const char *path, char *aside) {
+  static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+  const char *slash = strrchr(path, '/');
+  size_t length = strlen(path);
+  size_t first = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+  unsigned long seed = (unsigned long)getpid();
+  int tries;
+  if (length - first > 6)
+    first = length - 6;
+  memcpy(aside, path, length + 1);
+  for (tries = 0; tries < 100; tries++) {
+    unsigned long number = seed + (unsigned long)tries * 7919;
+    size_t i;
+    for (i = length; i > first; i--, number /= 36)
+      aside[i - 1] = digits[number % 36];
+    if (s99_rename_noreplace(path, aside) == 0)
+      return true;
+    if (errno != EEXIST)
+      return false;
+  }
+  return false;
+}
+
+
+/*
+** What is stale is moved aside and asked again there: a server that took the
+** path in the meantime is put back. Between the look and the rename remain a
+** few microseconds in which it has no name.
+*/
+static void remove_stale(const char *path) {
+  char aside[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+  if (!is_socket_file(path) || !is_refused(path) || !move_aside(path, aside))
+    return;
+  if (is_socket_file(aside) && is_refused(aside))
+    unlink(aside);
+  else
+    s99_rename_noreplace(aside, path);
+}
+
+
+/*
+** Permission bits
+*/
+
+/* Linux: the file gets the socket's bits, less the umask's, when it is made. */
+static bool set_mode_before_bind(int fd, unsigned int mode) {
+  return !S99_HAVE_FCHMOD_BEFORE_BIND || fchmod(fd, mode & 0777) == 0;
+}
+
+
+/* Add what the umask took, on the very file that was looked at. */
+static int add_missing_bits(const char *path, unsigned int mode) {
+  char self[64];
+  struct stat status;
+  int error = 0;
+  int file = open(path, S99_O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (file < 0)
+    return errno;
+  snprintf(self, sizeof(self), "/proc/self/fd/%d", file);
+  if (fstat(file, &status) != 0)
+    error = errno;
+  else if (!S_ISSOCK(status.st_mode))
+    error = EADDRINUSE;
+  else if ((status.st_mode & 0777) != (mode & 0777) && chmod(self, mode & 0777) != 0)
+    error = errno;
+  close(file);
+  return error;
+}
+
+
+static int set_mode_after_bind(const char *path, unsigned int mode) {
+  if (S99_HAVE_FCHMOD_BEFORE_BIND)
+    return add_missing_bits(path, mode);
+  return fchmodat(AT_FDCWD, path, mode & 0777, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+}
+
+
+/*
+** Bind and listen
+*/
+
+static int backlog(const socket99_config *cfg) {
+  return cfg->backlog_size > 0 ? cfg->backlog_size : SOMAXCONN;
+}
+
+
+static bool start_listening(int fd, const struct s99_plan *plan,
+                            const struct s99_address *candidate, socket99_result *res) {
+  if (plan->type == SOCK_DGRAM || !plan->establish)
+    return true;
+  if (listen(fd, backlog(plan->cfg)) == 0)
+    return true;
+  return s99_fail(res, SOCKET99_ERROR_LISTEN, errno, candidate);
+}
+
+
+static bool listen_on_file(int fd, const struct s99_plan *plan, const struct s99_address *candidate,
+                           socket99_result *res) {
+  const char *path = candidate->addr.un.sun_path;
+  unsigned int mode = plan->cfg->mode;
+  int error;
+  if (plan->cfg->unlink_stale)
+    remove_stale(path);
+  if (mode != 0 && !set_mode_before_bind(fd, mode))
+    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
+  if (bind(fd, &candidate->addr.sa, candidate->len) != 0)
+    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
+  error = mode != 0 ? set_mode_after_bind(path, mode) : 0;
+  if (error != 0)
+    s99_fail(res, SOCKET99_ERROR_BIND, error, candidate);
+  else if (start_listening(fd, plan, candidate, res))
+    return true;
+  unlink(path);
+  return false;
+}
+
+
+static bool listen_on_address(int fd, const struct s99_plan *plan,
+                              const struct s99_address *candidate, socket99_result *res) {
+  if (bind(fd, &candidate->addr.sa, candidate->len) != 0)
+    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
+  return start_listening(fd, plan, candidate, res);
+}
+
+
+bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate,
+                socket99_result *res) {
+  bool file = candidate->addr.sa.sa_family == AF_UNIX && !s99_is_abstract(candidate);
+  int fd = s99_create(plan, candidate, plan->cfg->nonblocking, res);
+  if (fd < 0)
+    return false;
+  if (file ? listen_on_file(fd, plan, candidate, res)
+           : listen_on_address(fd, plan, candidate, res)) {
+    res->fd = fd;
+    return true;
+  }
+  close(fd);
+  return false;
+}

@@ -1,0 +1,131 @@
+/*
+** platform.h: what differs between systems, and nowhere else.
+**
+** Included first by every file of the C library: it asks the system's headers
+** for all they have before any of them is read.
+*/
+#ifndef SOCKET99_PLATFORM_H
+#define SOCKET99_PLATFORM_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* Linux: accept4, SOCK_CLOEXEC, struct ucred, renameat2 */
+#endif
+#ifndef _DARWIN_C_SOURCE
+#define _DARWIN_C_SOURCE 1
+#endif
+#ifndef __APPLE_USE_RFC_3542
+#define __APPLE_USE_RFC_3542 1 /* macOS: IPV6_RECVPKTINFO and its kin */
+#endif
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
+
+/* Socket addresses without a file (unix(7)). */
+#if defined(__linux__)
+#define S99_HAVE_ABSTRACT 1
+#else
+#define S99_HAVE_ABSTRACT 0
+#endif
+
+/* Where a socket's permission bits can be set before it has a name. */
+#if defined(__linux__)
+#define S99_HAVE_FCHMOD_BEFORE_BIND 1
+#else
+#define S99_HAVE_FCHMOD_BEFORE_BIND 0
+#endif
+
+/* The first port that the system hands out by itself, by its default. */
+#if defined(__linux__)
+#define S99_FIRST_EPHEMERAL_PORT 32768
+#elif defined(__FreeBSD__) || defined(__DragonFly__)
+#define S99_FIRST_EPHEMERAL_PORT 10000
+#else
+#define S99_FIRST_EPHEMERAL_PORT 49152
+#endif
+
+/* Type flags of socket(2); 0 where fcntl(2) has to do it (macOS). */
+#if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
+#define S99_SOCK_CLOEXEC SOCK_CLOEXEC
+#define S99_SOCK_NONBLOCK SOCK_NONBLOCK
+#else
+#define S99_SOCK_CLOEXEC 0
+#define S99_SOCK_NONBLOCK 0
+#endif
+
+/* Open a file for its identity and attributes alone; 0 where there is no such way. */
+#if defined(O_PATH)
+#define S99_O_PATH O_PATH
+#else
+#define S99_O_PATH 0
+#endif
+
+#if !defined(EAI_SYSTEM)
+#define EAI_SYSTEM 11
+#endif
+
+
+/* strerror(3) for threads: glibc's own signature, or POSIX's. */
+static inline const char *s99_strerror(int error, char *buf, size_t size) {
+#if defined(__GLIBC__)
+  return strerror_r(error, buf, size);
+#else
+  if (strerror_r(error, buf, size) != 0)
+    snprintf(buf, size, "Unknown error %d", error);
+  return buf;
+#endif
+}
+
+
+/* Writing to a peer that has gone is an error, not a signal (BSD, macOS). */
+static inline int s99_no_sigpipe(int fd) {
+#if defined(SO_NOSIGPIPE)
+  int on = 1;
+  return setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#else
+  (void)fd;
+  return 0;
+#endif
+}
+
+
+/* rename(2) that fails with EEXIST where `to` is taken. */
+static inline int s99_rename_noreplace(const char *from, const char *to) {
+#if defined(__APPLE__)
+  return renamex_np(from, to, RENAME_EXCL);
+#else
+#if defined(SYS_renameat2)
+  /* 1: RENAME_NOREPLACE. Not every libc has the function. */
+  if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1) == 0)
+    return 0;
+  if (errno != EINVAL && errno != ENOSYS)
+    return -1;
+#endif
+  return link(from, to) == 0 ? unlink(from) : -1;
+#endif
+}
+
+#endif

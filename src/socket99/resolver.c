@@ -1,0 +1,126 @@
+/*
+** resolver.c: from a host name, a service name, or both, to candidates.
+**
+** Names are looked up with getaddrinfo(3), so that /etc/hosts, nsswitch and
+** all else that the system's administrator chose counts. The socket type is
+** given, so that each address comes once; no AI_ADDRCONFIG, since it hides
+** loopback addresses on a machine that is offline.
+*/
+
+#include "internal.h"
+
+
+void socket99_set_hints(const socket99_config *cfg, struct addrinfo *hints) {
+  memset(hints, 0, sizeof(*hints));
+  hints->ai_family = cfg->family;
+  if (cfg->ipv4 != NULL)
+    hints->ai_family = AF_INET;
+  else if (cfg->ipv6 != NULL)
+    hints->ai_family = AF_INET6;
+  hints->ai_socktype = cfg->datagram ? SOCK_DGRAM : SOCK_STREAM;
+  hints->ai_flags = cfg->server ? AI_PASSIVE : 0;
+}
+
+
+void s99_candidates_free(struct s99_candidates *candidates) {
+  if (candidates->list != candidates->inlined)
+    free(candidates->list);
+  candidates->list = candidates->inlined;
+  candidates->count = 0;
+}
+
+
+static bool is_listed(const struct s99_candidates *candidates, const struct s99_address *address) {
+  size_t i;
+  for (i = 0; i < candidates->count; i++) {
+    if (s99_same_address(&candidates->list[i], address))
+      return true;
+  }
+  return false;
+}
+
+
+static void append(struct s99_candidates *candidates, const struct addrinfo *found) {
+  struct s99_address address;
+  if (found->ai_family != AF_INET && found->ai_family != AF_INET6)
+    return;
+  memset(&address, 0, sizeof(address));
+  memcpy(&address.addr, found->ai_addr, found->ai_addrlen);
+  address.len = found->ai_addrlen;
+  if (!is_listed(candidates, &address))
+    candidates->list[candidates->count++] = address;
+}
+
+
+/* False when memory runs out. */
+static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *found) {
+  const struct addrinfo *each;
+  size_t most = 0;
+  for (each = found; each != NULL; each = each->ai_next)
+    most++;
+  out->count = 0;
+  out->list = out->inlined;
+  if (most > S99_INLINE_CANDIDATES)
+    out->list = malloc(most * sizeof(*out->list));
+  if (out->list == NULL) {
+    out->list = out->inlined;
+    return false;
+  }
+  for (each = found; each != NULL; each = each->ai_next)
+    append(out, each);
+  return true;
+}
+
+
+static bool fail_lookup(const struct s99_plan *plan, int code, int error, socket99_result *res) {
+  const char *name = plan->name != NULL ? plan->name : plan->service;
+  bool both = plan->name != NULL && plan->service != NULL;
+  s99_fail_text(res, SOCKET99_ERROR_GETADDRINFO, error, "%.200s%s%.40s", name, both ? ":" : "",
+                both ? plan->service : "");
+  res->getaddrinfo_error = code;
+  return false;
+}
+
+
+/* A service of an address that is known already: only its port counts. */
+static void take_port(struct s99_plan *plan, const struct addrinfo *found) {
+  const struct sockaddr_in *in = (const void *)found->ai_addr;
+  size_t i;
+  for (i = 0; i < plan->candidates.count; i++)
+    s99_set_port(&plan->candidates.list[i], ntohs(in->sin_port));
+}
+
+
+static bool take_candidates(struct s99_plan *plan, const struct addrinfo *found) {
+  size_t i;
+  if (!copy_candidates(&plan->candidates, found))
+    return false;
+  if (plan->service == NULL) {
+    for (i = 0; i < plan->candidates.count; i++)
+      s99_set_port(&plan->candidates.list[i], plan->port);
+  }
+  return true;
+}
+
+
+bool s99_resolve(struct s99_plan *plan, socket99_result *res) {
+  struct addrinfo hints, *found = NULL;
+  int code, error;
+  bool ok = true;
+  socket99_set_hints(plan->cfg, &hints);
+  hints.ai_family = plan->name != NULL ? plan->family : AF_INET;
+  code = getaddrinfo(plan->name != NULL ? plan->name : "127.0.0.1", plan->service, &hints, &found);
+  error = errno;
+  if (code != 0)
+    return fail_lookup(plan, code, code == EAI_SYSTEM ? error : 0, res);
+  if (plan->name == NULL)
+    take_port(plan, found);
+  else
+    ok = take_candidates(plan, found);
+  freeaddrinfo(found);
+  if (!ok)
+    return fail_lookup(plan, EAI_MEMORY, 0, res);
+  if (plan->candidates.count == 0)
+    return fail_lookup(plan, EAI_NONAME, 0, res);
+  return true;
+}
