@@ -1,0 +1,229 @@
+/*
+** option.c: an option by name or number, and its value, in; a socket that has
+** it, or the value that a socket has, out.
+**
+** option_table.c knows the names, option_check.c what is wrong with a value,
+** option_value.c how it lies in memory. Here is which constant is meant on
+** which socket.
+**
+** On a dual-stack descriptor an option that both families have is set for
+** both: IP_TTL and IPV6_UNICAST_HOPS, for instance, are independent there. A
+** membership goes by its group's family instead.
+*/
+
+#include "option_value.h"
+
+
+static void tell_unknown(const char *name, char *why, size_t size) {
+  const char *nearest = socket99_option_nearest(name);
+  if (nearest != NULL)
+    snprintf(why, size, "unknown option '%s' (did you mean '%s'?)", name, nearest);
+  else
+    snprintf(why, size, "unknown option '%s'", name);
+}
+
+
+/*
+** The socket's family is not known yet: a value is right if any constant of
+** that name takes it. Setting it looks again.
+*/
+bool s99_option_check(const socket99_option *option, int type, char *why, size_t size) {
+  struct s99_namesakes found;
+  size_t i;
+  if (option->name == NULL)
+    return s99_option_check_value(option, NULL, why, size) == 0;
+  if (!s99_option_find(option->name, &found)) {
+    tell_unknown(option->name, why, size);
+    return false;
+  }
+  for (i = 0; i < found.count; i++) {
+    if (s99_option_check_value(option, found.row[i], NULL, 0) == 0)
+      return true;
+  }
+  return s99_option_check_value(option, s99_option_choose(&found, type, AF_UNSPEC), why, size) == 0;
+}
+
+
+static int set_wire(int fd, int level, int id, const struct s99_wire *wire) {
+  return setsockopt(fd, level, id, wire->data, wire->length) == 0 ? 0 : errno;
+}
+
+
+static int set_numbered(int fd, const socket99_option *option) {
+  struct s99_wire wire;
+  int error = s99_option_check_value(option, NULL, NULL, 0);
+  if (error != 0)
+    return error;
+  if (option->value.kind == SOCKET99_INTEGER)
+    s99_encode_int(&option->value, option->level, &wire);
+  else
+    s99_encode_bytes(&option->value, option->level, &wire);
+  return set_wire(fd, option->level, option->option_id, &wire);
+}
+
+
+static bool switches_off(const struct s99_option_row *row, const socket99_value *value) {
+  bool flag = value->kind == SOCKET99_BOOLEAN ||
+              (value->kind == SOCKET99_INTEGER && s99_forms[row->form].kind == SOCKET99_BOOLEAN);
+  return flag && value->integer == 0;
+}
+
+
+static int set_target(int fd, const struct s99_option_row *row, int family,
+                      const socket99_value *value) {
+  struct s99_option_target target = s99_option_target(row, family);
+  struct s99_wire wire;
+  int error;
+  if (target.id == S99_LACKING)
+    return switches_off(row, value) ? 0 : ENOPROTOOPT;
+  if (row->form == S99_FORM_ACTION && switches_off(row, value))
+    return 0;
+  memset(&wire, 0, sizeof(wire));
+  error = s99_forms[row->form].encode(value, target.level, &wire);
+  return error != 0 ? error : set_wire(fd, target.level, target.id, &wire);
+}
+
+
+/* What one of the two levels does not have (IP_MTU can't be set) is for the other. */
+static int set_both(int fd, const struct s99_option_row *row, const socket99_value *value) {
+  int error6 = set_target(fd, row, AF_INET6, value);
+  int error4;
+  if (error6 != 0 && error6 != ENOPROTOOPT)
+    return error6;
+  error4 = set_target(fd, row, AF_INET, value);
+  return error4 == ENOPROTOOPT ? error6 : error4;
+}
+
+
+static int set_row(int fd, const struct s99_option_row *row, const socket99_value *value,
+                   int family, bool dual) {
+  if (value->kind == SOCKET99_MEMBERSHIP) {
+    struct sockaddr_storage group;
+    return set_target(fd, row, s99_parse_group(value->group, &group), value);
+  }
+  if (dual && S99_DUAL_LEVELS && family == AF_INET6 && s99_option_is_twin(row))
+    return set_both(fd, row, value);
+  return set_target(fd, row, family, value);
+}
+
+
+int s99_option_apply(int fd, const socket99_option *option, int type, int family, bool dual) {
+  const struct s99_option_row *row;
+  struct s99_namesakes found;
+  int error;
+  if (option->name == NULL)
+    return set_numbered(fd, option);
+  if (!s99_option_find(option->name, &found))
+    return ENOENT;
+  row = s99_option_choose(&found, type, family);
+  error = s99_option_check_value(option, row, NULL, 0);
+  return error != 0 ? error : set_row(fd, row, &option->value, family, dual);
+}
+
+
+void s99_option_label(const socket99_option *option, int type, int family, char *buf, size_t size) {
+  struct s99_namesakes found;
+  if (option->name == NULL)
+    snprintf(buf, size, "level %d option %d", option->level, option->option_id);
+  else if (s99_option_find(option->name, &found))
+    snprintf(buf, size, "%s",
+             s99_option_target(s99_option_choose(&found, type, family), family).label);
+  else
+    snprintf(buf, size, "%s", option->name);
+}
+
+
+bool s99_option_is(const socket99_option *option, int level, int option_id) {
+  struct s99_namesakes found;
+  size_t i;
+  if (option->name == NULL)
+    return option->level == level && option->option_id == option_id;
+  if (!s99_option_find(option->name, &found))
+    return false;
+  for (i = 0; i < found.count; i++) {
+    const struct s99_option_row *row = found.row[i];
+    if ((row->level == level && row->id == option_id) ||
+        (level == IPPROTO_IPV6 && row->id6 == option_id))
+      return true;
+  }
+  return false;
+}
+
+
+/*
+** The row that fits a descriptor. The kernel is asked for no more than the
+** name leaves open; type and family stay 0 where it leaves nothing open.
+*/
+static int row_of_descriptor(int fd, const struct s99_namesakes *found, int *type, int *family,
+                             const struct s99_option_row **row) {
+  struct sockaddr_storage own;
+  socklen_t length = sizeof(own);
+  memset(&own, 0, sizeof(own));
+  *type = 0;
+  *family = AF_UNSPEC;
+  *row = found->row[0];
+  if (found->count == 1 && !s99_option_is_twin(*row))
+    return 0;
+  if (getsockname(fd, (struct sockaddr *)&own, &length) != 0)
+    return errno;
+  *family = own.ss_family;
+  length = sizeof(*type);
+  if (found->count > 1 && getsockopt(fd, SOL_SOCKET, SO_TYPE, type, &length) != 0)
+    return errno;
+  *row = s99_option_choose(found, *type, *family);
+  return 0;
+}
+
+
+static bool is_dual_stack(int fd) {
+  int only = 1;
+  socklen_t length = sizeof(only);
+  return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &length) == 0 && !only;
+}
+
+
+bool socket99_option_kind(const char *name, int type, int family, enum socket99_kind *kind) {
+  struct s99_namesakes found;
+  if (name == NULL || !s99_option_find(name, &found))
+    return false;
+  if (kind != NULL)
+    *kind = s99_forms[s99_option_choose(&found, type, family)->form].kind;
+  return true;
+}
+
+
+int socket99_option_set(int fd, const char *name, const socket99_value *value) {
+  const struct s99_option_row *row;
+  struct s99_namesakes found;
+  int error, type, family;
+  socket99_option option = {name, 0, 0, *value};
+  bool dual;
+  if (name == NULL || !s99_option_find(name, &found))
+    return ENOENT;
+  error = row_of_descriptor(fd, &found, &type, &family, &row);
+  if (error == 0)
+    error = s99_option_check_value(&option, row, NULL, 0);
+  if (error != 0)
+    return error;
+  dual = S99_DUAL_LEVELS && family == AF_INET6 && s99_option_is_twin(row) && is_dual_stack(fd);
+  return set_row(fd, row, value, family, dual);
+}
+
+
+int socket99_option_get(int fd, const char *name, socket99_value *value, void *buf,
+                        size_t buf_size) {
+  const struct s99_option_row *row;
+  struct s99_option_target target;
+  struct s99_namesakes found;
+  int error, type, family;
+  memset(value, 0, sizeof(*value));
+  if (name == NULL || !s99_option_find(name, &found))
+    return ENOENT;
+  error = row_of_descriptor(fd, &found, &type, &family, &row);
+  if (error != 0)
+    return error;
+  target = s99_option_target(row, family);
+  if (target.id == S99_LACKING)
+    return ENOPROTOOPT;
+  return s99_forms[row->form].decode(fd, &target, value, buf, buf_size);
+}
