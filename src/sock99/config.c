@@ -1,0 +1,716 @@
+/*
+** config.c: from a Lua table to a socket99_config.
+**
+** The table is walked once and each field's value put into a stack slot of
+** its own, which keeps strings alive whatever a metamethod or a finalizer
+** does; then the slots are read in a fixed order. What only the program's
+** text can have wrong is raised; what may come from a user is returned.
+*/
+
+#include "sock99.h"
+
+#include <stdarg.h>
+
+
+/*
+** Fields, sorted by name. Their numbers are their places in the table and in
+** the stack, above the only argument.
+*/
+
+enum field {
+  BACKLOG,
+  BIND,
+  CLOEXEC,
+  CONNECT,
+  DATAGRAM,
+  FAMILY,
+  HOST,
+  IPV4,
+  IPV6,
+  MODE,
+  NONBLOCKING,
+  PATH,
+  PORT,
+  SEQPACKET,
+  SERVER,
+  SOCKOPTS,
+  UNLINK,
+  FIELD_COUNT
+};
+
+static const char *const field_names[FIELD_COUNT] = {
+    "backlog", "bind",      "cloexec", "connect",  "datagram",    "family",
+    "host",    "ipv4",      "ipv6",    "mode",     "nonblocking", "path",
+    "port",    "seqpacket", "server",  "sockopts", "unlink"};
+
+enum bind_field { BIND_HOST, BIND_PATH, BIND_PORT, BIND_FIELD_COUNT };
+
+static const char *const bind_field_names[BIND_FIELD_COUNT] = {"host", "path", "port"};
+
+#define SLOT(field) (2 + (int)(field))
+#define BIND_SLOT(field) (SLOT(FIELD_COUNT) + (int)(field))
+#define LAST_SLOT BIND_SLOT(BIND_FIELD_COUNT - 1)
+
+
+/*
+** Telling
+*/
+
+static int raise(lua_State *L, const char *format, ...) {
+  va_list arguments;
+  const char *message;
+  va_start(arguments, format);
+  message = lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  return luaL_argerror(L, 1, message);
+}
+
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static bool
+refuse(socket99_result *result, const char *format, ...) {
+  va_list arguments;
+  memset(result, 0, sizeof(*result));
+  result->status = SOCKET99_ERROR_CONFIGURATION;
+  result->fd = -1;
+  result->saved_errno = EINVAL;
+  va_start(arguments, format);
+  vsnprintf(result->where, sizeof(result->where), format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+
+/* Case-insensitive Levenshtein distance; both shorter than 32 characters. */
+static int distance(const char *a, const char *b) {
+  int row[32];
+  int m = (int)strlen(b), i, j;
+  for (j = 0; j <= m; j++)
+    row[j] = j;
+  for (i = 1; a[i - 1] != '\0'; i++) {
+    int diagonal = row[0];
+    row[0] = i;
+    for (j = 1; j <= m; j++) {
+      int replaced = diagonal + ((a[i - 1] | 32) != (b[j - 1] | 32));
+      int shorter = row[j] + 1, longer = row[j - 1] + 1;
+      diagonal = row[j];
+      row[j] = replaced < shorter ? replaced : shorter;
+      row[j] = longer < row[j] ? longer : row[j];
+    }
+  }
+  return row[m];
+}
+
+
+/* The field that `key` most likely means: one begins with the other, or few
+** letters differ. */
+static const char *nearest_field(const char *key, const char *const names[], int count) {
+  const char *nearest = NULL;
+  size_t length = strlen(key);
+  int least = length < 5 ? 2 : 4;
+  int i;
+  if (length >= 31)
+    return NULL;
+  for (i = 0; i < count; i++) {
+    size_t common = length < strlen(names[i]) ? length : strlen(names[i]);
+    int differs = distance(key, names[i]);
+    if (common >= 3 && strncmp(key, names[i], common) == 0)
+      differs = 0;
+    if (differs < least) {
+      least = differs;
+      nearest = names[i];
+    }
+  }
+  return nearest;
+}
+
+
+static int unknown_field(lua_State *L, const char *prefix, const char *const names[], int count) {
+  const char *key, *nearest;
+  if (lua_type(L, -2) != LUA_TSTRING) {
+    if (lua_type(L, -2) == LUA_TNUMBER)
+      return raise(L, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
+    return raise(L, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
+  }
+  key = lua_tostring(L, -2);
+  nearest = nearest_field(key, names, count);
+  if (prefix[0] == '\0' && socket99_option_kind(key, 0, 0, NULL))
+    return raise(L, "unknown field '%s' (an option: sockopts = { %s = ... })", key, key);
+  if (nearest == NULL)
+    return raise(L, "unknown field '%s%s'", prefix, key);
+  return raise(L, "unknown field '%s%s' (did you mean '%s%s'?)", prefix, key, prefix, nearest);
+}
+
+
+static int wrong_type(lua_State *L, const char *name, const char *expected, int index) {
+  return raise(L, "field '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
+}
+
+
+/*
+** Collecting
+*/
+
+static int field_index(const char *key, const char *const names[], int count) {
+  int low = 0, high = count - 1;
+  while (low <= high) {
+    int middle = (low + high) / 2;
+    int order = strcmp(key, names[middle]);
+    if (order == 0)
+      return middle;
+    if (order < 0)
+      high = middle - 1;
+    else
+      low = middle + 1;
+  }
+  return -1;
+}
+
+
+/* The table's own fields into the slots from `first` on. */
+static void collect_own(lua_State *L, int table, const char *prefix, const char *const names[],
+                        int count, int first) {
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    size_t length;
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
+    int i = key != NULL && strlen(key) == length ? field_index(key, names, count) : -1;
+    if (i < 0)
+      unknown_field(L, prefix, names, count);
+    lua_replace(L, first + i);
+  }
+}
+
+
+/* Fields that the table has only through __index. */
+static void collect_inherited(lua_State *L, int table, const char *const names[], int count,
+                              int first) {
+  int i;
+  if (!luaL_getmetafield(L, table, "__index"))
+    return;
+  lua_pop(L, 1);
+  for (i = 0; i < count; i++) {
+    if (!lua_isnil(L, first + i))
+      continue;
+    lua_getfield(L, table, names[i]);
+    lua_replace(L, first + i);
+  }
+}
+
+
+static void collect(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checkstack(L, LAST_SLOT + LUA_MINSTACK, "too many fields");
+  lua_settop(L, LAST_SLOT);
+  collect_own(L, 1, "", field_names, FIELD_COUNT, SLOT(0));
+  collect_inherited(L, 1, field_names, FIELD_COUNT, SLOT(0));
+  if (lua_isnil(L, SLOT(BIND)))
+    return;
+  if (!lua_istable(L, SLOT(BIND)))
+    wrong_type(L, "bind", "table", SLOT(BIND));
+  collect_own(L, SLOT(BIND), "bind.", bind_field_names, BIND_FIELD_COUNT, BIND_SLOT(0));
+  collect_inherited(L, SLOT(BIND), bind_field_names, BIND_FIELD_COUNT, BIND_SLOT(0));
+}
+
+
+/*
+** Numbers
+*/
+
+enum whole { WHOLE, FRACTION, TOO_LARGE };
+
+static enum whole to_whole(lua_State *L, int index, long long *out) {
+  lua_Number number;
+  if (sock99_isinteger(L, index)) {
+    *out = (long long)lua_tointeger(L, index);
+    return WHOLE;
+  }
+  number = lua_tonumber(L, index);
+  if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0))
+    return number == number ? TOO_LARGE : FRACTION;
+  *out = (long long)number;
+  return (lua_Number)*out == number ? WHOLE : FRACTION;
+}
+
+
+/*
+** Plain fields. A slot that is nil leaves the default.
+*/
+
+static bool to_flag(lua_State *L, int slot, const char *name, bool missing) {
+  if (lua_isnil(L, slot))
+    return missing;
+  if (!lua_isboolean(L, slot))
+    wrong_type(L, name, "boolean", slot);
+  return lua_toboolean(L, slot) != 0;
+}
+
+
+/* C strings end at the first NUL, so one inside would cut them in silence. */
+static bool to_text(lua_State *L, int slot, const char *name, const char **out,
+                    socket99_result *result) {
+  size_t length;
+  if (lua_isnil(L, slot))
+    return true;
+  if (lua_type(L, slot) != LUA_TSTRING)
+    wrong_type(L, name, "string", slot);
+  *out = lua_tolstring(L, slot, &length);
+  if (strlen(*out) != length)
+    return refuse(result, "%s '%.120s' has a NUL byte in it", name, *out);
+  return true;
+}
+
+
+static void to_path(lua_State *L, int slot, const char *name, const char **out, size_t *length) {
+  if (lua_isnil(L, slot))
+    return;
+  if (lua_type(L, slot) != LUA_TSTRING)
+    wrong_type(L, name, "string", slot);
+  *out = lua_tolstring(L, slot, length);
+}
+
+
+static bool to_int(lua_State *L, int slot, const char *name, const char *limit, int *out,
+                   socket99_result *result) {
+  long long number = 0;
+  enum whole whole;
+  if (lua_isnil(L, slot))
+    return true;
+  if (lua_type(L, slot) != LUA_TNUMBER)
+    wrong_type(L, name, "integer", slot);
+  whole = to_whole(L, slot, &number);
+  if (whole == FRACTION)
+    raise(L, "field '%s': integer expected, got %f", name, lua_tonumber(L, slot));
+  if (whole == TOO_LARGE || number < INT_MIN || number > INT_MAX)
+    return refuse(result, "%s %.14g is not in %s", name, (double)lua_tonumber(L, slot), limit);
+  *out = (int)number;
+  return true;
+}
+
+
+static bool is_finite(lua_Number number) {
+  return number - number == 0;
+}
+
+
+/* A number, a string that converts to one ("8080", "0x50"), or a service name. */
+static bool to_port(lua_State *L, int slot, const char *name, int *port, const char **service,
+                    socket99_result *result) {
+  long long number = 0;
+  if (lua_type(L, slot) != LUA_TSTRING)
+    return to_int(L, slot, name, "0 to 65535", port, result);
+  if (!lua_isnumber(L, slot) || !is_finite(lua_tonumber(L, slot))) {
+    if (service == NULL)
+      return refuse(result, "%s '%.120s' is not a number", name, lua_tostring(L, slot));
+    return to_text(L, slot, name, service, result);
+  }
+  if (to_whole(L, slot, &number) != WHOLE)
+    return refuse(result, "%s '%.120s' is not an integer", name, lua_tostring(L, slot));
+  if (number < 0 || number > 65535)
+    return refuse(result, "%s '%.120s' is not in 0 to 65535", name, lua_tostring(L, slot));
+  *port = (int)number;
+  return true;
+}
+
+
+static bool to_family(lua_State *L, int slot, int *out, socket99_result *result) {
+  static const struct {
+    const char *name;
+    int family;
+  } families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}};
+  const char *name = NULL;
+  size_t i;
+  if (!to_text(L, slot, "family", &name, result))
+    return false;
+  if (name == NULL)
+    return true;
+  for (i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+    if (strcmp(name, families[i].name) == 0) {
+      *out = families[i].family;
+      return true;
+    }
+  }
+  return refuse(result, "family '%.120s' is none of 'inet', 'inet6', 'unix'", name);
+}
+
+
+/* The permission bits that a string of octal digits means; above 0777 where
+** they are too many. */
+static unsigned int octal(const char *digits) {
+  unsigned int bits = 0;
+  for (; *digits != '\0' && bits <= 0777; digits++)
+    bits = bits * 8 + (unsigned int)(*digits - '0');
+  return bits;
+}
+
+
+static bool to_mode(lua_State *L, int slot, unsigned int *out, socket99_result *result) {
+  int number = 0;
+  const char *digits = NULL;
+  if (lua_isnil(L, slot))
+    return true;
+  if (lua_type(L, slot) != LUA_TSTRING) {
+    if (!to_int(L, slot, "mode", "0 to 511", &number, result))
+      return false;
+    if (number < 0 || number > 0777)
+      return refuse(result,
+                    "mode %d is not in 0 to 511; Lua has no octal numbers: write mode = '%04d'",
+                    number, number);
+    *out = S_IFSOCK | (unsigned int)number;
+    return true;
+  }
+  if (!to_text(L, slot, "mode", &digits, result))
+    return false;
+  if (digits[0] == '\0' || digits[strspn(digits, "01234567")] != '\0')
+    return refuse(result, "mode '%.120s' is not made of octal digits", digits);
+  if (octal(digits) > 0777)
+    return refuse(result, "mode '%.120s' is more than '0777'", digits);
+  *out = S_IFSOCK | octal(digits);
+  return true;
+}
+
+
+/*
+** Options
+*/
+
+static socket99_option *new_option(lua_State *L, struct sock99_request *request) {
+  socket99_option *option;
+  if (request->config.option_count == request->capacity) {
+    size_t bytes = request->capacity * sizeof(socket99_option);
+    socket99_option *larger = lua_newuserdata(L, 2 * bytes);
+    /* Under the key of the walk, out of its way and safe from collection. */
+    lua_insert(L, LAST_SLOT + 1);
+    memcpy(larger, request->options, bytes);
+    request->options = larger;
+    request->capacity *= 2;
+  }
+  option = &request->options[request->config.option_count++];
+  memset(option, 0, sizeof(*option));
+  return option;
+}
+
+
+/* Keeps the value at `index` alive until the call ends. */
+static void anchor(lua_State *L, int index) {
+  luaL_checkstack(L, 4, "too many options");
+  lua_pushvalue(L, index);
+  lua_insert(L, LAST_SLOT + 1);
+}
+
+
+static bool option_number(lua_State *L, const char *name, int index, socket99_value *value,
+                          socket99_result *result) {
+  switch (to_whole(L, index, &value->integer)) {
+  case FRACTION:
+    raise(L, "option '%s': integer expected, got %f", name, lua_tonumber(L, index));
+    break;
+  case TOO_LARGE:
+    return refuse(result, "option %s: %.14g is out of range", name, (double)lua_tonumber(L, index));
+  default:
+    break;
+  }
+  value->kind = SOCKET99_INTEGER;
+  return true;
+}
+
+
+static void option_bytes(lua_State *L, int index, socket99_value *value) {
+  anchor(L, index);
+  value->kind = SOCKET99_BYTES;
+  value->bytes = lua_tolstring(L, index, &value->length);
+}
+
+
+static const char *membership_text(lua_State *L, const char *name, int table, const char *field,
+                                   bool integer_too) {
+  const char *text;
+  size_t length;
+  lua_getfield(L, table, field);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return NULL;
+  }
+  if (!(lua_type(L, -1) == LUA_TSTRING || (integer_too && lua_isnumber(L, -1))))
+    raise(L, "option '%s': field '%s': string expected, got %s", name, field, luaL_typename(L, -1));
+  /* The conversion changes this copy alone. */
+  text = lua_tolstring(L, -1, &length);
+  if (strlen(text) != length)
+    raise(L, "option '%s': field '%s' has a NUL byte in it", name, field);
+  anchor(L, -1);
+  lua_pop(L, 1);
+  return text;
+}
+
+
+static void check_membership_keys(lua_State *L, const char *name, int table) {
+  static const char *const keys[] = {"group", "interface", "source"};
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    if (lua_type(L, -2) != LUA_TSTRING || field_index(lua_tostring(L, -2), keys, 3) < 0)
+      raise(L, "option '%s': a membership has the fields group, interface and source", name);
+    lua_pop(L, 1);
+  }
+}
+
+
+static void option_membership(lua_State *L, const char *name, int index, socket99_value *value) {
+  int table;
+  if (!lua_istable(L, index))
+    raise(L, "option '%s': table {group=, interface=} expected, got %s", name,
+          luaL_typename(L, index));
+  lua_pushvalue(L, index);
+  table = lua_gettop(L);
+  check_membership_keys(L, name, table);
+  value->kind = SOCKET99_MEMBERSHIP;
+  /* Anchors go in below, so the table's place is counted from the top. */
+  value->group = membership_text(L, name, -1, "group", false);
+  value->interface = membership_text(L, name, -1, "interface", true);
+  value->source = membership_text(L, name, -1, "source", false);
+  lua_pop(L, 1);
+}
+
+
+static int wrong_option_type(lua_State *L, const char *name, const char *expected, int index) {
+  return raise(L, "option '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
+}
+
+
+/* The value on top of the stack, as the option's kind has it. */
+static bool option_value(lua_State *L, const char *name, enum socket99_kind kind,
+                         socket99_value *value, socket99_result *result) {
+  int type = lua_type(L, -1);
+  value->kind = kind;
+  if (type == LUA_TBOOLEAN &&
+      (kind == SOCKET99_BOOLEAN || (kind == SOCKET99_SECONDS && !lua_toboolean(L, -1)))) {
+    value->kind = SOCKET99_BOOLEAN;
+    value->integer = lua_toboolean(L, -1);
+    return true;
+  }
+  switch (kind) {
+  case SOCKET99_BOOLEAN:
+    wrong_option_type(L, name, "boolean", -1);
+    break;
+  case SOCKET99_INTEGER:
+    /* 64 bits where Lua has no integers */
+    if (type == LUA_TSTRING && lua_rawlen(L, -1) == sizeof(value->integer))
+      break;
+    if (type != LUA_TNUMBER)
+      wrong_option_type(L, name, "integer", -1);
+    return option_number(L, name, -1, value, result);
+  case SOCKET99_SECONDS:
+    if (type != LUA_TNUMBER)
+      wrong_option_type(L, name, "seconds (a number) or false", -1);
+    value->seconds = lua_tonumber(L, -1);
+    return true;
+  case SOCKET99_BYTES:
+    if (type == LUA_TNUMBER)
+      return option_number(L, name, -1, value, result);
+    if (type != LUA_TSTRING)
+      wrong_option_type(L, name, "string", -1);
+    break;
+  case SOCKET99_MEMBERSHIP:
+    option_membership(L, name, -1, value);
+    return true;
+  }
+  option_bytes(L, -1, value);
+  return true;
+}
+
+
+static bool add_option(lua_State *L, struct sock99_request *request, const char *name,
+                       enum socket99_kind kind, socket99_result *result) {
+  socket99_option *option = new_option(L, request);
+  option->name = name;
+  return option_value(L, name, kind, &option->value, result);
+}
+
+
+/* Memberships are one or a list. */
+static bool add_memberships(lua_State *L, struct sock99_request *request, const char *name,
+                            socket99_result *result) {
+  size_t count = lua_istable(L, -1) ? (size_t)lua_rawlen(L, -1) : 0;
+  size_t i;
+  if (count == 0)
+    return add_option(L, request, name, SOCKET99_MEMBERSHIP, result);
+  for (i = 1; i <= count; i++) {
+    bool ok;
+    lua_rawgeti(L, -1, (int)i);
+    ok = add_option(L, request, name, SOCKET99_MEMBERSHIP, result);
+    lua_pop(L, 1);
+    if (!ok)
+      return false;
+  }
+  return true;
+}
+
+
+static bool add_named_option(lua_State *L, struct sock99_request *request, int type, int family,
+                             socket99_result *result) {
+  size_t length;
+  const char *name = lua_tolstring(L, -2, &length);
+  enum socket99_kind kind = SOCKET99_BOOLEAN;
+  if (strlen(name) != length || !socket99_option_kind(name, type, family, &kind)) {
+    const char *nearest = socket99_option_nearest(name);
+    if (nearest == NULL)
+      raise(L, "unknown option '%s'", name);
+    raise(L, "unknown option '%s' (did you mean '%s'?)", name, nearest);
+  }
+  anchor(L, -2);
+  if (kind == SOCKET99_MEMBERSHIP)
+    return add_memberships(L, request, name, result);
+  return add_option(L, request, name, kind, result);
+}
+
+
+static int option_part(lua_State *L, int entry, int part, socket99_value *value,
+                       socket99_result *result, bool *ok) {
+  static const char *const names[] = {"level", "number"};
+  lua_rawgeti(L, entry, part);
+  if (lua_type(L, -1) != LUA_TNUMBER)
+    raise(L, "an option's %s: integer expected, got %s", names[part - 1], luaL_typename(L, -1));
+  *ok = option_number(L, names[part - 1], -1, value, result);
+  if (*ok && (value->integer < INT_MIN || value->integer > INT_MAX))
+    *ok = refuse(result, "an option's %s: %lld is out of range", names[part - 1], value->integer);
+  lua_pop(L, 1);
+  return (int)value->integer;
+}
+
+
+/* {level, option, value} on top of the stack. */
+static bool add_numbered_option(lua_State *L, struct sock99_request *request,
+                                socket99_result *result) {
+  socket99_option *option;
+  bool ok = true;
+  if (!lua_istable(L, -1) || lua_rawlen(L, -1) != 3)
+    raise(L, "field 'sockopts': an entry without a name is {level, option, value}, got %s",
+          luaL_typename(L, -1));
+  option = new_option(L, request);
+  option->level = option_part(L, -1, 1, &option->value, result, &ok);
+  if (ok)
+    option->option_id = option_part(L, -1, 2, &option->value, result, &ok);
+  if (!ok)
+    return false;
+  lua_rawgeti(L, -1, 3);
+  if (lua_type(L, -1) == LUA_TNUMBER)
+    ok = option_number(L, "number", -1, &option->value, result);
+  else if (lua_type(L, -1) == LUA_TSTRING)
+    option_bytes(L, -1, &option->value);
+  else
+    wrong_option_type(L, "{level, option, value}", "integer or string", -1);
+  lua_pop(L, 1);
+  return ok;
+}
+
+
+static bool read_named_options(lua_State *L, struct sock99_request *request, int type, int family,
+                               socket99_result *result) {
+  lua_pushnil(L);
+  while (lua_next(L, SLOT(SOCKOPTS)) != 0) {
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      if (!add_named_option(L, request, type, family, result))
+        return false;
+    } else if (lua_type(L, -2) != LUA_TNUMBER) {
+      raise(L, "field 'sockopts': a key is an option's name, got %s", luaL_typename(L, -2));
+    }
+    lua_pop(L, 1);
+  }
+  return true;
+}
+
+
+static bool read_options(lua_State *L, struct sock99_request *request, int type, int family,
+                         socket99_result *result) {
+  size_t count, i;
+  if (lua_isnil(L, SLOT(SOCKOPTS)))
+    return true;
+  if (!lua_istable(L, SLOT(SOCKOPTS)))
+    wrong_type(L, "sockopts", "table", SLOT(SOCKOPTS));
+  if (!read_named_options(L, request, type, family, result))
+    return false;
+  count = (size_t)lua_rawlen(L, SLOT(SOCKOPTS));
+  for (i = 1; i <= count; i++) {
+    bool ok;
+    luaL_checkstack(L, 4, "too many options");
+    lua_rawgeti(L, SLOT(SOCKOPTS), (int)i);
+    ok = add_numbered_option(L, request, result);
+    lua_pop(L, 1);
+    if (!ok)
+      return false;
+  }
+  return true;
+}
+
+
+/*
+** All of it
+*/
+
+static bool read_bind(lua_State *L, socket99_config *config, socket99_result *result) {
+  if (lua_isnil(L, SLOT(BIND)))
+    return true;
+  if (!to_text(L, BIND_SLOT(BIND_HOST), "bind.host", &config->bind_host, result) ||
+      !to_port(L, BIND_SLOT(BIND_PORT), "bind.port", &config->bind_port, NULL, result))
+    return false;
+  to_path(L, BIND_SLOT(BIND_PATH), "bind.path", &config->bind_path, &config->bind_path_len);
+  if (config->bind_host == NULL && config->bind_path == NULL && config->bind_port == 0)
+    return refuse(result, "bind is empty: it has host, port or path");
+  return true;
+}
+
+
+static bool read_address(lua_State *L, socket99_config *config, socket99_result *result) {
+  const char *path = NULL, *host = NULL, *ipv4 = NULL, *ipv6 = NULL;
+  to_path(L, SLOT(PATH), "path", &path, &config->path_len);
+  if (!to_text(L, SLOT(HOST), "host", &host, result) ||
+      !to_text(L, SLOT(IPV4), "ipv4", &ipv4, result) ||
+      !to_text(L, SLOT(IPV6), "ipv6", &ipv6, result) ||
+      !to_port(L, SLOT(PORT), "port", &config->port, &config->service, result) ||
+      !to_family(L, SLOT(FAMILY), &config->family, result))
+    return false;
+  /* The old fields are not const, but nothing is written to them. */
+  config->path = (char *)path;
+  config->host = (char *)host;
+  config->ipv4 = (char *)ipv4;
+  config->ipv6 = (char *)ipv6;
+  return read_bind(L, config, result);
+}
+
+
+static bool read_flags(lua_State *L, socket99_config *config, socket99_result *result) {
+  bool has_address =
+      config->host != NULL || config->path != NULL || config->ipv4 != NULL || config->ipv6 != NULL;
+  config->server = to_flag(L, SLOT(SERVER), "server", false);
+  config->datagram = to_flag(L, SLOT(DATAGRAM), "datagram", false);
+  config->seqpacket = to_flag(L, SLOT(SEQPACKET), "seqpacket", false);
+  config->nonblocking = to_flag(L, SLOT(NONBLOCKING), "nonblocking", false);
+  config->unlink_stale = to_flag(L, SLOT(UNLINK), "unlink", false);
+  config->inherit = !to_flag(L, SLOT(CLOEXEC), "cloexec", true);
+  config->unconnected = !to_flag(L, SLOT(CONNECT), "connect", true);
+  if (lua_toboolean(L, SLOT(CONNECT)) && config->datagram && !config->server && !has_address)
+    return refuse(result, "connect goes with an address: no host, ipv4, ipv6 or path");
+  return true;
+}
+
+
+bool sock99_read_config(lua_State *L, struct sock99_request *request, socket99_result *result) {
+  socket99_config *config = &request->config;
+  memset(config, 0, sizeof(*config));
+  request->options = request->inlined;
+  request->capacity = SOCK99_INLINE_OPTIONS;
+  collect(L);
+  if (!read_address(L, config, result) || !read_flags(L, config, result) ||
+      !to_int(L, SLOT(BACKLOG), "backlog", "0 to 2147483647", &config->backlog_size, result) ||
+      !to_mode(L, SLOT(MODE), &config->mode, result))
+    return false;
+  if (!read_options(L, request,
+                    config->seqpacket  ? SOCK_SEQPACKET
+                    : config->datagram ? SOCK_DGRAM
+                                       : SOCK_STREAM,
+                    config->family, result))
+    return false;
+  config->options = request->options;
+  return true;
+}

@@ -1,0 +1,118 @@
+/*
+** module.c: what `require 'sock99'` returns.
+*/
+
+#include "sock99.h"
+
+
+/* Error text: a result's "where", the stage and the system's reason. */
+#define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
+
+
+int sock99_push_failure(lua_State *L, const socket99_result *result) {
+  char message[MESSAGE_SIZE];
+  int code = result->saved_errno;
+  if (result->status == SOCKET99_ERROR_GETADDRINFO)
+    code = result->getaddrinfo_error;
+  socket99_snprintf(message, sizeof(message), result);
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  lua_pushinteger(L, code);
+  lua_pushstring(L, socket99_stage(result->status));
+  return 4;
+}
+
+
+/*** Open the socket that a table describes.
+
+Programmer's errors (no table, an unknown field, a field of the wrong type, a
+number with a fraction where an integer is due) are raised; everything else is
+returned.
+
+@function open
+@tparam table t what to open:
+
+ - `host` string: name or numeric address to connect to, or to listen on
+ - `port` integer 0-65535, or a string: number or service name
+ - `path` string: Unix domain socket; a leading `"\0"` is an abstract name
+ - `ipv4`, `ipv6` string: numeric address of that family, in place of `host`
+ - `family` `'inet'`, `'inet6'`, `'unix'`: only addresses of this family
+ - `connect` boolean: false only creates the socket
+ - `server` boolean: bind and listen
+ - `datagram`, `seqpacket` boolean: not a stream
+ - `nonblocking` boolean: the descriptor has O_NONBLOCK set
+ - `backlog` integer: of a stream server
+ - `bind` table `{host=, port=}` or `{path=}`: a client's own address
+ - `sockopts` table: socket options by name, or `{level, option, value}`
+ - `mode` string of octal digits: permission bits of a Unix server's file
+ - `unlink` boolean: a Unix server replaces a stale socket file
+ - `cloexec` boolean: close-on-exec, true where missing
+
+@treturn[1] integer the file descriptor, yours to close
+@treturn[2] nil
+@treturn[2] string what failed on what, and why
+@treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] string the stage: "getaddrinfo", "socket", "setsockopt", "bind",
+"listen", "connect", "fcntl", "snprintf", "configuration", "unknown"
+@usage
+local fd = assert(sock99.open{ host = '127.0.0.1', port = 0, server = true })
+*/
+static int l_open(lua_State *L) {
+  struct sock99_request request;
+  socket99_result result;
+  if (!sock99_read_config(L, &request, &result) || !socket99_open(&request.config, &result))
+    return sock99_push_failure(L, &result);
+  lua_pushinteger(L, result.fd);
+  return 1;
+}
+
+
+/*** Close a raw descriptor.
+
+@function close
+@tparam integer fd the descriptor
+@treturn[1] boolean true
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] integer errno
+@usage
+sock99.close(fd)
+*/
+static int l_close(lua_State *L) {
+  lua_Integer fd = luaL_checkinteger(L, 1);
+  int error = 0;
+  char words[128];
+  if (fd < 0 || fd > INT_MAX)
+    error = EBADF;
+  else if (close((int)fd) != 0)
+    error = errno;
+  /* After EINTR the descriptor is closed all the same: a second close could
+  ** hit one that another thread has just got (close(2)). */
+  if (error != 0 && error != EINTR) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "close %f: %s", (lua_Number)fd, s99_strerror(error, words, sizeof(words)));
+    lua_pushinteger(L, error);
+    return 3;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+static const luaL_Reg functions[] = {
+    {"open", l_open},
+    {"close", l_close},
+    {NULL, NULL},
+};
+
+
+SOCK99_EXPORT int luaopen_sock99(lua_State *L);
+
+int luaopen_sock99(lua_State *L) {
+  sock99_newlib(L, functions);
+  sock99_push_errno(L);
+  lua_setfield(L, -2, "errno");
+  lua_pushliteral(L, "sock99 1.0.0");
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}

@@ -1,0 +1,50 @@
+/*
+** sock99.h: what the rooms of the Lua module share.
+**
+** config.c turns a Lua table into a socket99_config, module.c opens it and
+** tells the result, errno.c is the table of error numbers.
+*/
+#ifndef SOCK99_H
+#define SOCK99_H
+
+#include "platform.h"
+
+#include "compat.h"
+
+#include "socket99.h"
+
+#if defined(__GNUC__)
+#define SOCK99_HIDDEN __attribute__((visibility("hidden")))
+#else
+#define SOCK99_HIDDEN
+#endif
+
+/* Options that a table may hold before their list moves to a userdata. */
+#define SOCK99_INLINE_OPTIONS 8
+
+/*
+** A configuration on its way from Lua to C. Its strings stay on the Lua
+** stack above the call's arguments, so it is good until the function that
+** read it returns; nothing in it needs to be freed.
+*/
+struct sock99_request {
+  socket99_config config;
+  socket99_option *options;
+  size_t capacity;
+  socket99_option inlined[SOCK99_INLINE_OPTIONS];
+};
+
+/*
+** Reads the table at stack index 1. True: the request is filled. False: the
+** result says which value cannot be. Raises what is the program's fault.
+*/
+SOCK99_HIDDEN bool sock99_read_config(lua_State *L, struct sock99_request *request,
+                                      socket99_result *result);
+
+/* Pushes nil, message, code, stage; returns 4. */
+SOCK99_HIDDEN int sock99_push_failure(lua_State *L, const socket99_result *result);
+
+/* Pushes sock99.errno. */
+SOCK99_HIDDEN void sock99_push_errno(lua_State *L);
+
+#endif
