@@ -1,0 +1,206 @@
+# sock99: the C library libsocket99, and the Lua module sock99 over it.
+# GNU make. `make help` lists the targets and the variables.
+
+VERSION = 1.0.0
+SONUMBER = 1
+
+BUILD ?= build
+PREFIX ?= /usr/local
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
+INSTALL ?= install
+
+# The user's CPPFLAGS, CFLAGS and LDFLAGS come after ours, and win.
+CFLAGS ?= -O2 -g
+
+warnings = -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
+# Needs an optimizing compiler, and blinds the sanitizers.
+fortify = $(if $(filter -O -O1 -O2 -O3 -Os,$(CFLAGS)),$(if \
+  $(findstring -fsanitize,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,\
+  -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+compile = $(CC) -std=c99 -fPIC -fvisibility=hidden -fstack-protector-strong -pthread \
+  $(warnings) $(fortify) -MMD -MP -Iinclude -Isrc/socket99 $(CPPFLAGS) $(CFLAGS)
+link = $(CC) -pthread $(CFLAGS)
+
+system := $(shell uname -s)
+ifeq ($(system),Darwin)
+  lib_file = libsocket99.$(VERSION).dylib
+  lib_soname = libsocket99.$(SONUMBER).dylib
+  lib_name = libsocket99.dylib
+  lib_ldflags = -dynamiclib -install_name $(LIBDIR)/$(lib_soname) -current_version $(VERSION)
+  module_ldflags = -bundle -undefined dynamic_lookup
+else
+  lib_file = libsocket99.so.$(VERSION)
+  lib_soname = libsocket99.so.$(SONUMBER)
+  lib_name = libsocket99.so
+  # A resolver's thread may outlive dlclose: nodelete keeps its code mapped.
+  module_ldflags = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+  lib_ldflags = $(module_ldflags) -Wl,-soname,$(lib_soname)
+endif
+# dladdr and dlopen, before glibc 2.34.
+ldlibs = $(if $(filter Linux,$(system)),-ldl)
+
+# incdir_5.3 and so on: where the headers of each Lua are; empty: not here.
+known_luas = 5.1 5.2 5.3 5.4 5.5 jit
+chosen_luas := $(LUAS)
+$(foreach v,$(or $(chosen_luas),$(known_luas)),$(eval incdir_$v := \
+  $(shell CC='$(CC)' LUA_INCDIR='$(LUA_INCDIR)' scripts/find-lua headers $v)))
+LUAS ?= $(strip $(foreach v,$(known_luas),$(if $(incdir_$v),$v)))
+
+lib_sources := $(wildcard src/socket99/*.c)
+module_sources := $(wildcard src/sock99/*.c)
+lua_files := $(wildcard lua/sock99/*.lua)
+
+public_objects = $(lib_sources:src/%.c=$(BUILD)/obj/public/%.o)
+private_objects = $(lib_sources:src/%.c=$(BUILD)/obj/private/%.o)
+modules = $(LUAS:%=$(BUILD)/%/sock99.so)
+c_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard test/c/test_*.c))
+
+
+all: lib modules
+lib: $(BUILD)/libsocket99.a $(BUILD)/$(lib_name)
+modules: $(modules)
+c-tests: $(c_tests)
+
+$(BUILD)/libsocket99.a: $(public_objects)
+	rm -f $@
+	$(AR) rc $@ $^
+
+$(BUILD)/$(lib_name): $(public_objects)
+	$(link) $(lib_ldflags) $(LDFLAGS) -o $(BUILD)/$(lib_file) $^ $(ldlibs)
+	ln -sf $(lib_file) $(BUILD)/$(lib_soname)
+	ln -sf $(lib_soname) $@
+
+$(BUILD)/obj/public/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(compile) -c -o $@ $<
+
+$(BUILD)/obj/private/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(compile) -DSOCKET99_PRIVATE -c -o $@ $<
+
+define module_rules
+$(BUILD)/$1/sock99.so: $(module_sources:src/%.c=$(BUILD)/obj/$1/%.o) $(private_objects)
+	@mkdir -p $$(@D)
+	$$(link) $$(module_ldflags) $$(LDFLAGS) -o $$@ $$^ $$(ldlibs)
+
+$(BUILD)/obj/$1/%.o: src/%.c
+	$$(if $$(incdir_$1),,$$(error no headers of Lua $1 found; LUA_INCDIR says where they are))
+	@mkdir -p $$(@D)
+	$$(compile) -I$$(incdir_$1) -DSOCKET99_PRIVATE -c -o $$@ $$<
+endef
+$(foreach v,$(LUAS),$(eval $(call module_rules,$v)))
+
+$(BUILD)/test/c/%: test/c/%.c $(BUILD)/libsocket99.a
+	@mkdir -p $(@D)
+	$(compile) -Itest/c $(LDFLAGS) -o $@ $< $(BUILD)/libsocket99.a -lcmocka $(ldlibs)
+
+-include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/test/c/*.d)
+
+
+# Each of these first installs what it needs, then starts over, to find it.
+
+run:
+	@scripts/install-dependencies run
+	@lua=$(or $(firstword $(chosen_luas)),$$(scripts/find-lua tour)) && \
+	$(MAKE) --no-print-directory modules LUAS=$$lua && \
+	BUILD='$(BUILD)' scripts/with-lua $$lua examples/tour.lua
+
+test:
+	@scripts/install-dependencies test
+	@$(MAKE) --no-print-directory test-built
+
+test-built: all c-tests
+	@BUILD='$(BUILD)' LUAS='$(LUAS)' TESTS='$(TESTS)' test/run
+
+check:
+	@scripts/install-dependencies test check
+	@scripts/check
+
+bench:
+	@test -x bench/run || { echo 'there is no bench/run'; exit 1; }
+	@scripts/install-dependencies bench
+	@$(MAKE) --no-print-directory all
+	@BUILD='$(BUILD)' bench/run
+
+
+install: lib
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(MANDIR)/man3
+	$(INSTALL) -m 644 include/socket99.h $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(BUILD)/libsocket99.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(BUILD)/$(lib_file) $(DESTDIR)$(LIBDIR)
+	ln -sf $(lib_file) $(DESTDIR)$(LIBDIR)/$(lib_soname)
+	ln -sf $(lib_soname) $(DESTDIR)$(LIBDIR)/$(lib_name)
+	sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PREFIX@|$(PREFIX)|' \
+	  -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	  -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	  -e 's|@LDLIBS@|$(ldlibs)|' socket99.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/socket99.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/socket99.pc
+	$(INSTALL) -m 644 doc/socket99.3 $(DESTDIR)$(MANDIR)/man3
+
+uninstall:
+	rm -f $(DESTDIR)$(INCLUDEDIR)/socket99.h $(DESTDIR)$(LIBDIR)/libsocket99.a \
+	  $(DESTDIR)$(LIBDIR)/$(lib_file) $(DESTDIR)$(LIBDIR)/$(lib_soname) \
+	  $(DESTDIR)$(LIBDIR)/$(lib_name) $(DESTDIR)$(LIBDIR)/pkgconfig/socket99.pc \
+	  $(DESTDIR)$(MANDIR)/man3/socket99.3
+
+# LuaJIT reads Lua 5.1's directories, and a module built for 5.1 works there.
+installed_luas = $(if $(filter 5.1,$(LUAS)),$(filter-out jit,$(LUAS)),$(LUAS))
+directory_version = $(patsubst jit,5.1,$1)
+cpath = $(DESTDIR)$(or $(INST_CPATH),$(PREFIX)/lib/lua/$(directory_version))
+lpath = $(DESTDIR)$(or $(INST_LPATH),$(PREFIX)/share/lua/$(directory_version))
+one_lua = $(if $(word 2,$(if $(INST_CPATH)$(INST_LPATH),$(installed_luas))),\
+  $(error INST_CPATH and INST_LPATH go with one Lua: LUAS=5.3))
+
+define install_lua
+	$(INSTALL) -d $(cpath)
+	$(INSTALL) -m 755 $(BUILD)/$1/sock99.so $(cpath)
+	$(if $(lua_files),$(INSTALL) -d $(lpath)/sock99)
+	$(if $(lua_files),$(INSTALL) -m 644 $(lua_files) $(lpath)/sock99)
+
+endef
+
+define uninstall_lua
+	rm -f $(cpath)/sock99.so $(lua_files:lua/%=$(lpath)/%)
+	rmdir $(lpath)/sock99 2>/dev/null || true
+
+endef
+
+install-lua: modules
+	$(one_lua)
+	$(foreach v,$(installed_luas),$(call install_lua,$v))
+
+uninstall-lua:
+	$(one_lua)
+	$(foreach v,$(installed_luas),$(call uninstall_lua,$v))
+
+clean:
+	rm -rf $(BUILD)
+
+define help
+make                all that follows; Lua modules for: $(or $(LUAS),no Lua, since no headers were found)
+make lib            $(BUILD)/libsocket99.a, $(BUILD)/$(lib_name)
+make modules        $(BUILD)/<lua>/sock99.so
+make run            the tour: one socket of each kind
+make test           all tests; TESTS='test_open …' for some of them
+make check          compilers' warnings, linters, sanitizers, valgrind
+make bench          the benchmarks
+make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
+make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH
+make uninstall, uninstall-lua, clean
+
+On Debian and Ubuntu, run, test, check and bench install what is missing.
+LUAS='5.3 jit'      only these, of $(known_luas)
+LUA_INCDIR=dir      where lua.h is
+BUILD=dir           where everything is built
+CC CPPFLAGS CFLAGS LDFLAGS, WERROR=1
+endef
+
+help:
+	$(info $(help))
+	@:
+
+.PHONY: all lib modules c-tests run test test-built check bench install uninstall install-lua \
+  uninstall-lua clean help
+.DELETE_ON_ERROR:

@@ -1,0 +1,64 @@
+rockspec_format = "3.0"
+package = "luasock99"
+version = "1.0.0-1"
+
+source = {
+  url = "git+file://.",
+}
+
+description = {
+  summary = "One call opens any socket",
+  detailed = [[
+TCP, UDP and Unix domain sockets, client and server, from one table: the
+right address, within the time given, with no descriptor lost. Gives a file
+descriptor for luaposix, cqueues or luv.]],
+  license = "BSD-3-Clause",
+  labels = { "socket", "network", "unix" },
+}
+
+supported_platforms = { "unix" }
+
+dependencies = {
+  "lua >= 5.1, < 5.6",
+}
+
+build = {
+  type = "builtin",
+  modules = {
+    sock99 = {
+      sources = {
+        "src/socket99/address.c",
+        "src/socket99/attempt.c",
+        "src/socket99/config.c",
+        "src/socket99/error.c",
+        "src/socket99/listener.c",
+        "src/socket99/open.c",
+        "src/socket99/option.c",
+        "src/socket99/option_check.c",
+        "src/socket99/option_table.c",
+        "src/socket99/option_value.c",
+        "src/socket99/resolver.c",
+        "src/sock99/config.c",
+        "src/sock99/errno.c",
+        "src/sock99/module.c",
+      },
+      incdirs = { "include", "src/socket99" },
+      defines = { "_GNU_SOURCE", "SOCKET99_PRIVATE" },
+      libraries = { "pthread" },
+    },
+  },
+  platforms = {
+    linux = {
+      modules = {
+        sock99 = {
+          libraries = { "pthread", "dl" },
+        },
+      },
+    },
+  },
+}
+
+test = {
+  type = "command",
+  command = "make test",
+}

@@ -1,0 +1,40 @@
+#!/bin/sh
+# The rock: its list of sources is the tree's; `luarocks make` builds it
+# offline into an empty tree, and what is there can be required and exports
+# luaopen_sock99 alone.
+
+set -eu
+rockspec=$PWD/rockspecs/luasock99-1.0.0-1.rockspec
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+grep -o '"src/[^"]*\.c"' "$rockspec" | tr -d '"' | sort >"$tmp/listed"
+printf '%s\n' src/socket99/*.c src/sock99/*.c | sort >"$tmp/there"
+if ! diff "$tmp/listed" "$tmp/there"; then
+  echo 'the rockspec does not list what is in src/'
+  exit 1
+fi
+
+if ! command -v luarocks >/dev/null; then
+  echo 'skipped: no luarocks'
+  exit 77
+fi
+
+# luarocks puts objects beside their sources, and a cache into HOME.
+cp -R include src lua rockspecs "$tmp"
+cd "$tmp"
+unset LUA_PATH LUA_CPATH MAKEFLAGS
+export HOME="$tmp"
+version=$(luarocks config lua_version)
+lua=$(luarocks config lua_interpreter)
+luarocks make --tree="$tmp/tree" "rockspecs/$(basename "$rockspec")"
+
+cd /
+LUA_PATH="$tmp/tree/share/lua/$version/?.lua" LUA_CPATH="$tmp/tree/lib/lua/$version/?.so" \
+  "$lua" -e 'assert(require("sock99").open, "no sock99.open")'
+
+exported=$(nm -D --defined-only "$tmp/tree/lib/lua/$version/sock99.so" | awk '{ print $3 }')
+if [ "$exported" != luaopen_sock99 ]; then
+  echo "sock99.so exports: $exported"
+  exit 1
+fi
