@@ -67,7 +67,8 @@ enum socket99_status {
   SOCKET99_ERROR_SNPRINTF = -7,
   SOCKET99_ERROR_CONFIGURATION = -8,
   SOCKET99_ERROR_SETSOCKOPT = -9,
-  SOCKET99_ERROR_UNKNOWN = -10
+  SOCKET99_ERROR_UNKNOWN = -10,
+  SOCKET99_ERROR_TIMEOUT = -11
 };
 
 /* A socket option at SOL_SOCKET, as setsockopt(2) takes it. */
@@ -192,6 +193,12 @@ typedef struct socket99_config {
   int bind_port;
   const char *bind_path;
   size_t bind_path_len;
+  /* Milliseconds for the whole opening: name lookup and every attempt to
+  ** connect, on the monotonic clock. 0: no deadline. */
+  long long timeout_ms;
+  /* Milliseconds that one attempt to connect has before the next address is
+  ** tried beside it (RFC 8305, Connection Attempt Delay), 10 to 2000. 0: 250. */
+  int attempt_delay_ms;
   /* Options of any level, in the order given. */
   const socket99_option *options;
   size_t option_count;
@@ -216,6 +223,36 @@ typedef struct socket99_result {
 ** NULL.
 */
 SOCKET99_API bool socket99_open(const socket99_config *cfg, socket99_result *res);
+
+/*
+** The addresses that `cfg` would open, in the resolver's order; timeout_ms
+** bounds it, and with `unconnected` no port is needed. True: *addresses has
+** *count of them, for the caller to free(3).
+*/
+SOCKET99_API bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
+                                   struct sockaddr_storage **addresses, size_t *count);
+
+/*
+** An opening: the same work as socket99_open, in steps that never block, not
+** even in a name lookup. It belongs to the process that started it.
+**
+** socket99_start: NULL with the result filled for what socket99_open refuses
+** as a configuration error, or when memory or descriptors run out. `cfg` is
+** copied. socket99_step: true when it is done, successfully or not, as the
+** result tells; the descriptor is the caller's then, and a further step fails
+** with EALREADY. socket99_pollfd: a descriptor that is readable whenever a
+** step would get further; it stays the same until socket99_cancel.
+** socket99_timeout_ms: at most how long that may take by itself, -1: unknown.
+** socket99_cancel: ends the opening, whatever its state, and frees it; NULL is
+** allowed, and a socket that was delivered is left alone.
+*/
+typedef struct socket99_opening socket99_opening;
+
+SOCKET99_API socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *res);
+SOCKET99_API bool socket99_step(socket99_opening *opening, socket99_result *res);
+SOCKET99_API int socket99_pollfd(const socket99_opening *opening);
+SOCKET99_API int socket99_timeout_ms(const socket99_opening *opening);
+SOCKET99_API void socket99_cancel(socket99_opening *opening);
 
 /*
 ** The result as one line of text, without a newline:

@@ -18,6 +18,7 @@
 */
 
 enum field {
+  ATTEMPT_DELAY,
   BACKLOG,
   BIND,
   CLOEXEC,
@@ -34,14 +35,15 @@ enum field {
   SEQPACKET,
   SERVER,
   SOCKOPTS,
+  TIMEOUT,
   UNLINK,
   FIELD_COUNT
 };
 
 static const char *const field_names[FIELD_COUNT] = {
-    "backlog", "bind",      "cloexec", "connect",  "datagram",    "family",
-    "host",    "ipv4",      "ipv6",    "mode",     "nonblocking", "path",
-    "port",    "seqpacket", "server",  "sockopts", "unlink"};
+    "attempt_delay", "backlog", "bind",     "cloexec", "connect",     "datagram", "family",
+    "host",          "ipv4",    "ipv6",     "mode",    "nonblocking", "path",     "port",
+    "seqpacket",     "server",  "sockopts", "timeout", "unlink"};
 
 enum bind_field { BIND_HOST, BIND_PATH, BIND_PORT, BIND_FIELD_COUNT };
 
@@ -368,6 +370,38 @@ static bool to_mode(lua_State *L, int slot, unsigned int *out, socket99_result *
   if (octal(digits) > 0777)
     return refuse(result, "mode '%.120s' is more than '0777'", digits);
   *out = S_IFSOCK | octal(digits);
+  return true;
+}
+
+
+/* Whole milliseconds, rounded up. */
+static long long to_ms(double seconds) {
+  double ms = seconds * 1000;
+  long long whole = (long long)ms;
+  return (double)whole < ms ? whole + 1 : whole;
+}
+
+
+static double to_seconds(lua_State *L, int slot, const char *name) {
+  if (lua_type(L, slot) != LUA_TNUMBER)
+    wrong_type(L, name, "seconds (a number)", slot);
+  return (double)lua_tonumber(L, slot);
+}
+
+
+static bool to_times(lua_State *L, socket99_config *config, socket99_result *result) {
+  if (!lua_isnil(L, SLOT(TIMEOUT))) {
+    double seconds = to_seconds(L, SLOT(TIMEOUT), "timeout");
+    if (!(seconds > 0))
+      return refuse(result, "timeout %.14g is not more than 0 seconds", seconds);
+    config->timeout_ms = seconds < 1e12 ? to_ms(seconds) : LLONG_MAX;
+  }
+  if (!lua_isnil(L, SLOT(ATTEMPT_DELAY))) {
+    double seconds = to_seconds(L, SLOT(ATTEMPT_DELAY), "attempt_delay");
+    if (!(seconds >= 0.01 && seconds <= 2))
+      return refuse(result, "attempt_delay %.14g is not in 0.01 to 2 seconds", seconds);
+    config->attempt_delay_ms = (int)(seconds * 1000 + 0.5);
+  }
   return true;
 }
 
@@ -703,7 +737,7 @@ bool sock99_read_config(lua_State *L, struct sock99_request *request, socket99_r
   collect(L);
   if (!read_address(L, config, result) || !read_flags(L, config, result) ||
       !to_int(L, SLOT(BACKLOG), "backlog", "0 to 2147483647", &config->backlog_size, result) ||
-      !to_mode(L, SLOT(MODE), &config->mode, result))
+      !to_mode(L, SLOT(MODE), &config->mode, result) || !to_times(L, config, result))
     return false;
   if (!read_options(L, request,
                     config->seqpacket  ? SOCK_SEQPACKET
@@ -712,5 +746,27 @@ bool sock99_read_config(lua_State *L, struct sock99_request *request, socket99_r
                     config->family, result))
     return false;
   config->options = request->options;
+  return true;
+}
+
+
+/* What names an address; the rest of the table's fields has no say in a lookup. */
+bool sock99_read_lookup(lua_State *L, struct sock99_request *request, socket99_result *result) {
+  static const enum field said[] = {HOST, IPV4, IPV6, PORT, FAMILY, DATAGRAM, TIMEOUT};
+  socket99_config *config = &request->config;
+  unsigned int rest = (1u << FIELD_COUNT) - 1;
+  size_t i;
+  int field;
+  if (!sock99_read_config(L, request, result))
+    return false;
+  for (i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+    rest &= ~(1u << said[i]);
+  for (field = 0; field < FIELD_COUNT; field++) {
+    if ((rest & (1u << field)) != 0 && !lua_isnil(L, SLOT(field)))
+      raise(L, "field '%s' is not for a lookup", field_names[field]);
+  }
+  if (config->host == NULL && config->ipv4 == NULL && config->ipv6 == NULL)
+    return refuse(result, "nothing to look up: no host, ipv4 or ipv6");
+  config->unconnected = true;
   return true;
 }

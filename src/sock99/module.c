@@ -47,13 +47,16 @@ returned.
  - `mode` string of octal digits: permission bits of a Unix server's file
  - `unlink` boolean: a Unix server replaces a stale socket file
  - `cloexec` boolean: close-on-exec, true where missing
+ - `timeout` seconds for the whole opening, name lookup and every attempt
+ - `attempt_delay` seconds, 0.01-2: what one attempt to connect has before the
+   next address is tried beside it; 0.25 where missing
 
 @treturn[1] integer the file descriptor, yours to close
 @treturn[2] nil
 @treturn[2] string what failed on what, and why
 @treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
 @treturn[2] string the stage: "getaddrinfo", "socket", "setsockopt", "bind",
-"listen", "connect", "fcntl", "snprintf", "configuration", "unknown"
+"listen", "connect", "fcntl", "snprintf", "configuration", "timeout", "unknown"
 @usage
 local fd = assert(sock99.open{ host = '127.0.0.1', port = 0, server = true })
 */
@@ -63,6 +66,68 @@ static int l_open(lua_State *L) {
   if (!sock99_read_config(L, &request, &result) || !socket99_open(&request.config, &result))
     return sock99_push_failure(L, &result);
   lua_pushinteger(L, result.fd);
+  return 1;
+}
+
+
+/* {host=, port=, family=} of one address, on top of the stack. */
+static void push_address(lua_State *L, const struct sockaddr_storage *address) {
+  char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1], port[8];
+  bool is_ipv6 = address->ss_family == AF_INET6;
+  socklen_t length = is_ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+  host[0] = port[0] = '\0';
+  getnameinfo((const void *)address, length, host, sizeof(host), port, sizeof(port),
+              NI_NUMERICHOST | NI_NUMERICSERV);
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, host);
+  lua_setfield(L, -2, "host");
+  lua_pushinteger(L, strtol(port, NULL, 10));
+  lua_setfield(L, -2, "port");
+  lua_pushstring(L, is_ipv6 ? "inet6" : "inet");
+  lua_setfield(L, -2, "family");
+}
+
+
+/* A list of addresses that Lua frees, whatever happens while it is told. */
+static struct sockaddr_storage *own_list(lua_State *L, const struct sockaddr_storage *list,
+                                         size_t count) {
+  struct sockaddr_storage *own = lua_newuserdata(L, count * sizeof(*own));
+  memcpy(own, list, count * sizeof(*own));
+  return own;
+}
+
+
+/*** Look up the addresses of a name, without opening anything.
+
+@function resolve
+@tparam table t `host`, `ipv4` or `ipv6`, and `port`, `family`, `datagram`,
+`timeout` as in `open`
+@treturn[1] table a list of `{host=, port=, family="inet" or "inet6"}`, in the
+system's order
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] string the stage
+@usage
+for _, a in ipairs(assert(sock99.resolve{ host = 'localhost', port = 80 })) do
+  print(a.host, a.port, a.family)
+end
+*/
+static int l_resolve(lua_State *L) {
+  struct sock99_request request;
+  socket99_result result;
+  struct sockaddr_storage *found, *list;
+  size_t count, i;
+  if (!sock99_read_lookup(L, &request, &result) ||
+      !socket99_resolve(&request.config, &result, &found, &count))
+    return sock99_push_failure(L, &result);
+  list = own_list(L, found, count);
+  free(found);
+  lua_createtable(L, (int)count, 0);
+  for (i = 0; i < count; i++) {
+    push_address(L, &list[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
   return 1;
 }
 
@@ -100,15 +165,15 @@ static int l_close(lua_State *L) {
 
 
 static const luaL_Reg functions[] = {
-    {"open", l_open},
-    {"close", l_close},
-    {NULL, NULL},
+    {"open", l_open},        {"close", l_close}, {"resolve", l_resolve},
+    {"start", sock99_start}, {NULL, NULL},
 };
 
 
 SOCK99_EXPORT int luaopen_sock99(lua_State *L);
 
 int luaopen_sock99(lua_State *L) {
+  sock99_register_opening(L);
   sock99_newlib(L, functions);
   sock99_push_errno(L);
   lua_setfield(L, -2, "errno");

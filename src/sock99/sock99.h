@@ -2,7 +2,8 @@
 ** sock99.h: what the rooms of the Lua module share.
 **
 ** config.c turns a Lua table into a socket99_config, module.c opens it and
-** tells the result, errno.c is the table of error numbers.
+** tells the result, opening.c opens it in steps, errno.c is the table of error
+** numbers.
 */
 #ifndef SOCK99_H
 #define SOCK99_H
@@ -40,6 +41,14 @@ struct sock99_request {
 */
 SOCK99_HIDDEN bool sock99_read_config(lua_State *L, struct sock99_request *request,
                                       socket99_result *result);
+
+/* The same for a name lookup: fewer fields, and no port is needed. */
+SOCK99_HIDDEN bool sock99_read_lookup(lua_State *L, struct sock99_request *request,
+                                      socket99_result *result);
+
+/* sock99.start, and the metatable of what it returns. */
+SOCK99_HIDDEN int sock99_start(lua_State *L);
+SOCK99_HIDDEN void sock99_register_opening(lua_State *L);
 
 /* Pushes nil, message, code, stage; returns 4. */
 SOCK99_HIDDEN int sock99_push_failure(lua_State *L, const socket99_result *result);

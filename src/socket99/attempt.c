@@ -6,7 +6,7 @@
 ** the first cause is what the result tells.
 */
 
-#include "internal.h"
+#include "attempt.h"
 
 #include <poll.h>
 
@@ -248,13 +248,101 @@ bool s99_connect(const struct s99_plan *plan, const struct s99_address *candidat
   if (fd < 0)
     return false;
   if (bind_own(fd, plan, candidate, res)) {
-    if (establish(fd, plan, candidate, nonblocking && waits, res)) {
-      res->fd = fd;
-      return true;
-    }
+    if (establish(fd, plan, candidate, nonblocking && waits, res))
+      return s99_succeed(res, fd);
     if (owns_a_file(plan))
       unlink(plan->own.addr.un.sun_path);
   }
   close(fd);
   return false;
+}
+
+
+/*
+** Attempts that nobody waits for: the socket is non-blocking.
+*/
+
+void s99_attempt_end(const struct s99_plan *plan, struct s99_attempt *attempt) {
+  attempt->flight = S99_ENDED;
+  if (attempt->fd < 0)
+    return;
+  if (owns_a_file(plan))
+    unlink(plan->own.addr.un.sun_path);
+  close(attempt->fd);
+  attempt->fd = -1;
+}
+
+
+static enum s99_flight flight_after(int error, bool is_unix) {
+  if (error == 0)
+    return S99_CONNECTED;
+  if (error == EINPROGRESS || (error == EINTR && !is_unix))
+    return S99_IN_FLIGHT;
+  return error == EAGAIN && is_unix ? S99_WAITING : S99_ENDED;
+}
+
+
+static void settle(const struct s99_plan *plan, const struct s99_address *candidate,
+                   struct s99_attempt *attempt, int error, socket99_result *res) {
+  bool is_unix = candidate->addr.sa.sa_family == AF_UNIX;
+  attempt->flight = flight_after(error, is_unix);
+  if (attempt->flight == S99_CONNECTED && !is_unix &&
+      is_connected_to_itself(attempt->fd, candidate)) {
+    error = ECONNREFUSED;
+    attempt->flight = S99_ENDED;
+  }
+  if (attempt->flight != S99_ENDED)
+    return;
+  s99_attempt_end(plan, attempt);
+  s99_fail(res, SOCKET99_ERROR_CONNECT, error, candidate);
+}
+
+
+void s99_attempt_again(const struct s99_plan *plan, const struct s99_address *candidate,
+                       struct s99_attempt *attempt, socket99_result *res) {
+  int error;
+  if (candidate->addr.sa.sa_family == AF_UNIX)
+    error = connect_unix(attempt->fd, candidate);
+  else
+    error = connect(attempt->fd, &candidate->addr.sa, candidate->len) == 0 ? 0 : errno;
+  settle(plan, candidate, attempt, error, res);
+}
+
+
+void s99_attempt_begin(const struct s99_plan *plan, const struct s99_address *candidate,
+                       struct s99_attempt *attempt, socket99_result *res) {
+  attempt->flight = S99_ENDED;
+  attempt->fd = s99_create(plan, candidate, true, res);
+  if (attempt->fd < 0)
+    return;
+  if (bind_own(attempt->fd, plan, candidate, res)) {
+    s99_attempt_again(plan, candidate, attempt, res);
+    return;
+  }
+  close(attempt->fd);
+  attempt->fd = -1;
+}
+
+
+void s99_attempt_check(const struct s99_plan *plan, const struct s99_address *candidate,
+                       struct s99_attempt *attempt, socket99_result *res) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+    error = errno;
+  settle(plan, candidate, attempt, error, res);
+}
+
+
+bool s99_attempt_deliver(const struct s99_plan *plan, const struct s99_address *candidate,
+                         struct s99_attempt *attempt, socket99_result *res) {
+  if (!plan->cfg->nonblocking && fcntl(attempt->fd, F_SETFL, 0) != 0) {
+    int error = errno;
+    s99_attempt_end(plan, attempt);
+    return s99_fail(res, SOCKET99_ERROR_FCNTL, error, candidate);
+  }
+  s99_succeed(res, attempt->fd);
+  attempt->flight = S99_ENDED;
+  attempt->fd = -1;
+  return true;
 }

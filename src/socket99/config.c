@@ -404,6 +404,21 @@ static bool check_options(struct s99_plan *plan, socket99_result *res) {
 }
 
 
+static bool check_times(struct s99_plan *plan, socket99_result *res) {
+  const socket99_config *cfg = plan->cfg;
+  if (cfg->timeout_ms < 0)
+    return wrong(res, "timeout_ms %lld is negative", cfg->timeout_ms);
+  if (cfg->attempt_delay_ms != 0 && (cfg->attempt_delay_ms < 10 || cfg->attempt_delay_ms > 2000))
+    return wrong(res, "attempt_delay_ms %d is not in 10 to 2000", cfg->attempt_delay_ms);
+  plan->delay = (cfg->attempt_delay_ms != 0 ? cfg->attempt_delay_ms : 250) * S99_MILLISECOND;
+  plan->deadline = S99_NEVER;
+  /* A clock that began at boot leaves room for 290 years of waiting. */
+  if (cfg->timeout_ms > 0 && cfg->timeout_ms < S99_NEVER / S99_MILLISECOND / 2)
+    plan->deadline = s99_now() + cfg->timeout_ms * S99_MILLISECOND;
+  return true;
+}
+
+
 static void set_ports(struct s99_plan *plan) {
   size_t i;
   if (plan->family == AF_UNIX)
@@ -418,7 +433,7 @@ bool s99_check(const socket99_config *cfg, struct s99_plan *plan, socket99_resul
   plan->cfg = cfg;
   plan->establish = !cfg->unconnected;
   plan->candidates.list = plan->candidates.inlined;
-  if (!check_type(plan, res) || !check_own_address(plan, res))
+  if (!check_times(plan, res) || !check_type(plan, res) || !check_own_address(plan, res))
     return false;
   if (!check_address(plan, res) || !check_own_fits(plan, res) || !check_server(plan, res) ||
       !check_options(plan, res))

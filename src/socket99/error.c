@@ -10,6 +10,16 @@
 #include <stdarg.h>
 
 
+bool s99_succeed(socket99_result *res, int fd) {
+  res->status = SOCKET99_OK;
+  res->fd = fd;
+  res->saved_errno = 0;
+  res->getaddrinfo_error = 0;
+  res->where[0] = '\0';
+  return true;
+}
+
+
 bool s99_fail(socket99_result *res, enum socket99_status status, int error,
               const struct s99_address *where) {
   res->status = status;
@@ -36,8 +46,8 @@ bool s99_fail_text(socket99_result *res, enum socket99_status status, int error,
 
 const char *socket99_stage(enum socket99_status status) {
   static const char *const names[] = {
-      "ok",    "getaddrinfo", "socket",        "bind",       "listen", "connect",
-      "fcntl", "snprintf",    "configuration", "setsockopt", "unknown"};
+      "ok",    "getaddrinfo", "socket",        "bind",       "listen",  "connect",
+      "fcntl", "snprintf",    "configuration", "setsockopt", "unknown", "timeout"};
   int index = -(int)status;
   if (index < 0 || index >= (int)(sizeof(names) / sizeof(names[0])))
     return "unknown";
@@ -58,6 +68,9 @@ int socket99_snprintf(char *buf, size_t buf_size, const socket99_result *res) {
   const char *space = res->where[0] == '\0' ? "" : " ";
   if (res->status == SOCKET99_OK)
     return snprintf(buf, buf_size, "%s", stage);
+  /* "connect example.com:443" is where a deadline passed. */
+  if (res->status == SOCKET99_ERROR_TIMEOUT)
+    return snprintf(buf, buf_size, "%s: %s", res->where, reason(res, words, sizeof(words)));
   if (res->status == SOCKET99_ERROR_CONFIGURATION)
     return snprintf(buf, buf_size, "%s: %s", stage, res->where);
   return snprintf(buf, buf_size, "%s%s%s: %s", stage, space, res->where,

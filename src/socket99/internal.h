@@ -23,6 +23,10 @@
 #define S99_PRINTF(text, first)
 #endif
 
+/* A time that never comes. Times are nanoseconds, by s99_now(). */
+#define S99_NEVER INT64_MAX
+#define S99_MILLISECOND INT64_C(1000000)
+
 /* Any address that an opening may meet. */
 union s99_sockaddr {
   struct sockaddr sa;
@@ -63,13 +67,16 @@ struct s99_plan {
   const char *name;
   bool any;               /* a server on every address */
   bool establish;         /* connect or listen, rather than only create */
+  int64_t delay;          /* Connection Attempt Delay, nanoseconds */
+  int64_t deadline;       /* on s99_now()'s clock; S99_NEVER: none */
   struct s99_address own; /* a client's own address; len 0: none */
   bool own_port_only;     /* it fits any family */
   enum s99_said reuseaddr, v6only, broadcast;
   struct s99_candidates candidates;
 };
 
-/* error.c */
+/* error.c: a result filled in; true for success, false for failures. */
+S99_HIDDEN bool s99_succeed(socket99_result *res, int fd);
 S99_HIDDEN bool s99_fail(socket99_result *res, enum socket99_status status, int error,
                          const struct s99_address *where);
 S99_HIDDEN bool s99_fail_text(socket99_result *res, enum socket99_status status, int error,
@@ -77,6 +84,9 @@ S99_HIDDEN bool s99_fail_text(socket99_result *res, enum socket99_status status,
 
 /* config.c: false with a configuration error in `res`. */
 S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, socket99_result *res);
+
+/* copy.c: a copy with all that it points to, one block for free(3); NULL: no memory. */
+S99_HIDDEN socket99_config *s99_copy_config(const socket99_config *cfg);
 
 /* address.c */
 enum s99_numeric { S99_NOT_NUMERIC, S99_NUMERIC, S99_UNKNOWN_ZONE };
@@ -94,7 +104,18 @@ S99_HIDDEN bool s99_is_group(const struct s99_address *address);
 S99_HIDDEN bool s99_is_local_broadcast(const struct s99_address *address);
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
 
-/* resolver.c: the plan's candidates by name; false with an error in `res`. */
+/*
+** resolver.c: what to ask for the plan's candidates, and what to make of the
+** answer. s99_resolve asks at once, and waits.
+*/
+struct s99_question {
+  const char *name, *service;
+  struct addrinfo hints;
+};
+struct s99_answer;
+S99_HIDDEN void s99_question(const struct s99_plan *plan, struct s99_question *question);
+S99_HIDDEN bool s99_take_answer(struct s99_plan *plan, const struct s99_answer *answer,
+                                socket99_result *res);
 S99_HIDDEN bool s99_resolve(struct s99_plan *plan, socket99_result *res);
 S99_HIDDEN void s99_candidates_free(struct s99_candidates *candidates);
 

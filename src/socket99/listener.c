@@ -172,11 +172,8 @@ bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate
   int fd = s99_create(plan, candidate, plan->cfg->nonblocking, res);
   if (fd < 0)
     return false;
-  if (file ? listen_on_file(fd, plan, candidate, res)
-           : listen_on_address(fd, plan, candidate, res)) {
-    res->fd = fd;
-    return true;
-  }
+  if (file ? listen_on_file(fd, plan, candidate, res) : listen_on_address(fd, plan, candidate, res))
+    return s99_succeed(res, fd);
   close(fd);
   return false;
 }

@@ -1,27 +1,226 @@
 /*
-** open.c: socket99_open, and the opening as a state machine:
-** check → resolve → connect or listen → done.
+** open.c: an opening as a state machine: check → resolve → connect, race or
+** listen → done.
 **
-** Each state does its work and names the next one; a failure anywhere ends in
-** S99_FAILED with the result filled in. In the plain case, one numeric
-** candidate, that is a straight line of system calls.
+** Each state does what it can and names the next one; one that has to wait
+** names itself. socket99_open runs the machine to its end and waits in
+** poll(2) where a state does; with one candidate and no deadline no state
+** waits, and it is a straight line of system calls. socket99_step runs it as
+** far as it gets, and leaves the waiting to whoever watches the poller.
 */
 
-#include "internal.h"
+#include "attempt.h"
+#include "lookup.h"
+#include "poller.h"
+#include "race.h"
 
+#include <poll.h>
 
-enum state { S99_RESOLVE, S99_CONNECT, S99_LISTEN, S99_DONE, S99_FAILED };
+/* A Unix listener whose backlog is full never says when there is room. */
+#define FIRST_RETRY S99_MILLISECOND
+#define LONGEST_RETRY (20 * S99_MILLISECOND)
 
-struct opening {
+enum state { S99_RESOLVE, S99_CONNECT, S99_RACE, S99_LISTEN, S99_DONE, S99_FAILED };
+
+struct socket99_opening {
   enum state state;
   struct s99_plan plan;
+  bool blocks;        /* states may wait */
+  bool resolves_only; /* done when the candidates are known */
+  struct s99_lookup *lookup;
+  struct s99_race race;
+  struct s99_attempt *attempts;
+  struct pollfd *polled; /* as many as attempts */
+  int64_t retry_at, retry_wait;
+  socket99_result told; /* the failure to tell if all fail */
+  size_t told_rank;
+  /* socket99_start alone: */
+  struct s99_poller poller;
+  socket99_config *copy;
+  pid_t process;
+  int64_t alarm;
 };
 
 
 /*
-** The error to tell where several candidates failed: that of the last in list
-** order that says more than "unreachable", else that of the last.
+** Waiting
 */
+
+static int64_t earlier(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+
+/* Milliseconds until `at`, rounded up, as poll(2) takes them. */
+static int wait_ms(int64_t at) {
+  int64_t left;
+  if (at == S99_NEVER)
+    return -1;
+  left = at - s99_now();
+  if (left <= 0)
+    return 0;
+  left = (left + S99_MILLISECOND - 1) / S99_MILLISECOND;
+  return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+
+static bool is_late(const struct socket99_opening *opening) {
+  return opening->plan.deadline != S99_NEVER && s99_now() >= opening->plan.deadline;
+}
+
+
+/* What is watched from outside, if anybody watches. */
+static int watch(struct socket99_opening *opening, int fd, bool for_writing) {
+  return opening->poller.fd < 0 ? 0 : s99_poller_add(&opening->poller, fd, for_writing);
+}
+
+
+static void unwatch(struct socket99_opening *opening, int fd, bool for_writing) {
+  if (opening->poller.fd >= 0)
+    s99_poller_remove(&opening->poller, fd, for_writing);
+}
+
+
+static enum state fail_late(struct socket99_opening *opening, socket99_result *res) {
+  const struct s99_plan *plan = &opening->plan;
+  char where[SOCKET99_WHERE_SIZE];
+  if (opening->state == S99_RESOLVE) {
+    s99_fail_text(res, SOCKET99_ERROR_TIMEOUT, ETIMEDOUT, "getaddrinfo %.200s",
+                  plan->name != NULL ? plan->name : plan->service);
+    return S99_FAILED;
+  }
+  if (plan->name != NULL && plan->service != NULL)
+    snprintf(where, sizeof(where), "%.180s:%.40s", plan->name, plan->service);
+  else if (plan->name != NULL)
+    snprintf(where, sizeof(where), "%.200s:%d", plan->name, plan->port);
+  else
+    socket99_address_text(&plan->candidates.list[0].addr.sa, plan->candidates.list[0].len, where,
+                          sizeof(where));
+  s99_fail_text(res, SOCKET99_ERROR_TIMEOUT, ETIMEDOUT, "connect %.240s", where);
+  return S99_FAILED;
+}
+
+
+/*
+** Resolve
+*/
+
+/* A client's own address rules out candidates of the other family. */
+static bool drop_unfit(struct s99_plan *plan, socket99_result *res) {
+  struct s99_candidates *candidates = &plan->candidates;
+  size_t i, kept = 0;
+  if (plan->own.len == 0 || plan->own_port_only)
+    return true;
+  for (i = 0; i < candidates->count; i++) {
+    if (candidates->list[i].addr.sa.sa_family == plan->own.addr.sa.sa_family)
+      candidates->list[kept++] = candidates->list[i];
+  }
+  candidates->count = kept;
+  return kept > 0 || s99_fail(res, SOCKET99_ERROR_BIND, EAFNOSUPPORT, &plan->own);
+}
+
+
+/* Only a stream's connect takes time; one that may take all it wants, and has
+** nothing beside it, needs no race. */
+static bool needs_race(const struct socket99_opening *opening) {
+  const struct s99_plan *plan = &opening->plan;
+  if (!plan->establish || plan->type == SOCK_DGRAM)
+    return false;
+  return plan->candidates.count > 1 || plan->deadline != S99_NEVER || !opening->blocks;
+}
+
+
+static enum state begin_race(struct socket99_opening *opening, socket99_result *res) {
+  struct s99_candidates *candidates = &opening->plan.candidates;
+  size_t i;
+  opening->attempts = calloc(candidates->count, sizeof(*opening->attempts));
+  opening->polled = calloc(candidates->count, sizeof(*opening->polled));
+  if (opening->attempts == NULL || opening->polled == NULL) {
+    s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM, NULL);
+    return S99_FAILED;
+  }
+  for (i = 0; i < candidates->count; i++)
+    opening->attempts[i].fd = -1;
+  s99_interleave(candidates->list, candidates->count);
+  s99_race_init(&opening->race, candidates->count, opening->plan.delay);
+  return S99_RACE;
+}
+
+
+/* The candidates are known. */
+static enum state after_resolve(struct socket99_opening *opening, socket99_result *res) {
+  if (opening->resolves_only)
+    return S99_DONE;
+  if (opening->plan.cfg->server)
+    return S99_LISTEN;
+  if (!drop_unfit(&opening->plan, res))
+    return S99_FAILED;
+  return needs_race(opening) ? begin_race(opening, res) : S99_CONNECT;
+}
+
+
+static bool start_lookup(struct socket99_opening *opening, socket99_result *res) {
+  struct s99_question question;
+  int error;
+  s99_question(&opening->plan, &question);
+  opening->lookup = s99_lookup_start(question.name, question.service, &question.hints, &error);
+  if (opening->lookup != NULL) {
+    error = watch(opening, s99_lookup_fd(opening->lookup), false);
+    if (error == 0)
+      return true;
+    s99_lookup_end(opening->lookup);
+    opening->lookup = NULL;
+  }
+  s99_fail_text(res, SOCKET99_ERROR_GETADDRINFO, error, "%.200s", question.name);
+  res->getaddrinfo_error = EAI_SYSTEM;
+  return false;
+}
+
+
+static void end_lookup(struct socket99_opening *opening) {
+  unwatch(opening, s99_lookup_fd(opening->lookup), false);
+  s99_lookup_end(opening->lookup);
+  opening->lookup = NULL;
+}
+
+
+static void await_lookup(const struct socket99_opening *opening) {
+  struct pollfd answered;
+  answered.fd = s99_lookup_fd(opening->lookup);
+  answered.events = POLLIN;
+  poll(&answered, 1, wait_ms(opening->plan.deadline));
+}
+
+
+static enum state look_up(struct socket99_opening *opening, socket99_result *res) {
+  struct s99_answer answer;
+  if (opening->lookup == NULL && !start_lookup(opening, res))
+    return S99_FAILED;
+  if (opening->blocks)
+    await_lookup(opening);
+  if (s99_lookup_take(opening->lookup, &answer)) {
+    end_lookup(opening);
+    return s99_take_answer(&opening->plan, &answer, res) ? after_resolve(opening, res) : S99_FAILED;
+  }
+  return is_late(opening) ? fail_late(opening, res) : S99_RESOLVE;
+}
+
+
+static enum state resolve(struct socket99_opening *opening, socket99_result *res) {
+  struct s99_plan *plan = &opening->plan;
+  if (plan->name == NULL && plan->service == NULL)
+    return after_resolve(opening, res);
+  if (!opening->blocks || plan->deadline != S99_NEVER)
+    return look_up(opening, res);
+  return s99_resolve(plan, res) ? after_resolve(opening, res) : S99_FAILED;
+}
+
+
+/*
+** Failures of several candidates: told is that of the last in list order that
+** says more than "unreachable", else that of the last.
+*/
+
 static bool says_little(int error) {
   switch (error) {
   case ENETUNREACH:
@@ -37,83 +236,218 @@ static bool says_little(int error) {
 }
 
 
-static void keep_telling(socket99_result *told, const socket99_result *failure) {
-  if (told->status == SOCKET99_OK || says_little(told->saved_errno) ||
-      !says_little(failure->saved_errno))
-    *told = *failure;
+static void keep_telling(struct socket99_opening *opening, size_t candidate,
+                         const socket99_result *failure) {
+  size_t rank = candidate + 1;
+  if (!says_little(failure->saved_errno))
+    rank += opening->plan.candidates.count;
+  if (rank < opening->told_rank)
+    return;
+  opening->told = *failure;
+  opening->told_rank = rank;
 }
 
 
 /*
-** States
+** Connect: nothing to wait for, or nothing against waiting in connect(2)
 */
 
-static enum state first_state(const struct s99_plan *plan) {
-  if (plan->name != NULL || plan->service != NULL)
-    return S99_RESOLVE;
-  return plan->cfg->server ? S99_LISTEN : S99_CONNECT;
-}
-
-
-static enum state resolve(struct opening *opening, socket99_result *res) {
-  if (!s99_resolve(&opening->plan, res))
-    return S99_FAILED;
-  return opening->plan.cfg->server ? S99_LISTEN : S99_CONNECT;
-}
-
-
-/* A client's own address rules out candidates of the other family. */
-static bool fits_own_address(const struct s99_plan *plan, const struct s99_address *candidate) {
-  return plan->own.len == 0 || plan->own_port_only ||
-         plan->own.addr.sa.sa_family == candidate->addr.sa.sa_family;
-}
-
-
-static enum state connect_first(struct opening *opening, socket99_result *res) {
+static enum state connect_first(struct socket99_opening *opening, socket99_result *res) {
   const struct s99_plan *plan = &opening->plan;
-  socket99_result failure;
   size_t i;
-  res->status = SOCKET99_OK;
   for (i = 0; i < plan->candidates.count; i++) {
-    const struct s99_address *candidate = &plan->candidates.list[i];
-    if (!fits_own_address(plan, candidate))
-      continue;
-    if (s99_connect(plan, candidate, &failure)) {
-      res->fd = failure.fd;
+    if (s99_connect(plan, &plan->candidates.list[i], res))
       return S99_DONE;
-    }
-    keep_telling(res, &failure);
+    keep_telling(opening, i, res);
   }
-  if (res->status == SOCKET99_OK)
-    s99_fail(res, SOCKET99_ERROR_BIND, EAFNOSUPPORT, &plan->own);
+  *res = opening->told;
   return S99_FAILED;
 }
 
 
 /*
-** A server goes on to the next candidate only when the machine lacks the
-** address or its family: a second server on a name must not slide to the
+** Race
+*/
+
+static void attempt_failed(struct socket99_opening *opening, size_t i,
+                           const socket99_result *failure) {
+  s99_race_failed(&opening->race, i);
+  keep_telling(opening, i, failure);
+}
+
+
+/* Another attempt holds the port that this one is to be bound to. */
+static bool is_port_held(const struct socket99_opening *opening, const socket99_result *failure) {
+  return failure->status == SOCKET99_ERROR_BIND && failure->saved_errno == EADDRINUSE &&
+         opening->plan.cfg->bind_port != 0 && opening->race.in_flight > 1;
+}
+
+
+static void note_flight(struct socket99_opening *opening, size_t i, socket99_result *failure) {
+  struct s99_attempt *attempt = &opening->attempts[i];
+  int error;
+  if (attempt->flight == S99_WAITING) {
+    opening->retry_wait =
+        opening->retry_wait == 0 ? FIRST_RETRY : earlier(2 * opening->retry_wait, LONGEST_RETRY);
+    opening->retry_at = s99_now() + opening->retry_wait;
+  }
+  if (attempt->flight == S99_IN_FLIGHT) {
+    error = watch(opening, attempt->fd, true);
+    if (error == 0)
+      return;
+    s99_attempt_end(&opening->plan, attempt);
+    s99_fail(failure, SOCKET99_ERROR_UNKNOWN, error, &opening->plan.candidates.list[i]);
+  }
+  if (attempt->flight == S99_ENDED)
+    attempt_failed(opening, i, failure);
+}
+
+
+static void begin_attempt(struct socket99_opening *opening) {
+  size_t i = s99_race_start(&opening->race, s99_now());
+  struct s99_attempt *attempt = &opening->attempts[i];
+  socket99_result failure;
+  s99_attempt_begin(&opening->plan, &opening->plan.candidates.list[i], attempt, &failure);
+  if (attempt->flight == S99_ENDED && is_port_held(opening, &failure))
+    s99_race_postpone(&opening->race);
+  else
+    note_flight(opening, i, &failure);
+}
+
+
+static void retry_attempts(struct socket99_opening *opening) {
+  size_t i;
+  for (i = 0; i < opening->race.next; i++) {
+    socket99_result failure;
+    if (opening->attempts[i].flight != S99_WAITING)
+      continue;
+    s99_attempt_again(&opening->plan, &opening->plan.candidates.list[i], &opening->attempts[i],
+                      &failure);
+    note_flight(opening, i, &failure);
+  }
+}
+
+
+static bool has_connected(const struct socket99_opening *opening, size_t *winner) {
+  size_t i;
+  for (i = 0; i < opening->race.next; i++) {
+    *winner = i;
+    if (opening->attempts[i].flight == S99_CONNECTED)
+      return true;
+  }
+  return false;
+}
+
+
+/* The time by which the race has something to do, whatever the network says. */
+static int64_t next_event(const struct socket99_opening *opening) {
+  int64_t next = earlier(s99_race_next(&opening->race), opening->plan.deadline);
+  size_t i;
+  for (i = 0; i < opening->race.next; i++) {
+    if (opening->attempts[i].flight == S99_WAITING)
+      return earlier(next, opening->retry_at);
+  }
+  return next;
+}
+
+
+/* See which attempts have ended; where the opening blocks, wait for one. */
+static void look_at_flights(struct socket99_opening *opening) {
+  size_t count = opening->race.next;
+  size_t i;
+  for (i = 0; i < count; i++) {
+    bool flies = opening->attempts[i].flight == S99_IN_FLIGHT;
+    opening->polled[i].fd = flies ? opening->attempts[i].fd : -1;
+    opening->polled[i].events = POLLOUT;
+    opening->polled[i].revents = 0;
+  }
+  if (poll(opening->polled, (nfds_t)count, opening->blocks ? wait_ms(next_event(opening)) : 0) <= 0)
+    return;
+  for (i = 0; i < count; i++) {
+    socket99_result failure;
+    if (opening->polled[i].revents == 0)
+      continue;
+    unwatch(opening, opening->attempts[i].fd, true);
+    s99_attempt_check(&opening->plan, &opening->plan.candidates.list[i], &opening->attempts[i],
+                      &failure);
+    note_flight(opening, i, &failure);
+  }
+}
+
+
+static void end_attempts(struct socket99_opening *opening) {
+  size_t i;
+  for (i = 0; i < opening->race.next; i++) {
+    struct s99_attempt *attempt = &opening->attempts[i];
+    if (attempt->flight == S99_IN_FLIGHT)
+      unwatch(opening, attempt->fd, true);
+    s99_attempt_end(&opening->plan, attempt);
+  }
+}
+
+
+static enum state finish_race(struct socket99_opening *opening, size_t winner,
+                              socket99_result *res) {
+  const struct s99_address *candidate = &opening->plan.candidates.list[winner];
+  if (s99_attempt_deliver(&opening->plan, candidate, &opening->attempts[winner], res))
+    return S99_DONE;
+  return S99_FAILED;
+}
+
+
+/* Finished work counts before the clock: a connection that is there wins. */
+static enum state race(struct socket99_opening *opening, socket99_result *res) {
+  size_t winner;
+  while (s99_race_due(&opening->race, s99_now()) && !has_connected(opening, &winner))
+    begin_attempt(opening);
+  if (!has_connected(opening, &winner) && opening->race.in_flight > 0) {
+    look_at_flights(opening);
+    if (s99_now() >= opening->retry_at)
+      retry_attempts(opening);
+  }
+  if (has_connected(opening, &winner))
+    return finish_race(opening, winner, res);
+  if (s99_race_is_lost(&opening->race)) {
+    *res = opening->told;
+    return S99_FAILED;
+  }
+  return is_late(opening) ? fail_late(opening, res) : S99_RACE;
+}
+
+
+/*
+** Listen: a server goes on to the next candidate only when the machine lacks
+** the address or its family. A second server on a name must not slide to the
 ** next address of that name while both believe that they own it.
 */
-static enum state listen_first(struct opening *opening, socket99_result *res) {
+
+static enum state listen_first(struct socket99_opening *opening, socket99_result *res) {
   const struct s99_plan *plan = &opening->plan;
   size_t i;
   for (i = 0; i < plan->candidates.count; i++) {
     if (s99_listen(plan, &plan->candidates.list[i], res))
       return S99_DONE;
     if (res->saved_errno != EAFNOSUPPORT && res->saved_errno != EADDRNOTAVAIL)
-      break;
+      return S99_FAILED;
+    keep_telling(opening, i, res);
   }
+  *res = opening->told;
   return S99_FAILED;
 }
 
 
-static enum state step(struct opening *opening, socket99_result *res) {
+/*
+** The machine
+*/
+
+static enum state next_state(struct socket99_opening *opening, socket99_result *res) {
   switch (opening->state) {
   case S99_RESOLVE:
     return resolve(opening, res);
   case S99_CONNECT:
     return connect_first(opening, res);
+  case S99_RACE:
+    return race(opening, res);
   case S99_LISTEN:
     return listen_first(opening, res);
   default:
@@ -122,21 +456,179 @@ static enum state step(struct opening *opening, socket99_result *res) {
 }
 
 
-bool socket99_open(const socket99_config *cfg, socket99_result *res) {
-  struct opening opening;
+static bool has_ended(const struct socket99_opening *opening) {
+  return opening->state == S99_DONE || opening->state == S99_FAILED;
+}
+
+
+/* What a state may still hold; the poller stays. */
+static void release(struct socket99_opening *opening) {
+  if (opening->lookup != NULL)
+    end_lookup(opening);
+  if (opening->attempts != NULL)
+    end_attempts(opening);
+  free(opening->attempts);
+  free(opening->polled);
+  opening->attempts = NULL;
+  opening->polled = NULL;
+  s99_candidates_free(&opening->plan.candidates);
+}
+
+
+static bool begin(struct socket99_opening *opening, const socket99_config *cfg,
+                  socket99_result *res) {
+  opening->state = S99_RESOLVE;
+  opening->blocks = true;
+  opening->resolves_only = false;
+  opening->lookup = NULL;
+  opening->attempts = NULL;
+  opening->polled = NULL;
+  opening->race.next = 0;
+  opening->retry_at = opening->retry_wait = 0;
+  opening->told_rank = 0;
+  opening->poller.fd = -1;
   if (cfg == NULL)
     return s99_fail_text(res, SOCKET99_ERROR_CONFIGURATION, EINVAL, "cfg is NULL");
-  if (!s99_check(cfg, &opening.plan, res))
+  return s99_check(cfg, &opening->plan, res);
+}
+
+
+bool socket99_open(const socket99_config *cfg, socket99_result *res) {
+  struct socket99_opening opening;
+  if (!begin(&opening, cfg, res))
     return false;
-  opening.state = first_state(&opening.plan);
-  while (opening.state != S99_DONE && opening.state != S99_FAILED)
-    opening.state = step(&opening, res);
-  s99_candidates_free(&opening.plan.candidates);
-  if (opening.state == S99_FAILED)
+  while (!has_ended(&opening))
+    opening.state = next_state(&opening, res);
+  release(&opening);
+  return opening.state == S99_DONE;
+}
+
+
+/* The candidates' addresses, for their receiver to free. */
+static struct sockaddr_storage *addresses_of(const struct s99_candidates *candidates) {
+  struct sockaddr_storage *list = calloc(candidates->count, sizeof(*list));
+  size_t i;
+  for (i = 0; list != NULL && i < candidates->count; i++)
+    memcpy(&list[i], &candidates->list[i].addr, candidates->list[i].len);
+  return list;
+}
+
+
+bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
+                      struct sockaddr_storage **addresses, size_t *count) {
+  struct socket99_opening opening;
+  *addresses = NULL;
+  *count = 0;
+  if (!begin(&opening, cfg, res))
     return false;
-  res->status = SOCKET99_OK;
-  res->saved_errno = 0;
-  res->getaddrinfo_error = 0;
-  res->where[0] = '\0';
-  return true;
+  opening.resolves_only = true;
+  while (!has_ended(&opening))
+    opening.state = next_state(&opening, res);
+  if (opening.state == S99_DONE) {
+    *addresses = addresses_of(&opening.plan.candidates);
+    *count = opening.plan.candidates.count;
+    s99_succeed(res, -1);
+  }
+  release(&opening);
+  if (opening.state == S99_DONE && *addresses == NULL)
+    return s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM, NULL);
+  return opening.state == S99_DONE;
+}
+
+
+/*
+** In steps
+*/
+
+static void set_alarm(struct socket99_opening *opening, int64_t at) {
+  opening->alarm = at;
+  s99_poller_alarm(&opening->poller, at);
+}
+
+
+static void abandon(struct socket99_opening *opening) {
+  free(opening->copy);
+  free(opening);
+}
+
+
+socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *res) {
+  struct socket99_opening *opening = calloc(1, sizeof(*opening));
+  socket99_config *copy = cfg == NULL ? NULL : s99_copy_config(cfg);
+  int error;
+  if (opening == NULL || (cfg != NULL && copy == NULL)) {
+    free(opening);
+    free(copy);
+    s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM, NULL);
+    return NULL;
+  }
+  opening->copy = copy;
+  if (!begin(opening, copy, res)) {
+    abandon(opening);
+    return NULL;
+  }
+  error = s99_poller_open(&opening->poller);
+  if (error != 0) {
+    abandon(opening);
+    s99_fail(res, SOCKET99_ERROR_UNKNOWN, error, NULL);
+    return NULL;
+  }
+  opening->blocks = false;
+  opening->process = getpid();
+  set_alarm(opening, 0);
+  return opening;
+}
+
+
+static int64_t alarm_of(const struct socket99_opening *opening) {
+  if (has_ended(opening))
+    return S99_NEVER;
+  return opening->state == S99_RACE ? next_event(opening) : opening->plan.deadline;
+}
+
+
+bool socket99_step(socket99_opening *opening, socket99_result *res) {
+  enum state before;
+  if (opening->process != getpid()) {
+    s99_fail_text(res, SOCKET99_ERROR_UNKNOWN, EPERM, "opening of process %ld",
+                  (long)opening->process);
+    return true;
+  }
+  if (has_ended(opening)) {
+    s99_fail_text(res, SOCKET99_ERROR_UNKNOWN, EALREADY, "opening");
+    return true;
+  }
+  do {
+    before = opening->state;
+    opening->state = next_state(opening, res);
+  } while (opening->state != before && !has_ended(opening));
+  if (has_ended(opening))
+    release(opening);
+  set_alarm(opening, alarm_of(opening));
+  return has_ended(opening);
+}
+
+
+int socket99_pollfd(const socket99_opening *opening) {
+  return opening->poller.fd;
+}
+
+
+int socket99_timeout_ms(const socket99_opening *opening) {
+  return wait_ms(opening->alarm);
+}
+
+
+/* In a child of the process that started it, a descriptor's removal from the
+** poller would silence the parent's: closing is all that is done there. */
+void socket99_cancel(socket99_opening *opening) {
+  struct s99_poller poller;
+  if (opening == NULL)
+    return;
+  poller = opening->poller;
+  if (opening->process != getpid())
+    opening->poller.fd = -1;
+  release(opening);
+  s99_poller_close(&poller);
+  abandon(opening);
 }

@@ -40,8 +40,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <time.h>
+
 #if defined(__linux__)
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
+#define S99_HAVE_EPOLL 1
+#else
+#include <sys/event.h>
+#define S99_HAVE_EPOLL 0
 #endif
 
 /* Socket addresses without a file (unix(7)). */
@@ -126,6 +135,46 @@ static inline int s99_rename_noreplace(const char *from, const char *to) {
 #endif
   return link(from, to) == 0 ? unlink(from) : -1;
 #endif
+}
+
+
+/* Nanoseconds of a clock that nobody sets. */
+static inline int64_t s99_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+
+static inline int s99_set_cloexec_nonblocking(int fd) {
+  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fcntl(fd, F_SETFL, O_NONBLOCK) : -1;
+}
+
+
+/* What one thread wakes another with: an eventfd (both ends one), or a pipe. */
+static inline int s99_wake_open(int ends[2]) {
+#if defined(__linux__)
+  ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return ends[0] < 0 ? -1 : 0;
+#else
+  int error;
+  if (pipe(ends) != 0)
+    return -1;
+  if (s99_set_cloexec_nonblocking(ends[0]) == 0 && s99_set_cloexec_nonblocking(ends[1]) == 0)
+    return 0;
+  error = errno;
+  close(ends[0]);
+  close(ends[1]);
+  errno = error;
+  return -1;
+#endif
+}
+
+
+static inline void s99_wake(int end) {
+  uint64_t one = 1;
+  while (write(end, &one, sizeof(one)) < 0 && errno == EINTR)
+    continue;
 }
 
 #endif

@@ -7,7 +7,7 @@
 ** loopback addresses on a machine that is offline.
 */
 
-#include "internal.h"
+#include "lookup.h"
 
 
 void socket99_set_hints(const socket99_config *cfg, struct addrinfo *hints) {
@@ -103,24 +103,35 @@ static bool take_candidates(struct s99_plan *plan, const struct addrinfo *found)
 }
 
 
-bool s99_resolve(struct s99_plan *plan, socket99_result *res) {
-  struct addrinfo hints, *found = NULL;
-  int code, error;
+void s99_question(const struct s99_plan *plan, struct s99_question *question) {
+  question->name = plan->name != NULL ? plan->name : "127.0.0.1";
+  question->service = plan->service;
+  socket99_set_hints(plan->cfg, &question->hints);
+  question->hints.ai_family = plan->name != NULL ? plan->family : AF_INET;
+}
+
+
+bool s99_take_answer(struct s99_plan *plan, const struct s99_answer *answer, socket99_result *res) {
   bool ok = true;
-  socket99_set_hints(plan->cfg, &hints);
-  hints.ai_family = plan->name != NULL ? plan->family : AF_INET;
-  code = getaddrinfo(plan->name != NULL ? plan->name : "127.0.0.1", plan->service, &hints, &found);
-  error = errno;
-  if (code != 0)
-    return fail_lookup(plan, code, code == EAI_SYSTEM ? error : 0, res);
+  if (answer->code != 0)
+    return fail_lookup(plan, answer->code, answer->code == EAI_SYSTEM ? answer->error : 0, res);
   if (plan->name == NULL)
-    take_port(plan, found);
+    take_port(plan, answer->found);
   else
-    ok = take_candidates(plan, found);
-  freeaddrinfo(found);
+    ok = take_candidates(plan, answer->found);
+  freeaddrinfo(answer->found);
   if (!ok)
     return fail_lookup(plan, EAI_MEMORY, 0, res);
-  if (plan->candidates.count == 0)
-    return fail_lookup(plan, EAI_NONAME, 0, res);
-  return true;
+  return plan->candidates.count > 0 || fail_lookup(plan, EAI_NONAME, 0, res);
+}
+
+
+bool s99_resolve(struct s99_plan *plan, socket99_result *res) {
+  struct s99_question question;
+  struct s99_answer answer;
+  s99_question(plan, &question);
+  answer.found = NULL;
+  answer.code = getaddrinfo(question.name, question.service, &question.hints, &answer.found);
+  answer.error = errno;
+  return s99_take_answer(plan, &answer, res);
 }

@@ -1,0 +1,330 @@
+/*
+** lookup.c: getaddrinfo(3) on threads of its own.
+**
+** A lookup is a block on the heap with one owner at a time: the opening that
+** asked, until it ends the lookup while a thread is inside getaddrinfo; from
+** then on that thread, which frees it when it comes back, whenever that is.
+** All of it is guarded by the lock of the queue that the block is in, so a
+** thread never signals a descriptor that was closed.
+**
+** Threads exist only while there is work. At most MOST_LIVE of them run
+** lookups that somebody still waits for; those that are stuck in abandoned
+** ones do not count, up to MOST_THREADS in all.
+*/
+
+#include "lookup.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+
+#define MOST_LIVE 16
+#define MOST_THREADS 64
+
+/* Beside the system's minimum; getaddrinfo keeps its buffers on the stack. */
+#define STACK_SIZE ((size_t)256 * 1024)
+
+
+/* One a process: after fork(2) the child makes its own and leaves its copy of
+** the parent's, whose lock may be held by a thread that the child lacks. */
+struct queue {
+  pthread_mutex_t lock;
+  pid_t process;
+  struct s99_lookup *first, *last;
+  int threads, stuck;
+  struct queue *parent;
+};
+
+enum progress { QUEUED, RUNNING, ABANDONED, ANSWERED };
+
+struct s99_lookup {
+  struct s99_lookup *next;
+  struct queue *queue;
+  enum progress progress;
+  int wake[2]; /* read end, write end; one and the same for an eventfd */
+  struct addrinfo hints;
+  const char *name, *service;
+  struct s99_answer answer;
+  char text[];
+};
+
+static struct queue *current;
+
+
+/*
+** The queue
+*/
+
+static struct queue *new_queue(struct queue *parent) {
+  struct queue *queue = calloc(1, sizeof(*queue));
+  if (queue == NULL)
+    return NULL;
+  pthread_mutex_init(&queue->lock, NULL);
+  queue->process = getpid();
+  queue->parent = parent;
+  return queue;
+}
+
+
+/*
+** A thread may be inside this library when the program unloads it: the object
+** that holds the code stays mapped from the first thread on.
+*/
+static void stay_mapped(void) {
+  Dl_info object;
+  if (dladdr((const void *)&current, &object) != 0 && object.dli_fname != NULL)
+    dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+
+static struct queue *queue_of_process(void) {
+  for (;;) {
+    struct queue *queue = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+    struct queue *made;
+    if (queue != NULL && queue->process == getpid())
+      return queue;
+    made = new_queue(queue);
+    if (made == NULL)
+      return NULL;
+    stay_mapped();
+    if (__atomic_compare_exchange_n(&current, &queue, made, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+      return made;
+    pthread_mutex_destroy(&made->lock);
+    free(made);
+  }
+}
+
+
+static void append(struct queue *queue, struct s99_lookup *lookup) {
+  if (queue->last != NULL)
+    queue->last->next = lookup;
+  else
+    queue->first = lookup;
+  queue->last = lookup;
+}
+
+
+static struct s99_lookup *take_first(struct queue *queue) {
+  struct s99_lookup *lookup = queue->first;
+  if (lookup == NULL)
+    return NULL;
+  queue->first = lookup->next;
+  if (queue->first == NULL)
+    queue->last = NULL;
+  lookup->next = NULL;
+  return lookup;
+}
+
+
+static void unlink_queued(struct queue *queue, const struct s99_lookup *lookup) {
+  struct s99_lookup *before = NULL, *each;
+  for (each = queue->first; each != lookup; each = each->next)
+    before = each;
+  if (before != NULL)
+    before->next = lookup->next;
+  else
+    queue->first = lookup->next;
+  if (queue->last == lookup)
+    queue->last = before;
+}
+
+
+/*
+** Lookups
+*/
+
+static void close_wake(struct s99_lookup *lookup) {
+  close(lookup->wake[0]);
+  if (lookup->wake[1] != lookup->wake[0])
+    close(lookup->wake[1]);
+}
+
+
+static void free_lookup(struct s99_lookup *lookup) {
+  if (lookup->answer.found != NULL)
+    freeaddrinfo(lookup->answer.found);
+  free(lookup);
+}
+
+
+/* Called under the lock. */
+static void answer(struct s99_lookup *lookup, const struct s99_answer *found) {
+  lookup->answer = *found;
+  if (lookup->progress == ABANDONED) {
+    lookup->queue->stuck--;
+    free_lookup(lookup);
+    return;
+  }
+  lookup->progress = ANSWERED;
+  s99_wake(lookup->wake[1]);
+}
+
+
+static void look_up(const struct s99_lookup *lookup, struct s99_answer *found) {
+  found->found = NULL;
+  found->code = getaddrinfo(lookup->name, lookup->service, &lookup->hints, &found->found);
+  found->error = errno;
+  if (found->code != 0)
+    found->found = NULL;
+}
+
+
+/*
+** Threads
+*/
+
+static void *work(void *argument) {
+  struct queue *queue = argument;
+  struct s99_lookup *lookup;
+  pthread_mutex_lock(&queue->lock);
+  while (queue->threads - queue->stuck <= MOST_LIVE && (lookup = take_first(queue)) != NULL) {
+    struct s99_answer found;
+    lookup->progress = RUNNING;
+    pthread_mutex_unlock(&queue->lock);
+    look_up(lookup, &found);
+    pthread_mutex_lock(&queue->lock);
+    answer(lookup, &found);
+  }
+  queue->threads--;
+  pthread_mutex_unlock(&queue->lock);
+  return NULL;
+}
+
+
+static size_t stack_size(void) {
+#if defined(_SC_THREAD_STACK_MIN)
+  long least = sysconf(_SC_THREAD_STACK_MIN);
+  if (least > 0)
+    return STACK_SIZE + (size_t)least;
+#endif
+  return STACK_SIZE + (size_t)PTHREAD_STACK_MIN;
+}
+
+
+/* Detached, with a small stack, and no signal is ever delivered to it. */
+static int start_thread(struct queue *queue) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t all, before;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0)
+    return error;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, stack_size());
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  error = pthread_create(&thread, &attributes, work, queue);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+
+/* Called under the lock. An error counts only where nobody else is coming. */
+static int want_thread(struct queue *queue) {
+  int error;
+  if (queue->threads - queue->stuck >= MOST_LIVE || queue->threads >= MOST_THREADS)
+    return 0;
+  error = start_thread(queue);
+  if (error == 0)
+    queue->threads++;
+  return queue->threads > 0 ? 0 : error;
+}
+
+
+/*
+** What the opening sees
+*/
+
+static struct s99_lookup *new_lookup(const char *name, const char *service,
+                                     const struct addrinfo *hints) {
+  size_t name_size = strlen(name) + 1;
+  size_t service_size = service != NULL ? strlen(service) + 1 : 0;
+  struct s99_lookup *lookup = calloc(1, sizeof(*lookup) + name_size + service_size);
+  if (lookup == NULL)
+    return NULL;
+  lookup->hints = *hints;
+  lookup->name = memcpy(lookup->text, name, name_size);
+  if (service != NULL)
+    lookup->service = memcpy(lookup->text + name_size, service, service_size);
+  return lookup;
+}
+
+
+static int enqueue(struct queue *queue, struct s99_lookup *lookup) {
+  int error;
+  pthread_mutex_lock(&queue->lock);
+  append(queue, lookup);
+  error = want_thread(queue);
+  if (error != 0)
+    unlink_queued(queue, lookup);
+  pthread_mutex_unlock(&queue->lock);
+  return error;
+}
+
+
+struct s99_lookup *s99_lookup_start(const char *name, const char *service,
+                                    const struct addrinfo *hints, int *error) {
+  struct queue *queue = queue_of_process();
+  struct s99_lookup *lookup = queue == NULL ? NULL : new_lookup(name, service, hints);
+  if (lookup == NULL) {
+    *error = ENOMEM;
+    return NULL;
+  }
+  lookup->queue = queue;
+  if (s99_wake_open(lookup->wake) != 0) {
+    *error = errno;
+    free(lookup);
+    return NULL;
+  }
+  *error = enqueue(queue, lookup);
+  if (*error == 0)
+    return lookup;
+  close_wake(lookup);
+  free(lookup);
+  return NULL;
+}
+
+
+int s99_lookup_fd(const struct s99_lookup *lookup) {
+  return lookup->wake[0];
+}
+
+
+bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *answer) {
+  bool answered;
+  pthread_mutex_lock(&lookup->queue->lock);
+  answered = lookup->progress == ANSWERED;
+  if (answered) {
+    *answer = lookup->answer;
+    lookup->answer.found = NULL;
+  }
+  pthread_mutex_unlock(&lookup->queue->lock);
+  return answered;
+}
+
+
+void s99_lookup_end(struct s99_lookup *lookup) {
+  struct queue *queue = lookup->queue;
+  bool ours = true;
+  /* A child of the process that asked: only its descriptors are its own. */
+  if (queue->process != getpid()) {
+    close_wake(lookup);
+    return;
+  }
+  pthread_mutex_lock(&queue->lock);
+  close_wake(lookup);
+  if (lookup->progress == QUEUED) {
+    unlink_queued(queue, lookup);
+  } else if (lookup->progress == RUNNING) {
+    ours = false;
+    lookup->progress = ABANDONED;
+    queue->stuck++;
+    if (queue->first != NULL)
+      want_thread(queue);
+  }
+  pthread_mutex_unlock(&queue->lock);
+  if (ours)
+    free_lookup(lookup);
+}

@@ -1,0 +1,87 @@
+/*
+** race.c: which attempt to connect starts when (RFC 8305, section 5).
+**
+** Pure bookkeeping: no descriptor, no clock, no system call. The caller says
+** what time it is and what became of each attempt; the race says which
+** candidate is due, and when the next one will be.
+*/
+
+#include "race.h"
+
+
+/* The first address first, then families alternate, each in its own order
+** (RFC 8305, section 4). */
+void s99_interleave(struct s99_address *list, size_t count) {
+  size_t i;
+  for (i = 1; i < count; i++) {
+    size_t other = i;
+    while (other < count && list[other].addr.sa.sa_family == list[i - 1].addr.sa.sa_family)
+      other++;
+    if (other < count && other > i) {
+      struct s99_address moved = list[other];
+      memmove(&list[i + 1], &list[i], (other - i) * sizeof(*list));
+      list[i] = moved;
+    }
+  }
+}
+
+
+void s99_race_init(struct s99_race *race, size_t count, int64_t delay) {
+  memset(race, 0, sizeof(*race));
+  race->count = count;
+  race->delay = delay;
+}
+
+
+static bool may_start_at_once(const struct s99_race *race) {
+  return race->in_flight == 0 || (race->newest_ended && !race->held);
+}
+
+
+/* When the next attempt is due; S99_NEVER where none is left, or where the
+** next one waits for another to end. */
+int64_t s99_race_next(const struct s99_race *race) {
+  if (race->next >= race->count)
+    return S99_NEVER;
+  if (may_start_at_once(race))
+    return 0;
+  return race->held ? S99_NEVER : race->newest_start + race->delay;
+}
+
+
+bool s99_race_due(const struct s99_race *race, int64_t now) {
+  return s99_race_next(race) <= now && race->next < race->count;
+}
+
+
+size_t s99_race_start(struct s99_race *race, int64_t now) {
+  race->newest = race->next++;
+  race->newest_start = now;
+  race->newest_ended = false;
+  race->held = false;
+  race->in_flight++;
+  return race->newest;
+}
+
+
+void s99_race_failed(struct s99_race *race, size_t attempt) {
+  race->in_flight--;
+  race->held = false;
+  if (attempt == race->newest)
+    race->newest_ended = true;
+}
+
+
+/* The newest attempt could not begin because another one has what it needs:
+** it is due again as soon as one of those in flight has ended. */
+void s99_race_postpone(struct s99_race *race) {
+  race->in_flight--;
+  race->next = race->newest;
+  race->newest_ended = true;
+  race->held = true;
+}
+
+
+bool s99_race_is_lost(const struct s99_race *race) {
+  return race->in_flight == 0 && race->next >= race->count;
+}
