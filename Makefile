@@ -55,6 +55,7 @@ lua_files := $(wildcard lua/sock99/*.lua)
 public_objects = $(lib_sources:src/%.c=$(BUILD)/obj/public/%.o)
 private_objects = $(lib_sources:src/%.c=$(BUILD)/obj/private/%.o)
 modules = $(LUAS:%=$(BUILD)/%/sock99.so)
+lua_tests = $(LUAS:%=$(BUILD)/%/test_support.so)
 c_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard test/c/test_*.c))
 
 
@@ -62,6 +63,7 @@ all: lib modules
 lib: $(BUILD)/libsocket99.a $(BUILD)/$(lib_name)
 modules: $(modules)
 c-tests: $(c_tests)
+lua-tests: $(lua_tests)
 
 $(BUILD)/libsocket99.a: $(public_objects)
 	rm -f $@
@@ -89,6 +91,10 @@ $(BUILD)/obj/$1/%.o: src/%.c
 	$$(if $$(incdir_$1),,$$(error no headers of Lua $1 found; LUA_INCDIR says where they are))
 	@mkdir -p $$(@D)
 	$$(compile) -I$$(incdir_$1) -DSOCKET99_PRIVATE -c -o $$@ $$<
+
+$(BUILD)/$1/test_support.so: test/lua/support.c src/sock99/compat.h
+	@mkdir -p $$(@D)
+	$$(compile) -I$$(incdir_$1) -Isrc/sock99 $$(module_ldflags) $$(LDFLAGS) -o $$@ $$<
 endef
 $(foreach v,$(LUAS),$(eval $(call module_rules,$v)))
 
@@ -111,7 +117,7 @@ test:
 	@scripts/install-dependencies test
 	@$(MAKE) --no-print-directory test-built
 
-test-built: all c-tests
+test-built: all c-tests lua-tests
 	@BUILD='$(BUILD)' LUAS='$(LUAS)' TESTS='$(TESTS)' test/run
 
 check:
@@ -201,6 +207,6 @@ help:
 	$(info $(help))
 	@:
 
-.PHONY: all lib modules c-tests run test test-built check bench install uninstall install-lua \
-  uninstall-lua clean help
+.PHONY: all lib modules c-tests lua-tests run test test-built check bench install uninstall \
+  install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:

@@ -37,6 +37,14 @@ static bool binds_a_port(const struct s99_plan *plan) {
 }
 
 
+/* Whether an IPv6 socket of the plan is dual-stack. */
+static bool takes_ipv4(const struct s99_plan *plan) {
+  if (plan->v6only != S99_UNSAID)
+    return plan->v6only == S99_OFF;
+  return plan->any && plan->family == AF_UNSPEC;
+}
+
+
 static bool set_defaults(int fd, const struct s99_plan *plan, const struct s99_address *candidate,
                          socket99_result *res) {
   const struct s99_address *bound = bound_address(plan, candidate);
@@ -48,8 +56,7 @@ static bool set_defaults(int fd, const struct s99_plan *plan, const struct s99_a
     return false;
   /* On any other address IPV6_V6ONLY changes nothing. */
   if (family == AF_INET6 && plan->v6only == S99_UNSAID && s99_is_wildcard(bound)) {
-    int only = plan->any && plan->family == AF_UNSPEC ? 0 : 1;
-    return set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, only, "IPV6_V6ONLY", res);
+    return set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, takes_ipv4(plan) ? 0 : 1, "IPV6_V6ONLY", res);
   }
   return true;
 }
@@ -82,7 +89,7 @@ static bool set_old_options(int fd, const struct s99_plan *plan, int family, soc
 
 
 static bool set_options(int fd, const struct s99_plan *plan, int family, socket99_result *res) {
-  bool dual = family == AF_INET6 && (plan->any ? plan->v6only != S99_ON : plan->v6only == S99_OFF);
+  bool dual = family == AF_INET6 && takes_ipv4(plan);
   size_t i;
   for (i = 0; i < plan->cfg->option_count; i++) {
     const socket99_option *option = &plan->cfg->options[i];

@@ -300,6 +300,7 @@ static const struct s99_option_row rows[] = {
 /* Lower case, '_' for '-'. False where it is too long to be a known name. */
 static bool normalize(const char *name, char out[NAME_SIZE]) {
   size_t i;
+  memset(out, 0, NAME_SIZE);
   for (i = 0; name[i] != '\0'; i++) {
     if (i == NAME_SIZE - 1)
       return false;
@@ -309,7 +310,6 @@ static bool normalize(const char *name, char out[NAME_SIZE]) {
     else if (name[i] == '-')
       out[i] = '_';
   }
-  out[i] = '\0';
   return true;
 }
 
@@ -450,8 +450,8 @@ static size_t distance_to_label(const char *name, const char *label, size_t limi
 }
 
 
-static const char *nearest_by_edits(const char *name, const char *bare) {
-  const char *nearest = NULL;
+static const struct s99_option_row *nearest_by_edits(const char *name, const char *bare) {
+  const struct s99_option_row *nearest = NULL;
   size_t best = least(strlen(bare) / 3, 2) + 1, i;
   for (i = 0; i < ROW_COUNT && best > 0; i++) {
     size_t edits = distance(bare, rows[i].name, best);
@@ -459,7 +459,7 @@ static const char *nearest_by_edits(const char *name, const char *bare) {
     edits = least(edits, distance_to_label(name, rows[i].label6, best));
     if (edits < best) {
       best = edits;
-      nearest = rows[i].name;
+      nearest = &rows[i];
     }
   }
   return nearest;
@@ -467,15 +467,15 @@ static const char *nearest_by_edits(const char *name, const char *bare) {
 
 
 /* "keep" for "keepcnt", "rcvbufsize" for "rcvbuf": the one nearest in length. */
-static const char *nearest_by_beginning(const char *bare) {
-  const char *nearest = NULL;
-  size_t length = strlen(bare), best = NAME_SIZE, i;
-  for (i = 0; i < ROW_COUNT; i++) {
-    size_t other = strlen(rows[i].name), common = least(length, other);
+static const struct s99_option_row *nearest_by_beginning(const char *bare) {
+  const struct s99_option_row *nearest = NULL, *row;
+  size_t length = strlen(bare), best = NAME_SIZE;
+  for (row = rows; row < rows + ROW_COUNT; row++) {
+    size_t other = strlen(row->name), common = least(length, other);
     size_t apart = length > other ? length - other : other - length;
-    if (common >= 4 && apart < best && strncmp(bare, rows[i].name, common) == 0) {
+    if (common >= 4 && apart < best && strncmp(bare, row->name, common) == 0) {
       best = apart;
-      nearest = rows[i].name;
+      nearest = row;
     }
   }
   return nearest;
@@ -484,10 +484,13 @@ static const char *nearest_by_beginning(const char *bare) {
 
 const char *socket99_option_nearest(const char *name) {
   char buf[NAME_SIZE];
-  const char *bare = buf, *nearest;
+  const char *bare = buf;
+  const struct s99_option_row *nearest;
   if (name == NULL || !normalize(name, buf))
     return NULL;
   take_prefix(&bare);
   nearest = nearest_by_edits(buf, bare);
-  return nearest != NULL ? nearest : nearest_by_beginning(bare);
+  if (nearest == NULL)
+    nearest = nearest_by_beginning(bare);
+  return nearest != NULL ? nearest->name : NULL;
 }

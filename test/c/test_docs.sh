@@ -1,0 +1,179 @@
+#!/bin/sh
+# The documentation is true: its programs run and print what it says, every name
+# that a program may use is in it, and the table of options is the library's own.
+#
+# test_docs.sh options     prints that table, for doc/options.md
+
+set -eu
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+build=${BUILD:-build}
+cc=${CC:-cc}
+
+fail() {
+  echo "failed: $*" >&2
+  exit 1
+}
+
+# One line of Markdown for each row of the table in option_table.c.
+options() {
+  awk '
+    BEGIN {
+      value["FLAG"] = "boolean"
+      value["MULTICAST_LOOP"] = "boolean"
+      value["ACTION"] = "boolean; true does it"
+      value["INT"] = "integer"
+      value["UINT32"] = "integer, 0 to 4294967295"
+      value["UINT64"] = "integer, or 8 bytes; -1: no limit"
+      value["TOS"] = value["MULTICAST_TTL"] = "integer, -1 to 255"
+      value["LINGER"] = "whole seconds, or false"
+      value["TIMEOUT"] = "seconds, or false"
+      value["TEXT"] = "string, up to 15 bytes"
+      value["STRUCT"] = value["FILTER"] = "bytes"
+      value["MULTICAST_IF"] = value["UNICAST_IF"] = "interface"
+      value["MEMBER"] = "membership"
+      value["SOURCE"] = "membership with a source"
+    }
+    /^static const struct s99_option_row rows/ { inside = 1; next }
+    /^};/ { inside = 0 }
+    inside {
+      line = $0
+      sub(/^[^("]*[({]/, "", line)
+      sub(/[)}],?$/, "", line)
+      count = split(line, part, /, */)
+      name = kind = constants = ""
+      for (i = 1; i <= count; i++) {
+        gsub(/^ +| +$/, "", part[i])
+        if (part[i] ~ /^"/ && name == "")
+          name = part[i]
+        else if (part[i] ~ /^"/ && name != "")
+          constants = part[i]
+        else if (part[i] ~ /^S99_FORM_/)
+          kind = substr(part[i], 10)
+        else if (part[i] ~ /^(SO|TCP|UDP|IP|IPV6|MCAST)_[A-Z0-9_]+$/ && part[i + 1] !~ /^S99_NONE$/)
+          constants = constants (constants == "" ? "" : ", ") "`" part[i] "`"
+      }
+      gsub(/"/, "`", name)
+      gsub(/"/, "`", constants)
+      if (kind == "")
+        kind = part[count]
+      if (name == "")
+        next
+      if (!(kind in value) || constants == "") {
+        print "cannot read: " $0
+        exit 1
+      }
+      print "| " name " | " constants " | " value[kind] " |"
+    }' src/socket99/option_table.c
+}
+
+if [ "${1:-}" = options ]; then
+  options
+  exit
+fi
+
+
+# The nth block of code in a Markdown file, by its language.
+block() {
+  awk -v fence="\`\`\`$2" -v number="$3" '
+    inside && /^```$/ { inside = 0 }
+    inside && count == number { print }
+    $0 == fence { inside = 1; count++ }' "$1"
+}
+
+manual_example() {
+  awk '/^\.EE/ { p = 0 } p; /^\.EX/ { p = 1 }' doc/socket99.3 | sed 's/\\e/\\/g; s/\\-/-/g'
+}
+
+# runs_c LABEL < PROGRAM: it compiles without a warning, and exits with 0.
+runs_c() {
+  cat >"$tmp/program.c"
+  [ -s "$tmp/program.c" ] || fail "$1: no program"
+  # shellcheck disable=SC2086 # flags
+  $cc -Wall -Wextra -Wpedantic -Werror -Iinclude -o "$tmp/program" "$tmp/program.c" \
+    "$build/libsocket99.a" -pthread ${LDLIBS:--ldl} || fail "$1: it does not compile"
+  "$tmp/program" >"$tmp/output" || fail "$1: exit status $?"
+  says "$1" "$tmp/program.c"
+}
+
+# The output is what the program's comments "--> text" or "/* prints: text */" say.
+says() {
+  sed -n 's/.*--> //p; s|.*/\* prints: \(.*\) \*/.*|\1|p' "$2" >"$tmp/expected"
+  [ ! -s "$tmp/expected" ] || diff "$tmp/expected" "$tmp/output" || fail "$1: other output"
+}
+
+# The first Lua that is built, can be run, and has luaposix, which the examples need.
+usable_lua() {
+  for version in ${LUAS:-5.4 5.3 5.2 jit 5.1 5.5}; do
+    [ -e "$build/$version/sock99.so" ] || continue
+    if scripts/with-lua "$version" -e 'require "posix.sys.socket"' 2>/dev/null; then
+      echo "$version"
+      return
+    fi
+  done
+  return 1
+}
+
+runs_lua() {
+  (cd "$tmp" && BUILD=$absolute_build "$root/scripts/with-lua" "$lua" program.lua) \
+    >"$tmp/output" 2>&1 || {
+    cat "$tmp/output"
+    fail "$1: it ends in an error"
+  }
+  says "$1" "$tmp/program.lua"
+}
+
+# Every word of standard input is in the file, between characters of no word.
+names_all() {
+  while read -r name; do
+    grep -Eq "(^|[^A-Za-z0-9_])$name([^A-Za-z0-9_]|\$)" "$1" || fail "$1 does not have $name"
+    echo "$name"
+  done >"$tmp/named"
+  [ "$(wc -l <"$tmp/named")" -ge "$2" ] || fail "too few names found for $1"
+}
+
+
+root=$PWD
+absolute_build=$(cd "$build" && pwd)
+
+# Names
+sed -n '/field_names\[FIELD_COUNT\]/,/;/p' src/sock99/config.c | grep -o '"[a-z0-9_]*"' |
+  sed 's/"/`/g' | names_all README.md 17
+sed -n '/^static const luaL_Reg functions/,/^};/p' src/sock99/module.c | grep -o '"[a-z]*"' |
+  tr -d '"' | sed 's/.*/sock99\\.&/' | names_all README.md 2
+awk '/^SOCKET99_API/' include/socket99.h | grep -o 'socket99_[a-z_]*(' | tr -d '(' |
+  names_all doc/socket99.3 11
+sed -n '/^enum socket99_status {/,/^};/p; /^enum socket99_kind {/,/^};/p' include/socket99.h |
+  grep -o '^  SOCKET99_[A-Z_]*' | names_all doc/socket99.3 16
+sed -n '/^typedef struct socket99_config {/,/^} /p; /^typedef struct socket99_result {/,/^} /p' \
+  include/socket99.h | sed 's|/\*.*||; s/\[.*\];/;/' | grep -Eo '[A-Za-z_0-9]+;' | tr -d ';' |
+  names_all doc/socket99.3 30
+
+# The table of options
+options >"$tmp/options" || fail "$(tail -n 1 "$tmp/options")"
+[ "$(wc -l <"$tmp/options")" -gt 200 ] || fail 'too few options found'
+grep '^| `' doc/options.md | diff - "$tmp/options" ||
+  fail 'doc/options.md: not the table that test_docs.sh options prints'
+
+# Programs
+if command -v man >/dev/null && man --version >/dev/null 2>&1; then
+  warned=$(LC_ALL=C man --warnings -l doc/socket99.3 2>&1 >/dev/null) || true
+  [ -z "$warned" ] || fail "man: $warned"
+fi
+manual_example | runs_c 'the manual page'
+block README.md c 1 | runs_c 'README.md, C'
+
+if ! lua=$(usable_lua); then
+  echo 'skipped: the Lua examples, since no Lua that is built has luaposix'
+  exit 77
+fi
+ran=0
+for file in README.md doc/options.md; do
+  number=1
+  while block $file lua $number >"$tmp/program.lua" && [ -s "$tmp/program.lua" ]; do
+    runs_lua "$file, Lua, block $number"
+    number=$((number + 1))
+    ran=$((ran + 1))
+  done
+done
+[ $ran -ge 3 ] || fail "only $ran examples in Lua"

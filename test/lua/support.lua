@@ -1,0 +1,272 @@
+-- support: what the Lua tests share. It has every call of test_support (the
+-- system calls of test/lua/support.c), and what is built on them.
+--
+-- A suite's tearDown closes every descriptor and removes every file that a
+-- test made; what a test asserts about leaks, it asserts itself.
+
+local lu = require 'luaunit'
+local sock99 = require 'sock99'
+local system = require 'test_support'
+
+local support = setmetatable({}, { __index = system })
+
+-- The interpreter that runs this; under a RUNNER there is more in front of it.
+support.interpreter = arg[-1]
+support.runner = (os.getenv 'RUNNER' or '') ~= ''
+
+
+-- Suites
+
+local directory, spawned = nil, {}
+
+
+function support.suite()
+  local before
+  return {
+    setUp = function()
+      before = system.descriptors()
+    end,
+
+    tearDown = function()
+      for _, pid in ipairs(spawned) do
+        system.wait(pid)
+      end
+      spawned = {}
+      for fd in pairs(system.descriptors()) do
+        if not before[fd] then
+          system.close(fd)
+        end
+      end
+      if directory then
+        os.execute("rm -rf '" .. directory .. "'")
+        directory = nil
+      end
+    end,
+  }
+end
+
+
+function support.run()
+  os.exit(lu.LuaUnit.run(), true)
+end
+
+
+-- A file name in a directory of the test's own.
+function support.path(name)
+  directory = directory or assert(system.mkdtemp())
+  return directory .. '/' .. (name or 'socket')
+end
+
+
+-- A path of exactly so many bytes, in that directory.
+function support.long_path(bytes)
+  local prefix = support.path('')
+  return prefix .. ('x'):rep(bytes - #prefix)
+end
+
+
+-- An abstract name that nobody else has.
+function support.abstract(suffix)
+  return '\0' .. support.path(suffix)
+end
+
+
+-- Openings
+
+local function count(set)
+  local n = 0
+  for _ in pairs(set) do
+    n = n + 1
+  end
+  return n
+end
+
+
+function support.descriptor_count()
+  return count(system.descriptors())
+end
+
+
+-- Calls f, which must leave as many descriptors open as there were.
+function support.assert_no_fd_leak(f, ...)
+  local before = support.descriptor_count()
+  f(...)
+  lu.assertEquals(support.descriptor_count(), before, 'descriptors leaked')
+end
+
+
+-- The descriptor that an opening must give.
+function support.open(t)
+  local fd, message, code, stage = sock99.open(t)
+  if fd == nil then
+    lu.fail(('not opened: %s (%s, %s)'):format(message, tostring(code), tostring(stage)))
+  end
+  lu.assertIsNumber(fd)
+  lu.assertTrue(fd >= 0 and fd % 1 == 0)
+  if math.type then
+    lu.assertEquals(math.type(fd), 'integer')
+  end
+  lu.assertNil(message)
+  return fd
+end
+
+
+-- What an opening must fail with; the message is told whole, or not at all.
+-- A failure leaves no descriptor.
+function support.fails(t, stage, code, message)
+  local before = support.descriptor_count()
+  local result = { sock99.open(t) }
+  lu.assertEquals(support.descriptor_count(), before, 'descriptors leaked')
+  lu.assertNil(result[1])
+  lu.assertIsString(result[2])
+  lu.assertEquals({ result[4], sock99.errno[result[3]] }, { stage, code }, result[2])
+  if message then
+    lu.assertEquals(result[2], message)
+  end
+  return result[2]
+end
+
+
+-- A configuration error, whose message is this after its prefix.
+function support.refuses(t, message)
+  return support.fails(t, 'configuration', 'EINVAL', message and 'configuration: ' .. message)
+end
+
+
+-- A raised error, with this text in it.
+function support.raises(text, t, ...)
+  local before = support.descriptor_count()
+  lu.assertErrorMsgContains(text, sock99.open, t, ...)
+  lu.assertEquals(support.descriptor_count(), before, 'descriptors leaked')
+end
+
+
+-- Fields that inherit those of another table.
+function support.with(t, fields)
+  return setmetatable(fields, { __index = t })
+end
+
+
+function support.port_of(fd)
+  local _, port = assert(system.getsockname(fd))
+  return port
+end
+
+
+-- A server on a free port (and what else `t` says), and that port.
+function support.server(t)
+  local fd = support.open(support.with({ server = true, host = '127.0.0.1' }, t or {}))
+  return fd, support.port_of(fd)
+end
+
+
+-- A loopback port that nobody listens on, below the ephemeral ones: no client
+-- of somebody else's gets it in the meantime.
+function support.closed_port(host)
+  for _ = 1, 100 do
+    local port = math.random(20000, 32000)
+    local fd = sock99.open { host = host or '127.0.0.1', port = port, server = true }
+    if fd then
+      system.close(fd)
+      return port
+    end
+  end
+  error 'no free port'
+end
+
+
+-- A line each way between two connected descriptors.
+function support.assert_talk(a, b)
+  assert(system.send(a, 'knock, knock'))
+  lu.assertEquals((system.recv(b)), 'knock, knock')
+  assert(system.send(b, "who's there?"))
+  lu.assertEquals((system.recv(a)), "who's there?")
+end
+
+
+-- Other processes. What goes wrong in one goes wrong here.
+
+local function run_in_child(f, writer)
+  local ok, problem = pcall(f)
+  system.write(writer, ok and 'ok' or tostring(problem))
+  system.exit(0)
+end
+
+
+function support.in_child(f)
+  local reader, writer = assert(system.pipe())
+  local pid = assert(system.fork())
+  if pid == 0 then
+    run_in_child(f, writer)
+  end
+  system.close(writer)
+  local told = ''
+  repeat
+    local piece = assert(system.read(reader))
+    told = told .. piece
+  until piece == ''
+  system.close(reader)
+  local status = assert(system.wait(pid))
+  if told ~= 'ok' then
+    error(told ~= '' and told or ('the child ended with status ' .. status), 0)
+  end
+  lu.assertEquals(status, 0, "the child's exit status")
+end
+
+
+-- A child that does something on the side, until tearDown.
+function support.spawn(f)
+  local pid = assert(system.fork())
+  if pid == 0 then
+    pcall(f)
+    system.exit(0)
+  end
+  spawned[#spawned + 1] = pid
+end
+
+
+-- In a network of its own that has only loopback.
+function support.in_network(f)
+  support.in_child(function()
+    local ok, why = system.unshare_network()
+    lu.skipIf(not ok, 'no network namespace can be made: ' .. tostring(why))
+    ok, why = system.interface_up('lo')
+    lu.skipIf(not ok, 'loopback cannot be brought up: ' .. tostring(why))
+    f()
+  end)
+end
+
+
+-- In a network of its own without IPv6 addresses.
+function support.without_ipv6(f)
+  support.in_network(function()
+    local file = io.open('/proc/sys/net/ipv6/conf/all/disable_ipv6', 'w')
+    lu.skipIf(not file, 'IPv6 cannot be switched off in a network namespace')
+    local ok = file:write '1' and file:close()
+    lu.skipIf(not ok, 'IPv6 cannot be switched off in a network namespace')
+    f()
+  end)
+end
+
+
+-- As a user with no privileges.
+function support.as_nobody(f)
+  support.in_child(function()
+    if system.getuid() == 0 then
+      assert(system.setuid(65534))
+    end
+    f()
+  end)
+end
+
+
+-- What a command prints, its last newline dropped.
+function support.output_of(command)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read('*a')
+  pipe:close()
+  return (output:gsub('\n$', ''))
+end
+
+
+return support
