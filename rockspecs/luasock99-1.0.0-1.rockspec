@@ -43,6 +43,7 @@ build = {
         "src/socket99/poller_kqueue.c",
         "src/socket99/race.c",
         "src/socket99/resolver.c",
+        "src/socket99/spelling.c",
         "src/sock99/config.c",
         "src/sock99/errno.c",
         "src/sock99/module.c",

@@ -9,6 +9,8 @@
 
 #include "sock99.h"
 
+#include "spelling.h"
+
 #include <stdarg.h>
 
 
@@ -85,44 +87,21 @@ refuse(socket99_result *result, const char *format, ...) {
 }
 
 
-/* Case-insensitive Levenshtein distance; both shorter than 32 characters. */
-static int distance(const char *a, const char *b) {
-  int row[32];
-  int m = (int)strlen(b), i, j;
-  for (j = 0; j <= m; j++)
-    row[j] = j;
-  for (i = 1; a[i - 1] != '\0'; i++) {
-    int diagonal = row[0];
-    row[0] = i;
-    for (j = 1; j <= m; j++) {
-      int replaced = diagonal + ((a[i - 1] | 32) != (b[j - 1] | 32));
-      int shorter = row[j] + 1, longer = row[j - 1] + 1;
-      diagonal = row[j];
-      row[j] = replaced < shorter ? replaced : shorter;
-      row[j] = longer < row[j] ? longer : row[j];
-    }
-  }
-  return row[m];
-}
-
-
 /* The field that `key` most likely means: one begins with the other, or few
 ** letters differ. */
 static const char *nearest_field(const char *key, const char *const names[], int count) {
   const char *nearest = NULL;
-  size_t length = strlen(key);
-  int least = length < 5 ? 2 : 4;
+  size_t length = strlen(key), best = length < 5 ? 1 : 3;
   int i;
-  if (length >= 31)
-    return NULL;
   for (i = 0; i < count; i++) {
-    size_t common = length < strlen(names[i]) ? length : strlen(names[i]);
-    int differs = distance(key, names[i]);
-    if (common >= 3 && strncmp(key, names[i], common) == 0)
-      differs = 0;
-    if (differs < least) {
-      least = differs;
+    size_t other = strlen(names[i]), common = length < other ? length : other;
+    size_t edits =
+        common >= 3 && strncmp(key, names[i], common) == 0 ? 0 : s99_edits(key, names[i], best);
+    if (edits <= best) {
       nearest = names[i];
+      if (edits == 0)
+        break;
+      best = edits - 1;
     }
   }
   return nearest;
@@ -301,6 +280,7 @@ static bool is_finite(lua_Number number) {
 static bool to_port(lua_State *L, int slot, const char *name, int *port, const char **service,
                     socket99_result *result) {
   long long number = 0;
+  enum whole whole;
   if (lua_type(L, slot) != LUA_TSTRING)
     return to_int(L, slot, name, "0 to 65535", port, result);
   if (!lua_isnumber(L, slot) || !is_finite(lua_tonumber(L, slot))) {
@@ -308,9 +288,10 @@ static bool to_port(lua_State *L, int slot, const char *name, int *port, const c
       return refuse(result, "%s '%.120s' is not a number", name, lua_tostring(L, slot));
     return to_text(L, slot, name, service, result);
   }
-  if (to_whole(L, slot, &number) != WHOLE)
+  whole = to_whole(L, slot, &number);
+  if (whole == FRACTION)
     return refuse(result, "%s '%.120s' is not an integer", name, lua_tostring(L, slot));
-  if (number < 0 || number > 65535)
+  if (whole == TOO_LARGE || number < 0 || number > 65535)
     return refuse(result, "%s '%.120s' is not in 0 to 65535", name, lua_tostring(L, slot));
   *port = (int)number;
   return true;

@@ -11,6 +11,7 @@
 */
 
 #include "option_constants.h"
+#include "spelling.h"
 
 #define SOCKET(name, id, form)                                                                     \
   { name, S99_SO, S99_FORM_##form, SOL_SOCKET, id, S99_NONE, #id, NULL }
@@ -417,36 +418,12 @@ static size_t least(size_t a, size_t b) {
 }
 
 
-/*
-** Edits that turn `a` into `b`: insertions, deletions, substitutions and
-** swaps of neighbours. Above `limit` the exact number does not matter.
-*/
-static size_t distance(const char *a, const char *b, size_t limit) {
-  size_t lines[3][NAME_SIZE + 1];
-  size_t m = strlen(a), n = strlen(b), i, j;
-  if (m > n + limit || n > m + limit)
-    return limit + 1;
-  for (j = 0; j <= n; j++)
-    lines[0][j] = j;
-  for (i = 1; i <= m; i++) {
-    size_t *now = lines[i % 3], *last = lines[(i + 2) % 3], *earlier = lines[(i + 1) % 3];
-    now[0] = i;
-    for (j = 1; j <= n; j++) {
-      now[j] = least(least(now[j - 1], last[j]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        now[j] = least(now[j], earlier[j - 2] + 1);
-    }
-  }
-  return lines[m % 3][n];
-}
-
-
 /* A misspelt prefix is found by the constant's whole name. */
 static size_t distance_to_label(const char *name, const char *label, size_t limit) {
   char buf[NAME_SIZE];
   if (label == NULL || !normalize(label, buf))
     return limit + 1;
-  return distance(name, buf, limit);
+  return s99_edits(name, buf, limit);
 }
 
 
@@ -454,7 +431,7 @@ static const struct s99_option_row *nearest_by_edits(const char *name, const cha
   const struct s99_option_row *nearest = NULL;
   size_t best = least(strlen(bare) / 3, 2) + 1, i;
   for (i = 0; i < ROW_COUNT && best > 0; i++) {
-    size_t edits = distance(bare, rows[i].name, best);
+    size_t edits = s99_edits(bare, rows[i].name, best);
     edits = least(edits, distance_to_label(name, rows[i].label, best));
     edits = least(edits, distance_to_label(name, rows[i].label6, best));
     if (edits < best) {

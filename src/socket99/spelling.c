@@ -1,0 +1,34 @@
+/*
+** spelling.c: how far a word that nobody knows is from one that is known.
+*/
+
+#include "spelling.h"
+
+
+static size_t least(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+
+/*
+** Edits that turn `a` into `b`: insertions, deletions, substitutions and
+** swaps of neighbours. Above `limit` the exact number does not matter.
+*/
+size_t s99_edits(const char *a, const char *b, size_t limit) {
+  size_t lines[3][S99_LONGEST_WORD + 1];
+  size_t m = strlen(a), n = strlen(b), i, j;
+  if (m > n + limit || n > m + limit || n > S99_LONGEST_WORD)
+    return limit + 1;
+  for (j = 0; j <= n; j++)
+    lines[0][j] = j;
+  for (i = 1; i <= m; i++) {
+    size_t *now = lines[i % 3], *last = lines[(i + 2) % 3], *earlier = lines[(i + 1) % 3];
+    now[0] = i;
+    for (j = 1; j <= n; j++) {
+      now[j] = least(least(now[j - 1], last[j]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        now[j] = least(now[j], earlier[j - 2] + 1);
+    }
+  }
+  return lines[m % 3][n];
+}
