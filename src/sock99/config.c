@@ -280,19 +280,23 @@ static bool is_finite(lua_Number number) {
 static bool to_port(lua_State *L, int slot, const char *name, int *port, const char **service,
                     socket99_result *result) {
   long long number = 0;
+  const char *text = NULL;
   enum whole whole;
   if (lua_type(L, slot) != LUA_TSTRING)
     return to_int(L, slot, name, "0 to 65535", port, result);
+  if (!to_text(L, slot, name, &text, result))
+    return false;
   if (!lua_isnumber(L, slot) || !is_finite(lua_tonumber(L, slot))) {
     if (service == NULL)
-      return refuse(result, "%s '%.120s' is not a number", name, lua_tostring(L, slot));
-    return to_text(L, slot, name, service, result);
+      return refuse(result, "%s '%.120s' is not a number", name, text);
+    *service = text;
+    return true;
   }
   whole = to_whole(L, slot, &number);
   if (whole == FRACTION)
-    return refuse(result, "%s '%.120s' is not an integer", name, lua_tostring(L, slot));
+    return refuse(result, "%s '%.120s' is not an integer", name, text);
   if (whole == TOO_LARGE || number < 0 || number > 65535)
-    return refuse(result, "%s '%.120s' is not in 0 to 65535", name, lua_tostring(L, slot));
+    return refuse(result, "%s '%.120s' is not in 0 to 65535", name, text);
   *port = (int)number;
   return true;
 }

@@ -113,8 +113,38 @@ test_options() {
 }
 
 
-${CC:-cc} -std=c99 -Wall -Wextra -pedantic -Werror -Iinclude -o "$tmp/open.c.program" \
-  examples/open.c "$build/libsocket99.a" -pthread
+# names NAME: a hundred openings at once in one event loop, then one refused.
+names() {
+  hundred=$(yes localhost | head -n 100)
+  until serve tcp_server.lua $((port = port + 1)) 100; do
+    expect tcp_server.lua 'Address already in use'
+  done
+  # shellcheck disable=SC2086 # a hundred words
+  run "$1" "$port" $hundred || broken "$1"
+  expect "$1" '^100 of 100 connected$'
+  served tcp_server.lua
+  run "$1" "$port" localhost || broken "$1"
+  expect "$1" '^localhost.*Connection refused$\|^connect .*Connection refused$' '^0 of 1 connected$'
+}
+
+test_names() {
+  names names_poll.lua
+  names names.c
+  for library in cqueues luv; do
+    if "$interpreter" -e "require '$library'" 2>/dev/null; then
+      names "names_$library.lua"
+    else
+      echo "# skip: names_$library.lua on Lua $lua: no $library"
+      [ -e "$tmp/names_$library.lua" ] || : >"$tmp/names_$library.lua"
+    fi
+  done
+}
+
+
+for program in open.c names.c; do
+  ${CC:-cc} -std=c99 -Wall -Wextra -pedantic -Werror -Iinclude -o "$tmp/$program.program" \
+    "examples/$program" "$build/libsocket99.a" -pthread
+done
 
 luas=
 for lua in ${LUAS:-5.1 5.2 5.3 5.4 5.5 jit}; do
@@ -127,6 +157,7 @@ for lua in ${LUAS:-5.1 5.2 5.3 5.4 5.5 jit}; do
   test_unix_server
   test_udp_pair
   test_options
+  test_names
 done
 if [ -z "$luas" ]; then
   echo 'skipped: no Lua that was built for has luaposix'

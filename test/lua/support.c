@@ -372,6 +372,11 @@ static int l_mkdir(lua_State *L) {
 }
 
 
+static int l_chdir(lua_State *L) {
+  return outcome(L, chdir(luaL_checkstring(L, 1)), "chdir");
+}
+
+
 static int l_chmod(lua_State *L) {
   return outcome(L, chmod(luaL_checkstring(L, 1), (mode_t)check_int(L, 2)), "chmod");
 }
@@ -524,6 +529,7 @@ static const luaL_Reg functions[] = {
     {"stat", l_stat},
     {"mkdtemp", l_mkdtemp},
     {"mkdir", l_mkdir},
+    {"chdir", l_chdir},
     {"chmod", l_chmod},
     {"symlink", l_symlink},
     {"umask", l_umask},

@@ -141,9 +141,15 @@ function support.raises(text, t, ...)
 end
 
 
--- Fields that inherit those of another table.
+-- The fields of both; those of the second win.
 function support.with(t, fields)
-  return setmetatable(fields, { __index = t })
+  local both = {}
+  for _, each in ipairs { t, fields } do
+    for name, value in pairs(each) do
+      both[name] = value
+    end
+  end
+  return both
 end
 
 

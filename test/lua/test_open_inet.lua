@@ -107,9 +107,9 @@ function TestTcp:test_a_server_comes_back_while_old_connections_linger()
   support.close(accepted)
   support.close(client)
   support.close(server)
-  support.fails({ host = '127.0.0.1', port = port, server = true, sockopts = { reuseaddr = false } },
-                'bind', 'EADDRINUSE')
-  open { host = '127.0.0.1', port = port, server = true }
+  local again = { host = '127.0.0.1', port = port, server = true }
+  support.fails(with(again, { sockopts = { reuseaddr = false } }), 'bind', 'EADDRINUSE')
+  open(again)
 end
 
 
@@ -198,9 +198,10 @@ end
 
 function TestUdp:test_broadcast_address_of_loopback_stays_unconnected()
   support.in_network(function()
-    local fd = open { host = '127.255.255.255', port = 9, datagram = true }
+    local everybody = { host = '127.255.255.255', port = 9, datagram = true }
+    local fd = open(everybody)
     lu.assertNil((support.getpeername(fd)))
-    fd = open { host = '127.255.255.255', port = 9, datagram = true, sockopts = { broadcast = true } }
+    fd = open(with(everybody, { sockopts = { broadcast = true } }))
     lu.assertNil((support.getpeername(fd)))
     lu.assertEquals(support.getsockopt(fd, support.SOL_SOCKET, support.SO_BROADCAST), 1)
   end)

@@ -1,0 +1,269 @@
+-- run.lua: what it costs to open and close a socket, compared with bare system calls.
+--
+-- Every contender is a program that prints the CPU time (user and system) of N
+-- openings. Bare C runs right before each of them, and the ratio of the two is
+-- what is told, as the median over all rounds: the noise of the machine cancels.
+--
+-- The listener of the clients lives here and accepts only between the runs:
+-- every client closes first, whatever its speed. SO_LINGER 0 then resets the
+-- connection, so that nothing stays in TIME_WAIT. Its port is below 32768:
+-- a loopback peer above would have to be told apart from the client itself.
+
+local sock99 = require 'sock99'
+local socket = require 'posix.sys.socket'
+local stdlib = require 'posix.stdlib'
+local unistd = require 'posix.unistd'
+
+local build, rounds = os.getenv 'BUILD', tonumber(os.getenv 'ROUNDS' or 15)
+local host = '127.0.0.1'
+
+local kinds = {
+  { name = 'tcp_server', title = 'TCP server', n = 2000 },
+  { name = 'tcp_client', title = 'TCP client', n = 1000 },
+  { name = 'udp_client', title = 'UDP client', n = 5000 },
+  { name = 'unix_client', title = 'Unix client', n = 1000 },
+}
+
+local bare = { title = 'bare C', command = build .. '/bench/bare' }
+local contenders = {
+  { title = 'socket99, C', command = build .. '/bench/library' },
+  { title = 'sock99, Lua 5.3', lua = '5.3', library = 'sock99', module = 'sock99' },
+  { title = 'sock99, Lua 5.4', lua = '5.4', library = 'sock99', module = 'sock99' },
+  { title = 'sock99, LuaJIT', lua = 'jit', library = 'sock99', module = 'sock99' },
+  { title = 'luaposix, Lua 5.3', lua = '5.3', library = 'luaposix', module = 'posix.sys.socket' },
+  { title = 'LuaSocket, Lua 5.3', lua = '5.3', library = 'luasocket', module = 'socket.unix' },
+  { title = 'cqueues, Lua 5.3', lua = '5.3', library = 'cqueues', module = 'cqueues.socket' },
+}
+
+
+local function output(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read '*a'
+  local ok = pipe:close()
+  return text, ok
+end
+
+
+-- True, or nil and the reason why this contender is not here.
+local function find(contender)
+  if not contender.lua then
+    return true
+  end
+  local interpreter = output('scripts/find-lua interpreter ' .. contender.lua):match '%S+'
+  if not interpreter then
+    return nil, 'no interpreter'
+  end
+  local path = ("LUA_CPATH='%s/%s/?.so;;'"):format(build, contender.lua)
+  local _, found = output(("%s %s -e 'require \"%s\"' 2>/dev/null")
+    :format(path, interpreter, contender.module))
+  if not found then
+    return nil, 'no module ' .. contender.module
+  end
+  contender.environment = path
+  contender.command = ('%s bench/open.lua %s'):format(interpreter, contender.library)
+  return true
+end
+
+
+local function free_port(datagram)
+  local port = 20000 + unistd.getpid() % 10000
+  while true do
+    local fd, message, code = sock99.open { ipv4 = host, port = port, server = true,
+      datagram = datagram, sockopts = not datagram and { linger = 0, rcvtimeo = 10 } or nil }
+    if fd then
+      return port, fd
+    end
+    assert(code == sock99.errno.EADDRINUSE, message)
+    port = port + 1
+  end
+end
+
+
+-- The peers: where each kind of socket is opened, and who accepts.
+local directory = assert(stdlib.mkdtemp('/tmp/sock99.XXXXXX'))
+local path = directory .. '/listener'
+local udp_port = free_port(true)
+local tcp_port, tcp_listener = free_port(false)
+local server_port, server = free_port(false)
+sock99.close(server)
+local unix_listener =
+  assert(sock99.open { path = path, server = true, sockopts = { rcvtimeo = 10 } })
+local ports =
+  { tcp_server = server_port, tcp_client = tcp_port, udp_client = udp_port, unix_client = 0 }
+local listeners = { tcp_client = tcp_listener, unix_client = unix_listener }
+
+
+local function accept_all(kind, n)
+  local listener = listeners[kind.name]
+  for _ = 1, listener and n or 0 do
+    sock99.close(assert(socket.accept(listener)))
+  end
+end
+
+
+-- What a contender prints about n openings; `under` runs it, `tail` redirects.
+local function run(contender, kind, n, under, tail)
+  local command = table.concat({ contender.environment or '', under or '', contender.command,
+    kind.name, n, host, ports[kind.name], path, tail or '' }, ' ')
+  local text, ok = output(command)
+  assert(ok, 'failed: ' .. command)
+  accept_all(kind, n)
+  return text
+end
+
+
+local function microseconds(contender, kind)
+  return tonumber(run(contender, kind, kind.n)) / kind.n * 1e6
+end
+
+
+local function median(list)
+  table.sort(list)
+  local middle = #list / 2
+  return (list[math.ceil(middle)] + list[math.floor(middle) + 1]) / 2
+end
+
+
+local function measure(present)
+  for _, kind in ipairs(kinds) do
+    local times, ratios = { [bare] = {} }, {}
+    for _, contender in ipairs(present) do
+      times[contender], ratios[contender] = {}, {}
+    end
+    for _ = 1, rounds do
+      for _, contender in ipairs(present) do
+        local base, own = microseconds(bare, kind), microseconds(contender, kind)
+        table.insert(times[bare], base)
+        table.insert(times[contender], own)
+        table.insert(ratios[contender], own / base)
+      end
+    end
+    bare[kind] = { time = median(times[bare]), ratio = 1 }
+    for _, contender in ipairs(present) do
+      contender[kind] = { time = median(times[contender]), ratio = median(ratios[contender]) }
+    end
+  end
+end
+
+
+-- System calls by name, and the names in the order of their last appearance.
+local function count_calls(contender, kind, n)
+  local log = build .. '/bench/strace.log'
+  run(contender, kind, n, 'strace -f -o ' .. log, '>/dev/null')
+  local counts, order, lines = {}, {}, {}
+  for line in io.lines(log) do
+    local name = line:match '^%d+%s+([%w_]+)%('
+    if name then
+      counts[name] = (counts[name] or 0) + 1
+      table.insert(lines, name)
+    end
+  end
+  for i = #lines, 1, -1 do
+    if not order[lines[i]] then
+      order[lines[i]] = true
+      table.insert(order, 1, lines[i])
+    end
+  end
+  return counts, order
+end
+
+
+-- Those of one opening and closing: what 20 make more than 10.
+local function system_calls(contender, kind)
+  local few = count_calls(contender, kind, 10)
+  local many, order = count_calls(contender, kind, 20)
+  local calls = {}
+  for _, name in ipairs(order) do
+    local each = math.floor((many[name] - (few[name] or 0)) / 10 + 0.5)
+    if each > 0 then
+      table.insert(calls, each > 1 and ('%s x%d'):format(name, each) or name)
+    end
+  end
+  return table.concat(calls, ', ')
+end
+
+
+-- Instructions of the program itself, the kernel's not counted.
+local function instructions(contender, kind)
+  local log = build .. '/bench/callgrind.log'
+  local under = 'valgrind --tool=callgrind --callgrind-out-file=/dev/null --log-file=' .. log
+
+  local function count(n)
+    run(contender, kind, n, under, '>/dev/null')
+    local file = assert(io.open(log))
+    local text = file:read '*a'
+    file:close()
+    return tonumber(text:match 'Collected : (%d+)')
+  end
+
+  return (count(300) - count(100)) / 200
+end
+
+
+local function print_table(title, rows, cell)
+  local head, line = { title }, { '---' }
+  for _, kind in ipairs(kinds) do
+    table.insert(head, kind.title)
+    table.insert(line, '---:')
+  end
+  print('\n| ' .. table.concat(head, ' | ') .. ' |')
+  print('| ' .. table.concat(line, ' | ') .. ' |')
+  for _, row in ipairs(rows) do
+    local cells = { row.title }
+    for _, kind in ipairs(kinds) do
+      table.insert(cells, cell(row, kind))
+    end
+    print('| ' .. table.concat(cells, ' | ') .. ' |')
+    io.stdout:flush()
+  end
+end
+
+
+local function has(program)
+  return select(2, output('command -v ' .. program .. ' >/dev/null'))
+end
+
+
+local function benchmark()
+  local present, all = {}, { bare }
+  local system = output('uname -srm'):match '[^\n]+'
+  print(('%s; %s; median of %d rounds.'):format(sock99._VERSION, system, rounds))
+  for _, contender in ipairs(contenders) do
+    local found, reason = find(contender)
+    if found then
+      table.insert(present, contender)
+      table.insert(all, contender)
+    else
+      print(('Skipped: %s: %s'):format(contender.title, reason))
+    end
+  end
+
+  measure(present)
+  print_table('CPU time of open and close, to bare C', all, function(contender, kind)
+    return ('%.2f'):format(contender[kind].ratio)
+  end)
+  print_table('in microseconds', all, function(contender, kind)
+    return ('%.2f'):format(contender[kind].time)
+  end)
+  if has 'strace' then
+    print_table('system calls', all, system_calls)
+  else
+    print '\nSkipped: system calls: no strace'
+  end
+  if has 'valgrind' then
+    print_table('instructions outside the kernel', all, function(contender, kind)
+      return ('%.0f'):format(instructions(contender, kind))
+    end)
+  else
+    print '\nSkipped: instructions: no valgrind'
+  end
+end
+
+
+local ok, message = pcall(benchmark)
+unistd.unlink(path)
+unistd.rmdir(directory)
+if not ok then
+  io.stderr:write('bench: ', tostring(message), '\n')
+  os.exit(1)
+end
