@@ -96,7 +96,7 @@ static const char *nearest_field(const char *key, const char *const names[], int
   for (i = 0; i < count; i++) {
     size_t other = strlen(names[i]), common = length < other ? length : other;
     size_t edits =
-        common >= 3 && strncmp(key, names[i], common) == 0 ? 0 : s99_edits(key, names[i], best);
+        common >= 3 && strncasecmp(key, names[i], common) == 0 ? 0 : s99_edits(key, names[i], best);
     if (edits <= best) {
       nearest = names[i];
       if (edits == 0)

@@ -161,6 +161,7 @@ static enum state after_resolve(struct socket99_opening *opening, socket99_resul
 
 static bool start_lookup(struct socket99_opening *opening, socket99_result *res) {
   struct s99_question question;
+  struct s99_answer failure = {EAI_SYSTEM, 0, NULL};
   int error;
   s99_question(&opening->plan, &question);
   opening->lookup = s99_lookup_start(question.name, question.service, &question.hints, &error);
@@ -171,9 +172,8 @@ static bool start_lookup(struct socket99_opening *opening, socket99_result *res)
     s99_lookup_end(opening->lookup);
     opening->lookup = NULL;
   }
-  s99_fail_text(res, SOCKET99_ERROR_GETADDRINFO, error, "%.200s", question.name);
-  res->getaddrinfo_error = EAI_SYSTEM;
-  return false;
+  failure.error = error;
+  return s99_take_answer(&opening->plan, &failure, res);
 }
 
 
@@ -620,14 +620,17 @@ int socket99_timeout_ms(const socket99_opening *opening) {
 
 
 /* In a child of the process that started it, a descriptor's removal from the
-** poller would silence the parent's: closing is all that is done there. */
+** poller would silence the parent's, and the file of the client's own address
+** is the parent's too: closing is all that is done there. */
 void socket99_cancel(socket99_opening *opening) {
   struct s99_poller poller;
   if (opening == NULL)
     return;
   poller = opening->poller;
-  if (opening->process != getpid())
+  if (opening->process != getpid()) {
     opening->poller.fd = -1;
+    opening->plan.own.len = 0;
+  }
   release(opening);
   s99_poller_close(&poller);
   abandon(opening);

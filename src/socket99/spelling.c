@@ -5,6 +5,12 @@
 #include "spelling.h"
 
 
+/* Case is no misspelling. */
+static bool is_same(char a, char b) {
+  return strncasecmp(&a, &b, 1) == 0;
+}
+
+
 static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
@@ -25,8 +31,8 @@ size_t s99_edits(const char *a, const char *b, size_t limit) {
     size_t *now = lines[i % 3], *last = lines[(i + 2) % 3], *earlier = lines[(i + 1) % 3];
     now[0] = i;
     for (j = 1; j <= n; j++) {
-      now[j] = least(least(now[j - 1], last[j]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+      now[j] = least(least(now[j - 1], last[j]) + 1, last[j - 1] + (!is_same(a[i - 1], b[j - 1])));
+      if (i > 1 && j > 1 && is_same(a[i - 1], b[j - 2]) && is_same(a[i - 2], b[j - 1]))
         now[j] = least(now[j], earlier[j - 2] + 1);
     }
   }
