@@ -1,0 +1,201 @@
+-- The lookup that nobody answers, the listener that has no room, and what an
+-- event loop sees of them.
+
+local lu = require 'luaunit'
+local poll = require 'posix.poll'
+local socket = require 'posix.sys.socket'
+local sock99 = require 'sock99'
+local network = dofile 'test/network/network.lua'
+
+local PATH = os.getenv 'TMP_DIR' .. '/full.sock'
+
+TestLookup = {}
+
+function TestLookup:tearDown()
+  network.await_threads()
+end
+
+function TestLookup:test_a_silent_resolver_ends_at_the_deadline()
+  network.both({ host = 'silent.example', port = 80, timeout = 1 }, function(results, took, way)
+    network.assert_failed(results, 'timeout', 'ETIMEDOUT',
+      'getaddrinfo silent.example: Connection timed out')
+    network.tell('%s with a silent resolver, timeout = 1: %.3f s', way, took)
+    network.assert_took(took, 1, 1.1)
+  end)
+end
+
+function TestLookup:test_resolve_has_a_deadline()
+  local began = network.now()
+  network.assert_failed({ sock99.resolve { host = 'silent.example', timeout = 0.3 } },
+    'timeout', 'ETIMEDOUT', 'getaddrinfo silent.example: Connection timed out')
+  network.assert_took(network.now() - began, 0.3, 0.4)
+end
+
+function TestLookup:test_a_server_has_a_deadline()
+  network.both({ host = 'silent.example', port = 0, server = true, timeout = 0.3 },
+    function(results, took)
+      network.assert_failed(results, 'timeout', 'ETIMEDOUT',
+        'getaddrinfo silent.example: Connection timed out')
+      network.assert_took(took, 0.3, 0.4)
+    end)
+end
+
+function TestLookup:test_one_deadline_holds_over_lookup_and_attempts()
+  network.both({ host = 'three-dead', port = 7001, timeout = 0.6 }, function(results, took)
+    network.assert_failed(results, 'timeout', 'ETIMEDOUT',
+      'connect three-dead:7001: Connection timed out')
+    network.assert_took(took, 0.6, 0.7)
+  end)
+end
+
+-- More than there are threads, so that some are only queued.
+local function longest_call(count)
+  local openings, longest = {}, 0
+  for i = 1, count do
+    local began = network.now()
+    openings[i] = assert(sock99.start { host = ('silent%d.example'):format(i), port = 80 })
+    longest = math.max(longest, network.now() - began)
+  end
+  for _ = 1, 10 do
+    for _, opening in ipairs(openings) do
+      local began = network.now()
+      local result = opening:step()
+      longest = math.max(longest, network.now() - began)
+      lu.assertEquals(result, false)
+    end
+    poll.poll({}, 10)
+  end
+  for _, opening in ipairs(openings) do
+    local began = network.now()
+    opening:cancel()
+    longest = math.max(longest, network.now() - began)
+  end
+  return longest
+end
+
+-- The best of three: the machine may have other things to do.
+function TestLookup:test_no_call_takes_a_millisecond_while_the_resolver_is_silent()
+  local best = math.huge
+  for _ = 1, 3 do
+    best = math.min(best, longest_call(20))
+  end
+  network.tell('longest start, step or cancel: %.3f ms', best * 1000)
+  lu.assertTrue(best < 0.001)
+end
+
+-- 16 lookups run at once; these are waiting for threads, yet not for long.
+function TestLookup:test_a_queued_lookup_keeps_its_deadline()
+  local openings = {}
+  for i = 1, 20 do
+    openings[i] = assert(sock99.start { host = 'silent' .. i .. '.example', port = 80 })
+    lu.assertEquals(openings[i]:step(), false)
+  end
+  local results, took = network.drive { host = 'alive', port = 7001, timeout = 0.3 }
+  network.assert_failed(results, 'timeout', 'ETIMEDOUT', 'getaddrinfo alive: Connection timed out')
+  network.assert_took(took, 0.3, 0.4)
+  for _, opening in ipairs(openings) do
+    opening:cancel()
+  end
+  local fd, message = sock99.open { host = 'alive', port = 7001, timeout = 1 }
+  lu.assertNotNil(fd, message)
+  sock99.close(fd)
+end
+
+-- As few steps as there are events: one that is readable too often spins.
+function TestLookup:test_pollfd_is_readable_when_there_is_something_to_do()
+  for name, most in pairs { ['dead6-alive4'] = 6, ['three-dead'] = 9, ['silent.example'] = 3,
+                            ['all-dead'] = 7 } do
+    local _, _, longest, steps = network.drive { host = name, port = 7001, timeout = 1 }
+    network.tell('%s: %d steps, the longest of %.3f ms', name, steps, longest * 1000)
+    lu.assertTrue(steps <= most, name .. ' spins')
+  end
+end
+
+function TestLookup:test_needless_steps_change_nothing()
+  local began = network.now()
+  local opening = assert(sock99.start { host = 'three-dead', port = 7001, timeout = 5 })
+  local fd, message
+  repeat
+    fd, message = opening:step()
+  until fd ~= false
+  lu.assertNotNil(fd, message)
+  network.assert_took(network.now() - began, 0.748, 0.8)
+  lu.assertEquals(network.peer(fd), '10.9.0.2')
+  sock99.close(fd)
+  opening:cancel()
+end
+
+function TestLookup:test_timeout_tells_when_a_step_is_due()
+  local opening = assert(sock99.start { host = 'dead6-alive4', port = 7001, timeout = 3 })
+  lu.assertEquals(opening:timeout(), 0)
+  lu.assertEquals(opening:step(), false)
+  lu.assertTrue(opening:timeout() > 2.9 and opening:timeout() <= 3)
+  lu.assertEquals(poll.rpoll(opening:pollfd(), 1000), 1)
+  lu.assertEquals(opening:step(), false)
+  lu.assertTrue(opening:timeout() > 0.2 and opening:timeout() <= 0.25)
+  opening:cancel()
+end
+
+
+TestFullListener = {}
+
+-- Fills a backlog until connect would wait.
+function TestFullListener:setUp()
+  os.remove(PATH)
+  self.server = assert(sock99.open { path = PATH, server = true, backlog = 1 })
+  self.clients = {}
+  repeat
+    local fd, message, _, stage = sock99.open { path = PATH, timeout = 0.02 }
+    table.insert(self.clients, fd)
+    lu.assertTrue(fd ~= nil or stage == 'timeout', message)
+  until not fd
+  lu.assertEquals(#self.clients, 2)
+end
+
+function TestFullListener:tearDown()
+  for _, fd in ipairs(self.clients) do
+    sock99.close(fd)
+  end
+  sock99.close(self.server)
+  os.remove(PATH)
+end
+
+function TestFullListener:test_the_deadline_holds()
+  network.both({ path = PATH, timeout = 0.5 }, function(results, took, way, steps)
+    network.assert_failed(results, 'timeout', 'ETIMEDOUT',
+      'connect ' .. PATH .. ': Connection timed out')
+    network.tell('%s of a full Unix listener, timeout = 0.5: %.3f s', way, took)
+    network.assert_took(took, 0.5, 0.6)
+    lu.assertTrue((steps or 0) <= 40, 'spins')
+  end)
+end
+
+function TestFullListener:test_an_opening_never_blocks_and_connects_when_there_is_room()
+  local opening = assert(sock99.start { path = PATH })
+  local longest = 0
+  local function step()
+    lu.assertEquals(poll.rpoll(opening:pollfd(), 1000), 1)
+    local began = network.now()
+    local results = { opening:step() }
+    longest = math.max(longest, network.now() - began)
+    return results
+  end
+  for _ = 1, 10 do
+    lu.assertEquals(step(), { false })
+  end
+  sock99.close(assert(socket.accept(self.server)))
+  local began = network.now()
+  local results
+  repeat
+    results = step()
+  until results[1] ~= false
+  lu.assertNotNil(results[1], results[2])
+  network.tell('room in a full Unix listener found after %.3f s; longest step %.3f ms',
+    network.now() - began, longest * 1000)
+  network.assert_took(network.now() - began, 0, 0.05)
+  lu.assertTrue(longest < 0.005)
+  sock99.close(results[1])
+  opening:cancel()
+end
+
+os.exit(lu.LuaUnit.run())
