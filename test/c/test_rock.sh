@@ -21,7 +21,8 @@ if ! command -v luarocks >/dev/null; then
 fi
 
 # luarocks puts objects beside their sources, and a cache into HOME.
-cp -R include src lua rockspecs "$tmp"
+cp -R include src rockspecs "$tmp"
+[ ! -d lua ] || cp -R lua "$tmp"
 cd "$tmp"
 unset LUA_PATH LUA_CPATH MAKEFLAGS
 export HOME="$tmp"
