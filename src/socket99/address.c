@@ -268,7 +268,8 @@ int socket99_address_text(const struct sockaddr *address, socklen_t length, char
   /* The caller's bytes may be aligned for nothing larger than a sockaddr. */
   union s99_sockaddr copy;
   memset(&copy, 0, sizeof(copy));
-  memcpy(&copy, address, length < sizeof(copy) ? length : sizeof(copy));
+  /* The length of a path without a terminator counts it all the same (unix(7)). */
+  memcpy(&copy, address, length < sizeof(copy.un) ? length : sizeof(copy.un));
   if (copy.sa.sa_family == AF_INET)
     return ipv4_text(copy.in.sin_addr, ntohs(copy.in.sin_port), buf, buf_size);
   if (copy.sa.sa_family == AF_INET6)
@@ -307,7 +308,7 @@ static bool parse_inet(const char *text, struct s99_address *out) {
     return false;
   memcpy(host, first, length);
   host[length] = '\0';
-  if (!bracketed && strchr(host, ':') != NULL)
+  if (bracketed != (strchr(host, ':') != NULL))
     return false;
   if (s99_numeric(host, out) != S99_NUMERIC)
     return false;
@@ -317,14 +318,15 @@ static bool parse_inet(const char *text, struct s99_address *out) {
 
 
 static bool parse_unix(const char *text, struct s99_address *out) {
+  char name[sizeof(out->addr.un.sun_path)];
   size_t length = strlen(text);
   if (text[0] != '@')
     return strchr(text, '/') != NULL && s99_unix(text, length, out);
-  if (length > sizeof(out->addr.un.sun_path) || !s99_unix(text, length, out) || !S99_HAVE_ABSTRACT)
+  if (!S99_HAVE_ABSTRACT || length > sizeof(name))
     return false;
-  out->addr.un.sun_path[0] = '\0';
-  out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-  return true;
+  memcpy(name, text, length);
+  name[0] = '\0';
+  return s99_unix(name, length, out);
 }
 
 
