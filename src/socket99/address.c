@@ -55,6 +55,15 @@ static struct in_addr mapped_ipv4(const struct in6_addr *host) {
 }
 
 
+void s99_unmap(struct s99_address *address) {
+  int port = port_of(address);
+  if (address->addr.sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->addr.in6.sin6_addr))
+    return;
+  set_ipv4(address, mapped_ipv4(&address->addr.in6.sin6_addr));
+  s99_set_port(address, port);
+}
+
+
 /* The interface's index, 0 where there is none of that name. */
 static uint32_t zone_index(const char *zone) {
   size_t digits = strspn(zone, "0123456789");
@@ -96,10 +105,8 @@ enum s99_numeric s99_numeric(const char *host, struct s99_address *out) {
     return parse_zoned(host, percent, out);
   if (inet_pton(AF_INET6, host, &ipv6) != 1)
     return S99_NOT_NUMERIC;
-  if (IN6_IS_ADDR_V4MAPPED(&ipv6))
-    set_ipv4(out, mapped_ipv4(&ipv6));
-  else
-    set_ipv6(out, &ipv6);
+  set_ipv6(out, &ipv6);
+  s99_unmap(out);
   return S99_NUMERIC;
 }
 
