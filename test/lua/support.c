@@ -455,30 +455,37 @@ static int l_unshare_network(lua_State *L) {
 }
 
 
-/* What deny knows; where the second argument counts, only that one fails. */
+/* What deny knows: the call, and which of its arguments must be what; any
+** call of that number where `argument` is negative. */
 static const struct {
   const char *name;
   int number;
-  int second;
+  int argument;
+  int value;
 } calls[] = {
-    {"socket", SYS_socket, -1}, {"listen", SYS_listen, -1},
-    {"fchmod", SYS_fchmod, -1}, {"fcntl F_SETFL", SYS_fcntl, F_SETFL},
+    {"socket", SYS_socket, -1, 0},
+    {"socket inet6", SYS_socket, 0, AF_INET6},
+    {"listen", SYS_listen, -1, 0},
+    {"fchmod", SYS_fchmod, -1, 0},
+    {"fcntl F_SETFL", SYS_fcntl, 1, F_SETFL},
 #if defined(SYS_chmod)
-    {"chmod", SYS_chmod, -1},
+    {"chmod", SYS_chmod, -1, 0},
 #else
-    {"chmod", SYS_fchmodat, -1},
+    {"chmod", SYS_fchmodat, -1, 0},
 #endif
 };
 
 
-/* From here on a system call fails, with that errno. */
-static int deny(int number, int second, int error) {
-  bool any = second < 0;
+/* From here on that system call fails, with that errno. */
+static int deny(size_t call, int error) {
+  bool any = calls[call].argument < 0;
+  size_t argument = any ? 0 : (size_t)calls[call].argument;
   struct sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)number, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)second, 0, any ? 0 : 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)calls[call].number, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+               (unsigned int)(offsetof(struct seccomp_data, args) + argument * 8)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)calls[call].value, 0, any ? 0 : 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -496,7 +503,7 @@ static int l_deny(lua_State *L) {
   size_t i;
   for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
     if (strcmp(name, calls[i].name) == 0)
-      return outcome(L, deny(calls[i].number, calls[i].second, check_int(L, 2)), "seccomp");
+      return outcome(L, deny(i, check_int(L, 2)), "seccomp");
   }
   return luaL_argerror(L, 1, "unknown call");
 }
