@@ -48,6 +48,8 @@ build = {
         "src/sock99/errno.c",
         "src/sock99/module.c",
         "src/sock99/opening.c",
+      },
+      incdirs = { "include", "src/socket99" },
       defines = { "_GNU_SOURCE", "SOCKET99_PRIVATE" },
       libraries = { "pthread" },
     },

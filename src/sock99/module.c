@@ -155,10 +155,8 @@ static int l_close(lua_State *L) {
   ** hit one that another thread has just got (close(2)). */
   if (error != 0 && error != EINTR) {
     lua_pushnil(L);
-    lua_pushliteral(L, "close ");
-    lua_pushinteger(L, fd);
-    lua_pushfstring(L, ": %s", s99_strerror(error, words, sizeof(words)));
-    lua_concat(L, 3);
+    lua_pushfstring(L, "close %s: %s", lua_tostring(L, 1),
+                    s99_strerror(error, words, sizeof(words)));
     lua_pushinteger(L, error);
     return 3;
   }

@@ -55,6 +55,15 @@ static struct in_addr mapped_ipv4(const struct in6_addr *host) {
 }
 
 
+void s99_unmap(struct s99_address *address) {
+  int port = port_of(address);
+  if (address->addr.sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->addr.in6.sin6_addr))
+    return;
+  set_ipv4(address, mapped_ipv4(&address->addr.in6.sin6_addr));
+  s99_set_port(address, port);
+}
+
+
 /* The interface's index, 0 where there is none of that name. */
 static uint32_t zone_index(const char *zone) {
   size_t digits = strspn(zone, "0123456789");
@@ -96,10 +105,8 @@ enum s99_numeric s99_numeric(const char *host, struct s99_address *out) {
     return parse_zoned(host, percent, out);
   if (inet_pton(AF_INET6, host, &ipv6) != 1)
     return S99_NOT_NUMERIC;
-  if (IN6_IS_ADDR_V4MAPPED(&ipv6))
-    set_ipv4(out, mapped_ipv4(&ipv6));
-  else
-    set_ipv6(out, &ipv6);
+  set_ipv6(out, &ipv6);
+  s99_unmap(out);
   return S99_NUMERIC;
 }
 
@@ -268,7 +275,8 @@ int socket99_address_text(const struct sockaddr *address, socklen_t length, char
   /* The caller's bytes may be aligned for nothing larger than a sockaddr. */
   union s99_sockaddr copy;
   memset(&copy, 0, sizeof(copy));
-  memcpy(&copy, address, length < sizeof(copy) ? length : sizeof(copy));
+  /* The length of a path without a terminator counts it all the same (unix(7)). */
+  memcpy(&copy, address, length < sizeof(copy.un) ? length : sizeof(copy.un));
   if (copy.sa.sa_family == AF_INET)
     return ipv4_text(copy.in.sin_addr, ntohs(copy.in.sin_port), buf, buf_size);
   if (copy.sa.sa_family == AF_INET6)
@@ -307,7 +315,7 @@ static bool parse_inet(const char *text, struct s99_address *out) {
     return false;
   memcpy(host, first, length);
   host[length] = '\0';
-  if (!bracketed && strchr(host, ':') != NULL)
+  if (bracketed != (strchr(host, ':') != NULL))
     return false;
   if (s99_numeric(host, out) != S99_NUMERIC)
     return false;
@@ -317,14 +325,15 @@ static bool parse_inet(const char *text, struct s99_address *out) {
 
 
 static bool parse_unix(const char *text, struct s99_address *out) {
+  char name[sizeof(out->addr.un.sun_path)];
   size_t length = strlen(text);
   if (text[0] != '@')
     return strchr(text, '/') != NULL && s99_unix(text, length, out);
-  if (length > sizeof(out->addr.un.sun_path) || !s99_unix(text, length, out) || !S99_HAVE_ABSTRACT)
+  if (!S99_HAVE_ABSTRACT || length > sizeof(name))
     return false;
-  out->addr.un.sun_path[0] = '\0';
-  out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-  return true;
+  memcpy(name, text, length);
+  name[0] = '\0';
+  return s99_unix(name, length, out);
 }
 
 

@@ -40,20 +40,23 @@ static bool is_listed(const struct s99_candidates *candidates, const struct s99_
 }
 
 
-static void append(struct s99_candidates *candidates, const struct addrinfo *found) {
+static void append(struct s99_candidates *candidates, const struct addrinfo *found, int family) {
   struct s99_address address;
   if (found->ai_family != AF_INET && found->ai_family != AF_INET6)
     return;
   memset(&address, 0, sizeof(address));
   memcpy(&address.addr, found->ai_addr, found->ai_addrlen);
   address.len = found->ai_addrlen;
+  s99_unmap(&address);
+  if (family != AF_UNSPEC && family != address.addr.sa.sa_family)
+    return;
   if (!is_listed(candidates, &address))
     candidates->list[candidates->count++] = address;
 }
 
 
 /* False when memory runs out. */
-static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *found) {
+static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *found, int family) {
   const struct addrinfo *each;
   size_t most = 0;
   for (each = found; each != NULL; each = each->ai_next)
@@ -67,7 +70,7 @@ static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *f
     return false;
   }
   for (each = found; each != NULL; each = each->ai_next)
-    append(out, each);
+    append(out, each, family);
   return true;
 }
 
@@ -93,7 +96,7 @@ static void take_port(struct s99_plan *plan, const struct addrinfo *found) {
 
 static bool take_candidates(struct s99_plan *plan, const struct addrinfo *found) {
   size_t i;
-  if (!copy_candidates(&plan->candidates, found))
+  if (!copy_candidates(&plan->candidates, found, plan->family))
     return false;
   if (plan->service == NULL) {
     for (i = 0; i < plan->candidates.count; i++)

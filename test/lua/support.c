@@ -20,7 +20,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -34,6 +33,14 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#if defined(__linux__)
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
 
 #define PATIENCE 5000 /* ms */
 
@@ -160,7 +167,7 @@ static int l_socket(lua_State *L) {
   static const int type_numbers[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
   int family = family_numbers[luaL_checkoption(L, 1, NULL, families)];
   int type = type_numbers[luaL_checkoption(L, 2, "stream", types)];
-  return outcome(L, socket(family, type | SOCK_CLOEXEC, 0), "socket");
+  return outcome(L, socket(family, type, 0), "socket");
 }
 
 
@@ -199,7 +206,7 @@ static int l_accept(lua_State *L) {
   int fd = check_int(L, 1);
   if (!is_ready(fd, POLLIN, PATIENCE))
     return failure(L, "accept");
-  return outcome(L, accept4(fd, NULL, NULL, SOCK_CLOEXEC), "accept");
+  return outcome(L, accept(fd, NULL, NULL), "accept");
 }
 
 
@@ -316,7 +323,7 @@ static int l_write(lua_State *L) {
 
 static int l_pipe(lua_State *L) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0)
+  if (pipe(ends) != 0)
     return failure(L, "pipe");
   lua_pushinteger(L, ends[0]);
   lua_pushinteger(L, ends[1]);
@@ -437,6 +444,8 @@ static int l_limit_descriptors(lua_State *L) {
 }
 
 
+#if defined(__linux__)
+
 /* A network of this process's own, without any interface that is up. */
 static int l_unshare_network(lua_State *L) {
   int result = unshare(CLONE_NEWNET);
@@ -446,9 +455,78 @@ static int l_unshare_network(lua_State *L) {
 }
 
 
+/* What deny knows: the call, and which of its arguments must be what; any
+** call of that number where `argument` is negative. */
+static const struct {
+  const char *name;
+  int number;
+  int argument;
+  int value;
+} calls[] = {
+    {"socket", SYS_socket, -1, 0},
+    {"socket inet6", SYS_socket, 0, AF_INET6},
+    {"listen", SYS_listen, -1, 0},
+    {"fchmod", SYS_fchmod, -1, 0},
+    {"fcntl F_SETFL", SYS_fcntl, 1, F_SETFL},
+#if defined(SYS_chmod)
+    {"chmod", SYS_chmod, -1, 0},
+#else
+    {"chmod", SYS_fchmodat, -1, 0},
+#endif
+};
+
+
+/* From here on that system call fails, with that errno. */
+static int deny(size_t call, int error) {
+  bool any = calls[call].argument < 0;
+  size_t argument = any ? 0 : (size_t)calls[call].argument;
+  struct sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)calls[call].number, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+               (unsigned int)(offsetof(struct seccomp_data, args) + argument * 8)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)calls[call].value, 0, any ? 0 : 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter;
+  filter.len = sizeof(program) / sizeof(program[0]);
+  filter.filter = program;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return -1;
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+
+static int l_deny(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  size_t i;
+  for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+    if (strcmp(name, calls[i].name) == 0)
+      return outcome(L, deny(i, check_int(L, 2)), "seccomp");
+  }
+  return luaL_argerror(L, 1, "unknown call");
+}
+
+#else
+
+static int l_unshare_network(lua_State *L) {
+  errno = ENOSYS;
+  return failure(L, "unshare");
+}
+
+
+static int l_deny(lua_State *L) {
+  errno = ENOSYS;
+  return failure(L, "seccomp");
+}
+
+#endif
+
+
 static int l_interface_up(lua_State *L) {
   struct ifreq request;
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
   int result;
   memset(&request, 0, sizeof(request));
   strncpy(request.ifr_name, luaL_checkstring(L, 1), sizeof(request.ifr_name) - 1);
@@ -540,6 +618,7 @@ static const luaL_Reg functions[] = {
     {"setuid", l_setuid},
     {"limit_descriptors", l_limit_descriptors},
     {"unshare_network", l_unshare_network},
+    {"deny", l_deny},
     {"interface_up", l_interface_up},
     {"alarms", l_alarms},
     {"sleep", l_sleep},
@@ -554,30 +633,30 @@ static const struct {
 } constants[] = {
     {"SOL_SOCKET", SOL_SOCKET},
     {"SO_REUSEADDR", SO_REUSEADDR},
-    {"SO_REUSEPORT", SO_REUSEPORT},
     {"SO_KEEPALIVE", SO_KEEPALIVE},
     {"SO_BROADCAST", SO_BROADCAST},
     {"SO_RCVBUF", SO_RCVBUF},
     {"SO_TYPE", SO_TYPE},
     {"SO_ACCEPTCONN", SO_ACCEPTCONN},
-    {"SO_ERROR", SO_ERROR},
-    {"SO_DOMAIN", SO_DOMAIN},
+    {"SOCK_STREAM", SOCK_STREAM},
+    {"SOCK_DGRAM", SOCK_DGRAM},
+    {"SOCK_SEQPACKET", SOCK_SEQPACKET},
+    {"AF_INET", AF_INET},
+    {"AF_INET6", AF_INET6},
+    {"AF_UNIX", AF_UNIX},
     {"IPPROTO_TCP", IPPROTO_TCP},
     {"TCP_NODELAY", TCP_NODELAY},
-    {"TCP_KEEPIDLE", TCP_KEEPIDLE},
-    {"TCP_USER_TIMEOUT", TCP_USER_TIMEOUT},
     {"IPPROTO_IP", IPPROTO_IP},
     {"IP_TOS", IP_TOS},
     {"IP_TTL", IP_TTL},
     {"IPPROTO_IPV6", IPPROTO_IPV6},
     {"IPV6_V6ONLY", IPV6_V6ONLY},
     {"IPV6_UNICAST_HOPS", IPV6_UNICAST_HOPS},
-    {"SOCK_STREAM", SOCK_STREAM},
-    {"SOCK_DGRAM", SOCK_DGRAM},
-    {"AF_INET", AF_INET},
-    {"AF_INET6", AF_INET6},
-    {"AF_UNIX", AF_UNIX},
-    {"SOCK_SEQPACKET", SOCK_SEQPACKET},
+#if defined(__linux__)
+    {"SO_DOMAIN", SO_DOMAIN},
+    {"TCP_KEEPIDLE", TCP_KEEPIDLE},
+    {"TCP_USER_TIMEOUT", TCP_USER_TIMEOUT},
+#endif
 };
 
 

@@ -28,15 +28,15 @@ function support.suite()
     end,
 
     tearDown = function()
-      for _, pid in ipairs(spawned) do
-        system.wait(pid)
-      end
-      spawned = {}
       for fd in pairs(system.descriptors()) do
         if not before[fd] then
           system.close(fd)
         end
       end
+      for _, pid in ipairs(spawned) do
+        system.wait(pid)
+      end
+      spawned = {}
       if directory then
         os.execute("rm -rf '" .. directory .. "'")
         directory = nil
@@ -192,6 +192,13 @@ end
 
 -- Other processes. What goes wrong in one goes wrong here.
 
+-- Nothing is left in a buffer for the child to print a second time.
+local function fork()
+  io.stdout:flush()
+  return assert(system.fork())
+end
+
+
 local function run_in_child(f, writer)
   local ok, problem = pcall(f)
   system.write(writer, ok and 'ok' or tostring(problem))
@@ -201,7 +208,7 @@ end
 
 function support.in_child(f)
   local reader, writer = assert(system.pipe())
-  local pid = assert(system.fork())
+  local pid = fork()
   if pid == 0 then
     run_in_child(f, writer)
   end
@@ -222,7 +229,7 @@ end
 
 -- A child that does something on the side, until tearDown.
 function support.spawn(f)
-  local pid = assert(system.fork())
+  local pid = fork()
   if pid == 0 then
     pcall(f)
     system.exit(0)

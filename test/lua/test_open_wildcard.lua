@@ -1,0 +1,263 @@
+-- Servers on every address, IPv6 zones, and machines without IPv6.
+
+local lu = require 'luaunit'
+local support = require 'support'
+
+local open, fails, refuses, with = support.open, support.fails, support.refuses, support.with
+
+TestWildcard = support.suite()
+TestZone = support.suite()
+TestWithoutIpv6 = support.suite()
+
+
+local function assert_reachable(server, host, type_fields)
+  local client = open(with({ host = host, port = support.port_of(server) }, type_fields or {}))
+  if type_fields then
+    support.send(client, 'hello')
+    lu.assertEquals((support.recv(server)), 'hello')
+  else
+    support.assert_talk(client, assert(support.accept(server)))
+  end
+end
+
+
+local function assert_unreachable(server, host)
+  fails({ host = host, port = support.port_of(server) }, 'connect', 'ECONNREFUSED')
+end
+
+
+local function v6only(fd)
+  return support.getsockopt(fd, support.IPPROTO_IPV6, support.IPV6_V6ONLY)
+end
+
+
+function TestWildcard:test_a_server_without_address_is_reached_over_both_families()
+  local server = open { server = true }
+  lu.assertEquals((support.getsockname(server)), '::')
+  lu.assertEquals(v6only(server), 0)
+  assert_reachable(server, '127.0.0.1')
+  assert_reachable(server, '::1')
+end
+
+
+function TestWildcard:test_so_is_a_datagram_server()
+  local server = open { server = true, datagram = true }
+  assert_reachable(server, '127.0.0.1', { datagram = true })
+  assert_reachable(server, '::1', { datagram = true })
+end
+
+
+function TestWildcard:test_whatever_the_system_setting_is()
+  for _, setting in ipairs { '0', '1' } do
+    support.in_network(function()
+      local file = io.open('/proc/sys/net/ipv6/bindv6only', 'w')
+      lu.skipIf(not (file and file:write(setting) and file:close()),
+                'bindv6only cannot be set in a network namespace')
+      assert_reachable(open { server = true }, '127.0.0.1')
+      local server = open { server = true, host = '::' }
+      assert_reachable(server, '::1')
+      assert_unreachable(server, '127.0.0.1')
+    end)
+  end
+end
+
+
+function TestWildcard:test_v6only_true_makes_it_ipv6_only()
+  local server = open { server = true, sockopts = { v6only = true } }
+  assert_reachable(server, '::1')
+  assert_unreachable(server, '127.0.0.1')
+end
+
+
+function TestWildcard:test_an_explicit_one_of_ipv6_is_ipv6_only()
+  for _, field in ipairs { 'host', 'ipv6' } do
+    local server = open { server = true, [field] = '::' }
+    lu.assertEquals(v6only(server), 1)
+    assert_reachable(server, '::1')
+    assert_unreachable(server, '127.0.0.1')
+  end
+end
+
+
+function TestWildcard:test_v6only_false_makes_it_dual_stack()
+  local server = open { server = true, host = '::', sockopts = { v6only = false } }
+  assert_reachable(server, '127.0.0.1')
+  assert_reachable(server, '::1')
+end
+
+
+function TestWildcard:test_an_explicit_one_of_ipv4_is_ipv4_only()
+  local server = open { server = true, host = '0.0.0.0' }
+  assert_reachable(server, '127.0.0.1')
+  assert_unreachable(server, '::1')
+end
+
+
+function TestWildcard:test_explicit_ones_of_both_families_share_a_port()
+  local first = open { server = true, host = '0.0.0.0' }
+  local port = support.port_of(first)
+  local second = open { server = true, host = '::', port = port }
+  assert_reachable(first, '127.0.0.1')
+  assert_reachable(second, '::1')
+end
+
+
+function TestWildcard:test_family_restricts_it()
+  local server = open { server = true, family = 'inet' }
+  assert_reachable(server, '127.0.0.1')
+  assert_unreachable(server, '::1')
+  server = open { server = true, family = 'inet6' }
+  assert_reachable(server, '::1')
+  assert_unreachable(server, '127.0.0.1')
+end
+
+
+function TestWildcard:test_a_port_that_is_taken_over_ipv4_is_taken()
+  local _, port = support.server { host = '0.0.0.0' }
+  -- No fall back to a half of what was asked for.
+  fails({ server = true, port = port }, 'bind', 'EADDRINUSE')
+end
+
+
+function TestWildcard:test_a_second_server_on_a_name_does_not_slide_to_its_next_address()
+  local first = open { server = true, host = 'localhost' }
+  fails({ server = true, host = 'localhost', port = support.port_of(first) }, 'bind', 'EADDRINUSE')
+end
+
+
+function TestWildcard:test_options_of_both_levels_are_set_on_a_dual_stack_server()
+  local server = open { server = true, sockopts = { ttl = 33 } }
+  lu.assertEquals(support.getsockopt(server, support.IPPROTO_IP, support.IP_TTL), 33)
+  lu.assertEquals(support.getsockopt(server, support.IPPROTO_IPV6, support.IPV6_UNICAST_HOPS), 33)
+end
+
+
+-- Zones
+
+local function with_link_local_address(f)
+  support.in_network(function()
+    local _, status = support.output_of 'ip -6 address add fe80::1/64 dev lo nodad 2>&1; echo $?'
+      :match '^(.-)\n?(%d+)$'
+    lu.skipIf(status ~= '0', 'ip(8) cannot add an address')
+    f()
+  end)
+end
+
+
+function TestZone:test_a_link_local_address_by_interface_name_or_index()
+  with_link_local_address(function()
+    for _, host in ipairs { 'fe80::1%lo', 'fe80::1%1' } do
+      for _, field in ipairs { 'host', 'ipv6' } do
+        local server = open { server = true, [field] = host }
+        lu.assertEquals((support.getsockname(server)), 'fe80::1%lo')
+        local client = open { [field] = host, port = support.port_of(server) }
+        lu.assertEquals((support.getpeername(client)), 'fe80::1%lo')
+        support.assert_talk(client, assert(support.accept(server)))
+      end
+    end
+  end)
+end
+
+
+function TestZone:test_in_bind()
+  with_link_local_address(function()
+    local server = open { server = true, host = 'fe80::1%lo' }
+    local client = open { host = 'fe80::1%lo', port = support.port_of(server),
+                          bind = { host = 'fe80::1%lo' } }
+    lu.assertEquals((support.getsockname(client)), 'fe80::1%lo')
+  end)
+end
+
+
+function TestZone:test_is_told_in_errors()
+  with_link_local_address(function()
+    fails({ host = 'fe80::1%lo', port = 80 }, 'connect', 'ECONNREFUSED',
+          'connect [fe80::1%lo]:80: Connection refused')
+    fails({ host = 'fe80::1%1', port = 80 }, 'connect', 'ECONNREFUSED',
+          'connect [fe80::1%lo]:80: Connection refused')
+  end)
+end
+
+
+function TestZone:test_a_link_local_address_without_one_is_the_systems_error()
+  local _, message, _, stage = require 'sock99'.open { host = 'fe80::1', port = 80 }
+  lu.assertEquals({ stage, message }, { 'connect', 'connect [fe80::1]:80: Invalid argument' })
+end
+
+
+function TestZone:test_on_an_address_that_needs_none()
+  local server = open { server = true, host = '::1%lo' }
+  assert_reachable(server, '::1')
+  assert_reachable(server, '::1%lo')
+end
+
+
+function TestZone:test_an_unknown_one_is_a_configuration_error()
+  for _, field in ipairs { 'host', 'ipv6' } do
+    refuses({ [field] = 'fe80::1%nosuch9', port = 80 },
+            field .. " 'fe80::1%nosuch9': no interface 'nosuch9'")
+    refuses({ [field] = 'fe80::1%', port = 80 }, field .. " 'fe80::1%': no interface ''")
+    refuses({ [field] = 'fe80::1%0', port = 80 }, field .. " 'fe80::1%0': no interface '0'")
+    refuses({ [field] = 'fe80::1%lo%lo', port = 80 })
+  end
+  refuses({ datagram = true, bind = { host = '::1%nosuch9' } },
+          "bind: host '::1%nosuch9': no interface 'nosuch9'")
+end
+
+
+function TestZone:test_none_for_ipv4()
+  refuses({ ipv4 = '127.0.0.1%lo', port = 80 },
+          "ipv4 '127.0.0.1%lo' is not a numeric IPv4 address")
+end
+
+
+-- IPv6 switched off
+
+function TestWithoutIpv6:test_a_server_without_address_works_over_ipv4()
+  support.without_ipv6(function()
+    assert_reachable(open { server = true }, '127.0.0.1')
+    assert_reachable(open { server = true, datagram = true }, '127.0.0.1', { datagram = true })
+  end)
+end
+
+
+function TestWithoutIpv6:test_a_client_without_host_reaches_this_machine()
+  support.without_ipv6(function()
+    local server, port = support.server {}
+    support.assert_talk(open { port = port }, assert(support.accept(server)))
+  end)
+end
+
+
+function TestWithoutIpv6:test_a_server_on_a_name_takes_the_address_that_works()
+  support.without_ipv6(function()
+    assert_reachable(open { server = true, host = 'localhost' }, '127.0.0.1')
+  end)
+end
+
+
+function TestWithoutIpv6:test_an_explicit_address_is_an_error()
+  support.without_ipv6(function()
+    fails({ server = true, host = '::1' }, 'bind', 'EADDRNOTAVAIL',
+          'bind [::1]:0: Cannot assign requested address')
+  end)
+end
+
+
+-- As on a kernel without IPv6, where not even a socket can be had.
+function TestWithoutIpv6:test_where_there_is_no_family_at_all()
+  lu.skipIf(support.runner, 'the RUNNER needs the call itself')
+  support.in_child(function()
+    local ok, why = support.deny('socket inet6', require 'sock99'.errno.EAFNOSUPPORT)
+    lu.skipIf(not ok, why)
+    local server = open { server = true }
+    lu.assertEquals((support.getsockname(server)), '0.0.0.0')
+    assert_reachable(server, '127.0.0.1')
+    support.assert_talk(open { port = support.port_of(server) }, assert(support.accept(server)))
+    fails({ server = true, host = '::1' }, 'socket', 'EAFNOSUPPORT')
+    fails({ server = true, family = 'inet6' }, 'socket', 'EAFNOSUPPORT')
+  end)
+end
+
+
+support.run()
