@@ -55,9 +55,10 @@ static void add_both(struct s99_plan *plan, void (*make)(int family, struct s99_
 }
 
 
-static bool numeric_field(const char *field, const char *host, int family, struct s99_address *out,
-                          socket99_result *res) {
-  switch (s99_numeric(host, out)) {
+/* Whether `host`, parsed into `address`, is what its field may be. */
+static bool numeric_field(const char *field, const char *host, enum s99_numeric parsed, int family,
+                          const struct s99_address *address, socket99_result *res) {
+  switch (parsed) {
   case S99_NOT_NUMERIC:
     return wrong(res, "%s '" QUOTED "' is not a numeric %s address", field, host,
                  family == AF_INET    ? "IPv4"
@@ -68,7 +69,7 @@ static bool numeric_field(const char *field, const char *host, int family, struc
   default:
     break;
   }
-  if (family != AF_UNSPEC && out->addr.sa.sa_family != family)
+  if (family != AF_UNSPEC && address->addr.sa.sa_family != family)
     return wrong(res, "%s '" QUOTED "' is not an address of family %s", field, host,
                  family_name(family));
   return true;
@@ -167,16 +168,18 @@ static bool check_host(struct s99_plan *plan, const char *field, const char *hos
                        socket99_result *res) {
   struct s99_address address;
   bool name_allowed = strcmp(field, "host") == 0;
+  enum s99_numeric parsed;
   if (host[0] == '\0')
     return wrong(res, "%s is empty", field);
   if (!has_port(plan) && !plan->cfg->server && plan->establish)
     return wrong(res, "port is missing: a client of %s '" QUOTED "' needs one, 1 to 65535", field,
                  host);
-  if (name_allowed && s99_numeric(host, &address) == S99_NOT_NUMERIC) {
+  parsed = s99_numeric(host, &address);
+  if (name_allowed && parsed == S99_NOT_NUMERIC) {
     plan->name = host;
     return true;
   }
-  if (!numeric_field(field, host, plan->family, &address, res))
+  if (!numeric_field(field, host, parsed, plan->family, &address, res))
     return false;
   add_candidate(plan, &address);
   return true;
@@ -303,7 +306,8 @@ static bool check_own_address(struct s99_plan *plan, socket99_result *res) {
   if (cfg->bind_host == NULL) {
     plan->own_port_only = true;
     s99_wildcard(AF_INET, &plan->own);
-  } else if (!numeric_field("bind: host", cfg->bind_host, AF_UNSPEC, &plan->own, res)) {
+  } else if (!numeric_field("bind: host", cfg->bind_host, s99_numeric(cfg->bind_host, &plan->own),
+                            AF_UNSPEC, &plan->own, res)) {
     return false;
   }
   s99_set_port(&plan->own, cfg->bind_port);
