@@ -91,21 +91,27 @@ static bool set_mode_before_bind(int fd, unsigned int mode) {
 }
 
 
-/* Add what the umask took, on the very file that was looked at. */
-static int add_missing_bits(const char *path, unsigned int mode) {
+static int set_bits(int file, unsigned int mode) {
   char self[64];
   struct stat status;
-  int error = 0;
+  if (fstat(file, &status) != 0)
+    return errno;
+  if (!S_ISSOCK(status.st_mode))
+    return EADDRINUSE;
+  if ((status.st_mode & 0777) == (mode & 0777))
+    return 0;
+  snprintf(self, sizeof(self), "/proc/self/fd/%d", file);
+  return chmod(self, mode & 0777) == 0 ? 0 : errno;
+}
+
+
+/* Add what the umask took, on the very file that was looked at. */
+static int add_missing_bits(const char *path, unsigned int mode) {
   int file = open(path, S99_O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  int error;
   if (file < 0)
     return errno;
-  snprintf(self, sizeof(self), "/proc/self/fd/%d", file);
-  if (fstat(file, &status) != 0)
-    error = errno;
-  else if (!S_ISSOCK(status.st_mode))
-    error = EADDRINUSE;
-  else if ((status.st_mode & 0777) != (mode & 0777) && chmod(self, mode & 0777) != 0)
-    error = errno;
+  error = set_bits(file, mode);
   close(file);
   return error;
 }
@@ -153,7 +159,9 @@ static bool listen_on_file(int fd, const struct s99_plan *plan, const struct s99
     s99_fail(res, SOCKET99_ERROR_BIND, error, candidate);
   else if (start_listening(fd, plan, candidate, res))
     return true;
-  unlink(path);
+  /* EADDRINUSE: what is there now took our file's place. */
+  if (error != EADDRINUSE)
+    unlink(path);
   return false;
 }
 

@@ -532,7 +532,7 @@ static void replace_by_a_link(void) {
 }
 
 
-static void test_a_mode_follows_no_link_that_took_the_files_place(void **state) {
+static void test_a_link_that_took_the_files_place_is_neither_followed_nor_removed(void **state) {
   socket99_config cfg = {.path = "s", .server = true, .mode = 0666};
   socket99_result res;
   struct stat status;
@@ -546,9 +546,10 @@ static void test_a_mode_follows_no_link_that_took_the_files_place(void **state) 
   assert_false(open_noting(&cfg, &res));
   umask(mask);
   assert_int_equal(res.status, SOCKET99_ERROR_BIND);
+  assert_int_equal(res.saved_errno, EADDRINUSE);
   assert_int_equal(stat("victim", &status), 0);
   assert_int_equal(status.st_mode & 0777, 0600);
-  unlink("s");
+  assert_int_equal(unlink("s"), 0);
   unlink("victim");
 }
 
@@ -571,7 +572,7 @@ int main(void) {
       cmocka_unit_test(test_a_stale_file_that_vanishes_meanwhile_is_no_matter),
       cmocka_unit_test(test_a_server_that_binds_first_keeps_the_path),
       cmocka_unit_test(test_a_look_that_fails_otherwise_leaves_the_file),
-      cmocka_unit_test(test_a_mode_follows_no_link_that_took_the_files_place),
+      cmocka_unit_test(test_a_link_that_took_the_files_place_is_neither_followed_nor_removed),
   };
   return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }
