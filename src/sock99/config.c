@@ -335,7 +335,7 @@ static unsigned int octal(const char *digits) {
 
 static bool to_mode(lua_State *L, int slot, unsigned int *out, socket99_result *result) {
   int number = 0;
-  const char *digits = NULL;
+  const char *digits = "";
   if (lua_isnil(L, slot))
     return true;
   if (lua_type(L, slot) != LUA_TSTRING) {

@@ -116,7 +116,10 @@ static bool drop_unfit(struct s99_plan *plan, socket99_result *res) {
       candidates->list[kept++] = candidates->list[i];
   }
   candidates->count = kept;
-  return kept > 0 || s99_fail(res, SOCKET99_ERROR_BIND, EAFNOSUPPORT, &plan->own);
+  if (kept > 0)
+    return true;
+  s99_fail(res, SOCKET99_ERROR_BIND, EAFNOSUPPORT, &plan->own);
+  return false;
 }
 
 
@@ -487,8 +490,10 @@ static bool begin(struct socket99_opening *opening, const socket99_config *cfg,
   opening->retry_at = opening->retry_wait = 0;
   opening->told_rank = 0;
   opening->poller.fd = -1;
-  if (cfg == NULL)
-    return s99_fail_text(res, SOCKET99_ERROR_CONFIGURATION, EINVAL, "cfg is NULL");
+  if (cfg == NULL) {
+    s99_fail_text(res, SOCKET99_ERROR_CONFIGURATION, EINVAL, "cfg is NULL");
+    return false;
+  }
   return s99_check(cfg, &opening->plan, res);
 }
 

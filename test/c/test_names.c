@@ -105,7 +105,7 @@ static bool enter_namespaces(void) {
 
 
 static bool replace_etc(void) {
-  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+  if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0)
     return lacks("private mounts");
   if (mount("none", "/etc", "tmpfs", 0, NULL) != 0)
     return lacks("mounting /etc");
