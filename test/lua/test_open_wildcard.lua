@@ -139,6 +139,13 @@ local function with_link_local_address(f)
     local _, status = support.output_of 'ip -6 address add fe80::1/64 dev lo nodad 2>&1; echo $?'
       :match '^(.-)\n?(%d+)$'
     lu.skipIf(status ~= '0', 'ip(8) cannot add an address')
+    -- The kernel gets round to using it in its own time.
+    local probe, patience = support.socket('inet6', 'dgram'), support.now() + 5
+    assert(support.bind(probe, 'fe80::1%lo', 0))
+    repeat
+      support.send(probe, 'there?', 'fe80::1%lo', support.port_of(probe))
+    until support.readable(probe, 0.01) or support.now() > patience
+    support.close(probe)
     f()
   end)
 end
