@@ -308,9 +308,11 @@ bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *answer) {
 void s99_lookup_end(struct s99_lookup *lookup) {
   struct queue *queue = lookup->queue;
   bool ours = true;
-  /* A child of the process that asked: only its descriptors are its own. */
+  /* In a child of the process that asked, the block is a copy that no thread
+  ** will come back to; whether the answer in it is whole nobody knows. */
   if (queue->process != getpid()) {
     close_wake(lookup);
+    free(lookup);
     return;
   }
   pthread_mutex_lock(&queue->lock);
