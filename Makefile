@@ -56,7 +56,7 @@ public_objects = $(lib_sources:src/%.c=$(BUILD)/obj/public/%.o)
 private_objects = $(lib_sources:src/%.c=$(BUILD)/obj/private/%.o)
 modules = $(LUAS:%=$(BUILD)/%/sock99.so)
 lua_tests = $(LUAS:%=$(BUILD)/%/test_support.so)
-c_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard test/c/test_*.c))
+c_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard test/c/test_*.c test/network/*.c))
 
 
 all: lib modules
@@ -98,11 +98,11 @@ $(BUILD)/$1/test_support.so: test/lua/support.c src/sock99/compat.h
 endef
 $(foreach v,$(LUAS),$(eval $(call module_rules,$v)))
 
-$(BUILD)/test/c/%: test/c/%.c $(BUILD)/libsocket99.a
+$(BUILD)/test/%: test/%.c $(BUILD)/libsocket99.a
 	@mkdir -p $(@D)
 	$(compile) -Itest/c $(LDFLAGS) -o $@ $< $(BUILD)/libsocket99.a -lcmocka $(ldlibs)
 
--include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/test/c/*.d)
+-include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/test/*/*.d)
 
 
 # Each of these first installs what it needs, then starts over, to find it.

@@ -45,7 +45,6 @@ find_lua() {
   done
 }
 lua=$(find_lua)
-[ -n "$lua" ] || skip 'no Lua here has sock99, luaposix and luaunit'
 
 
 # The cable
@@ -128,22 +127,11 @@ HOSTS
 
 # The far end
 
-cat >"$tmp/server.lua" <<'LUA'
-local sock99 = require 'sock99'
-local unistd = require 'posix.unistd'
-local listeners = {}
-for _, host in ipairs { '10.9.0.2', 'fd09::2', '2001:db8:9::2', 'fd09::70' } do
-  table.insert(listeners, assert(sock99.open { host = host, port = 7001, server = true }))
-end
-print 'ready'
-io.stdout:flush()
-unistd.sleep(300)
-LUA
-
-ip netns exec "$far" scripts/with-lua "$lua" "$tmp/server.lua" >"$tmp/server.log" 2>&1 &
+ip netns exec "$far" "$build/test/network/far_end" 10.9.0.2 fd09::2 2001:db8:9::2 fd09::70 \
+  >"$tmp/server.log" 2>&1 &
 server=$!
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  grep -q ready "$tmp/server.log" && break
+  grep -qs ready "$tmp/server.log" && break
   sleep 0.1
 done
 grep -q ready "$tmp/server.log" || {
@@ -166,13 +154,23 @@ chmod +x "$tmp/revive" "$tmp/bury"
 export PATH="$tmp:$PATH" TMP_DIR="$tmp"
 
 status=0
-for script in test/network/test_*.lua; do
-  case $script in *${ONLY:-}*) ;; *) continue ;; esac
-  ip netns exec "$near" scripts/with-lua "$lua" "$script" -o tap || status=1
-done
-for source in test/network/test_*.c; do
-  case $source in *${ONLY:-}*) ;; *) continue ;; esac
-  [ -e "$source" ] || continue
-  ip netns exec "$near" "$build/${source%.c}" || status=1
+# Ahead of whatever else the machine does: times are asserted.
+near() {
+  ip netns exec "$near" nice -n -20 "$@" || status=1
+}
+
+for program in test/network/test_*"${ONLY:-}"*; do
+  case $program in
+  *.c)
+    near "$build/${program%.c}"
+    ;;
+  *.lua)
+    if [ -n "$lua" ]; then
+      near scripts/with-lua "$lua" "$program" -o tap
+    else
+      echo "$program: no Lua here has sock99, luaposix and luaunit"
+    fi
+    ;;
+  esac
 done
 exit $status
