@@ -310,7 +310,6 @@ end
 -- What the kernel does not refuse by itself, a filter in front of it does.
 
 local function denying(call, code, f)
-  lu.skipIf(support.runner, 'the RUNNER needs the call itself')
   support.in_child(function()
     local ok, why = support.deny(call, sock99.errno[code])
     lu.skipIf(not ok, why)
