@@ -126,8 +126,13 @@ end
 
 
 function TestConnectErrors:test_of_two_errors_the_one_that_says_more_is_told()
-  support.without_ipv6(function()
+  support.in_network(function()
+    assert(support.deny('socket inet6', sock99.errno.EAFNOSUPPORT))
     fails({ port = 80 }, 'connect', 'ECONNREFUSED', 'connect 127.0.0.1:80: Connection refused')
+  end)
+  support.in_network(function()
+    assert(support.deny('socket inet', sock99.errno.EAFNOSUPPORT))
+    fails({ port = 80 }, 'connect', 'ECONNREFUSED', 'connect [::1]:80: Connection refused')
   end)
 end
 
