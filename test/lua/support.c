@@ -464,7 +464,9 @@ static const struct {
   int value;
 } calls[] = {
     {"socket", SYS_socket, -1, 0},
+    {"socket inet", SYS_socket, 0, AF_INET},
     {"socket inet6", SYS_socket, 0, AF_INET6},
+    {"bind inet6", SYS_bind, 2, sizeof(struct sockaddr_in6)},
     {"listen", SYS_listen, -1, 0},
     {"fchmod", SYS_fchmod, -1, 0},
     {"fcntl F_SETFL", SYS_fcntl, 1, F_SETFL},

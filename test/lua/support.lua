@@ -273,9 +273,17 @@ function support.as_nobody(f)
 end
 
 
--- What a command prints, its last newline dropped.
+-- As a user who is not the owner of our files.
+function support.as_stranger(f)
+  lu.skipIf(system.getuid() ~= 0, 'only root can become another user')
+  support.as_nobody(f)
+end
+
+
+-- What a command prints, its last newline dropped. A sanitizer that is
+-- preloaded is for the interpreter.
 function support.output_of(command)
-  local pipe = assert(io.popen(command))
+  local pipe = assert(io.popen('unset LD_PRELOAD; ' .. command))
   local output = pipe:read('*a')
   pipe:close()
   return (output:gsub('\n$', ''))

@@ -104,14 +104,14 @@ function TestMode:test_shuts_others_out()
   local path = support.path()
   support.chmod(support.path '', octal '0711')
   local server = open { path = path, server = true, mode = '0600' }
-  support.as_nobody(function()
+  support.as_stranger(function()
     lu.skipIf(not support.stat(path), 'the directory of temporary files is closed to others')
     fails({ path = path }, 'connect', 'EACCES')
   end)
   support.close(server)
   os.remove(path)
   open { path = path, server = true, mode = '0666' }
-  support.as_nobody(function()
+  support.as_stranger(function()
     open { path = path }
   end)
 end
@@ -306,7 +306,7 @@ function TestUnlink:test_a_stale_socket_in_a_directory_that_is_not_ours_stays()
   local path = support.path()
   make_stale(path, { mode = '0777' })
   support.chmod(support.path '', octal '0755')
-  support.as_nobody(function()
+  support.as_stranger(function()
     lu.skipIf(not support.stat(path), 'the directory of temporary files is closed to others')
     local _, _, code = require 'sock99'.open { path = path, server = true, unlink = true }
     lu.assertEquals(require 'sock99'.errno[code], 'EADDRINUSE')
