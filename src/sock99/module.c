@@ -88,12 +88,33 @@ static void push_address(lua_State *L, const struct sockaddr_storage *address) {
 }
 
 
+#define ADDRESSES "sock99.addresses"
+
 /* A list of addresses that Lua frees, whatever happens while it is told. */
-static struct sockaddr_storage *own_list(lua_State *L, const struct sockaddr_storage *list,
-                                         size_t count) {
-  struct sockaddr_storage *own = lua_newuserdata(L, count * sizeof(*own));
-  memcpy(own, list, count * sizeof(*own));
-  return own;
+struct addresses {
+  struct sockaddr_storage *list;
+  size_t count;
+};
+
+
+static int l_free_addresses(lua_State *L) {
+  struct addresses *addresses = lua_touserdata(L, 1);
+  free(addresses->list);
+  addresses->list = NULL;
+  return 0;
+}
+
+
+static struct addresses *new_addresses(lua_State *L) {
+  struct addresses *addresses = lua_newuserdata(L, sizeof(*addresses));
+  addresses->list = NULL;
+  addresses->count = 0;
+  if (luaL_newmetatable(L, ADDRESSES)) {
+    lua_pushcfunction(L, l_free_addresses);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return addresses;
 }
 
 
@@ -116,18 +137,20 @@ end
 static int l_resolve(lua_State *L) {
   struct sock99_request request;
   socket99_result result;
-  struct sockaddr_storage *found, *list;
-  size_t count, i;
-  if (!sock99_read_lookup(L, &request, &result) ||
-      !socket99_resolve(&request.config, &result, &found, &count))
+  struct addresses *found;
+  size_t i;
+  if (!sock99_read_lookup(L, &request, &result))
     return sock99_push_failure(L, &result);
-  list = own_list(L, found, count);
-  free(found);
-  lua_createtable(L, (int)count, 0);
-  for (i = 0; i < count; i++) {
-    push_address(L, &list[i]);
+  found = new_addresses(L);
+  if (!socket99_resolve(&request.config, &result, &found->list, &found->count))
+    return sock99_push_failure(L, &result);
+  lua_createtable(L, (int)found->count, 0);
+  for (i = 0; i < found->count; i++) {
+    push_address(L, &found->list[i]);
     lua_rawseti(L, -2, (int)i + 1);
   }
+  free(found->list);
+  found->list = NULL;
   return 1;
 }
 
