@@ -624,6 +624,15 @@ static bool add_numbered_option(lua_State *L, struct sock99_request *request,
 }
 
 
+/* A number as a key that no list has would pass for an entry and be lost. */
+static void check_entry_key(lua_State *L, int index) {
+  long long key = 0;
+  enum whole whole = to_whole(L, index, &key);
+  if (whole != WHOLE || key < 1 || key > (long long)lua_rawlen(L, SLOT(SOCKOPTS)))
+    raise(L, "field 'sockopts': [%f] is no name and in no list of entries", lua_tonumber(L, index));
+}
+
+
 static bool read_named_options(lua_State *L, struct sock99_request *request, int type, int family,
                                socket99_result *result) {
   lua_pushnil(L);
@@ -631,7 +640,9 @@ static bool read_named_options(lua_State *L, struct sock99_request *request, int
     if (lua_type(L, -2) == LUA_TSTRING) {
       if (!add_named_option(L, request, type, family, result))
         return false;
-    } else if (lua_type(L, -2) != LUA_TNUMBER) {
+    } else if (lua_type(L, -2) == LUA_TNUMBER) {
+      check_entry_key(L, -2);
+    } else {
       raise(L, "field 'sockopts': a key is an option's name, got %s", luaL_typename(L, -2));
     }
     lua_pop(L, 1);

@@ -269,10 +269,19 @@ bool s99_connect(const struct s99_plan *plan, const struct s99_address *candidat
 ** Attempts that nobody waits for: the socket is non-blocking.
 */
 
+/* With SO_LINGER set, close(2) may wait even where O_NONBLOCK is. */
+static void stop_lingering(int fd) {
+  struct linger off = {0, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
+
 void s99_attempt_end(const struct s99_plan *plan, struct s99_attempt *attempt) {
   attempt->flight = S99_ENDED;
   if (attempt->fd < 0)
     return;
+  if (plan->cfg->option_count > 0 || plan->cfg->sockopts[0].option_id != 0)
+    stop_lingering(attempt->fd);
   if (owns_a_file(plan))
     unlink(plan->own.addr.un.sun_path);
   close(attempt->fd);

@@ -109,6 +109,9 @@ static bool check_port(struct s99_plan *plan, socket99_result *res) {
       return wrong(res, "port %d goes with no service ('" QUOTED "')", cfg->port, cfg->service);
     if (cfg->service[0] == '\0')
       return wrong(res, "port is empty");
+    /* getaddrinfo would take these for numbers, and wrap them. */
+    if (strchr(" \t\n\v\f\r+-", cfg->service[0]) != NULL)
+      return wrong(res, "port '" QUOTED "' is neither a number nor a service name", cfg->service);
     if (!s99_port_number(cfg->service, &plan->port)) {
       plan->service = cfg->service;
       return true;

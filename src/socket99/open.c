@@ -356,19 +356,21 @@ static int64_t next_event(const struct socket99_opening *opening) {
 
 /* See which attempts have ended; where the opening blocks, wait for one. */
 static void look_at_flights(struct socket99_opening *opening) {
-  size_t count = opening->race.next;
-  size_t i;
-  for (i = 0; i < count; i++) {
-    bool flies = opening->attempts[i].flight == S99_IN_FLIGHT;
-    opening->polled[i].fd = flies ? opening->attempts[i].fd : -1;
-    opening->polled[i].events = POLLOUT;
-    opening->polled[i].revents = 0;
+  size_t count = 0, i;
+  struct pollfd *polled;
+  for (i = 0; i < opening->race.next; i++) {
+    if (opening->attempts[i].flight != S99_IN_FLIGHT)
+      continue;
+    opening->polled[count].fd = opening->attempts[i].fd;
+    opening->polled[count].events = POLLOUT;
+    opening->polled[count++].revents = 0;
   }
   if (poll(opening->polled, (nfds_t)count, opening->blocks ? wait_ms(next_event(opening)) : 0) <= 0)
     return;
-  for (i = 0; i < count; i++) {
+  polled = opening->polled;
+  for (i = 0; i < opening->race.next && polled < opening->polled + count; i++) {
     socket99_result failure;
-    if (opening->polled[i].revents == 0)
+    if (opening->attempts[i].fd != polled->fd || polled++->revents == 0)
       continue;
     unwatch(opening, opening->attempts[i].fd, true);
     s99_attempt_check(&opening->plan, &opening->plan.candidates.list[i], &opening->attempts[i],

@@ -81,7 +81,7 @@ end
 function TestBudget:test_tcp_client()
   lu.assertEquals(calls "must { host = '127.0.0.1', port = free }", 'socket connect')
   lu.assertEquals(calls "must { host = '::1', port = free }", 'socket connect')
-  lu.assertEquals(calls "must { port = free }", 'socket connect')
+  lu.assertEquals(calls "must { port = free, family = 'inet' }", 'socket connect')
 end
 
 
