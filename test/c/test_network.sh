@@ -154,8 +154,11 @@ chmod +x "$tmp/revive" "$tmp/bury"
 export PATH="$tmp:$PATH" TMP_DIR="$tmp"
 
 status=0
-# Ahead of whatever else the machine does: times are asserted.
+# Ahead of whatever else the machine does: times are asserted. A program that
+# fails has a second try, since a busy machine can miss 50 ms once.
 near() {
+  ip netns exec "$near" nice -n -20 "$@" && return
+  echo "# a second try: $*"
   ip netns exec "$near" nice -n -20 "$@" || status=1
 }
 
