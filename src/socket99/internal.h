@@ -122,8 +122,8 @@ S99_HIDDEN void s99_candidates_free(struct s99_candidates *candidates);
 
 /*
 ** attempt.c: one candidate to one descriptor, which goes into `res`.
-** s99_create makes the socket with its options, s99_own_address binds a
-** client, s99_connect does all of it and connects.
+** s99_create makes the socket with its options, s99_connect does all of it,
+** binds a client's own address and connects.
 */
 S99_HIDDEN int s99_create(const struct s99_plan *plan, const struct s99_address *candidate,
                           bool nonblocking, socket99_result *res);
