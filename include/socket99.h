@@ -212,6 +212,11 @@ typedef struct socket99_result {
   int saved_errno;
   /* EAI_ code, see gai_strerror(3). With EAI_SYSTEM, saved_errno counts too. */
   int getaddrinfo_error;
+  /* On success: the descriptor's family, AF_INET, AF_INET6 or AF_UNIX, and
+  ** whether it has a peer (a datagram client of a broadcast or multicast
+  ** address has none). */
+  int family;
+  bool connected;
   /* What the failing step was about ("127.0.0.1:80", "/run/x.sock"), or what
   ** is wrong with the configuration; "" on success. */
   char where[SOCKET99_WHERE_SIZE];

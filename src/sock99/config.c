@@ -746,23 +746,42 @@ bool sock99_read_config(lua_State *L, struct sock99_request *request, socket99_r
 }
 
 
-/* What names an address; the rest of the table's fields has no say in a lookup. */
-bool sock99_read_lookup(lua_State *L, struct sock99_request *request, socket99_result *result) {
-  static const enum field said[] = {HOST, IPV4, IPV6, PORT, FAMILY, DATAGRAM, TIMEOUT};
-  socket99_config *config = &request->config;
-  unsigned int rest = (1u << FIELD_COUNT) - 1;
-  size_t i;
+#define BIT(field) (1u << (field))
+
+
+/* Raises where the table has a field beside those that count here. */
+static void check_only(lua_State *L, unsigned int fields, const char *purpose) {
   int field;
+  for (field = 0; field < FIELD_COUNT; field++) {
+    if ((fields & BIT(field)) == 0 && !lua_isnil(L, SLOT(field)))
+      raise(L, "field '%s' is not for a %s", field_names[field], purpose);
+  }
+}
+
+
+bool sock99_read_lookup(lua_State *L, struct sock99_request *request, socket99_result *result) {
+  socket99_config *config = &request->config;
   if (!sock99_read_config(L, request, result))
     return false;
-  for (i = 0; i < sizeof(said) / sizeof(said[0]); i++)
-    rest &= ~(1u << said[i]);
-  for (field = 0; field < FIELD_COUNT; field++) {
-    if ((rest & (1u << field)) != 0 && !lua_isnil(L, SLOT(field)))
-      raise(L, "field '%s' is not for a lookup", field_names[field]);
-  }
+  check_only(
+      L, BIT(HOST) | BIT(IPV4) | BIT(IPV6) | BIT(PORT) | BIT(FAMILY) | BIT(DATAGRAM) | BIT(TIMEOUT),
+      "lookup");
   if (config->host == NULL && config->ipv4 == NULL && config->ipv6 == NULL)
     return refuse(result, "nothing to look up: no host, ipv4 or ipv6");
   config->unconnected = true;
+  return true;
+}
+
+
+bool sock99_read_pair(lua_State *L, struct sock99_request *request, socket99_result *result) {
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+  }
+  if (!sock99_read_config(L, request, result))
+    return false;
+  check_only(L, BIT(DATAGRAM) | BIT(SEQPACKET) | BIT(NONBLOCKING) | BIT(CLOEXEC), "pair");
+  if (request->config.datagram && request->config.seqpacket)
+    return refuse(result, "datagram goes with no seqpacket: give one of them");
   return true;
 }

@@ -2,7 +2,7 @@
 ** module.c: what `require 'sock99'` returns.
 */
 
-#include "sock99.h"
+#include "object.h"
 
 
 /* Error text: a result's "where", the stage and the system's reason. */
@@ -188,15 +188,45 @@ static int l_close(lua_State *L) {
 }
 
 
+/*** Seconds since the Epoch, with a fraction.
+
+@function gettime
+@treturn number
+*/
+static int l_gettime(lua_State *L) {
+  lua_pushnumber(L, sock99_seconds());
+  return 1;
+}
+
+
+/*** Wait.
+
+@function sleep
+@tparam number seconds fractions count; 0 or less: not at all
+*/
+static int l_sleep(lua_State *L) {
+  lua_Number seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds == seconds, 1, "not a number");
+  if (seconds > 0)
+    sock99_sleep_until(sock99_end_after((double)seconds));
+  return 0;
+}
+
+
 static const luaL_Reg functions[] = {
-    {"open", l_open},        {"close", l_close}, {"resolve", l_resolve},
-    {"start", sock99_start}, {NULL, NULL},
+    {"open", l_open},          {"socket", sock99_socket},
+    {"wrap", sock99_wrap},     {"pair", sock99_pair},
+    {"start", sock99_start},   {"resolve", l_resolve},
+    {"select", sock99_select}, {"listen_fds", sock99_listen_fds},
+    {"close", l_close},        {"gettime", l_gettime},
+    {"sleep", l_sleep},        {NULL, NULL},
 };
 
 
 SOCK99_EXPORT int luaopen_sock99(lua_State *L);
 
 int luaopen_sock99(lua_State *L) {
+  sock99_register_objects(L);
   sock99_register_opening(L);
   sock99_newlib(L, functions);
   sock99_push_errno(L);

@@ -5,13 +5,14 @@
 ** became of it; the socket that it delivers is the program's.
 */
 
-#include "sock99.h"
+#include "object.h"
 
 
 #define OPENING "sock99.opening"
 
 struct opening {
   socket99_opening *running; /* NULL once it was cancelled */
+  struct sock99_traits traits;
 };
 
 
@@ -32,7 +33,7 @@ static struct opening *check_opening(lua_State *L) {
 @usage
 local opening = assert(sock99.start{ host = 'localhost', port = 80, timeout = 2 })
 -- whenever opening:pollfd() is readable:
-local fd, message = opening:step()
+local socket, message = opening:step()
 */
 int sock99_start(lua_State *L) {
   struct sock99_request request;
@@ -42,6 +43,7 @@ int sock99_start(lua_State *L) {
     return sock99_push_failure(L, &result);
   opening = lua_newuserdata(L, sizeof(*opening));
   opening->running = NULL;
+  sock99_prepare(&request.config, &opening->traits);
   luaL_getmetatable(L, OPENING);
   lua_setmetatable(L, -2);
   opening->running = socket99_start(&request.config, &result);
@@ -56,7 +58,7 @@ int sock99_start(lua_State *L) {
 /*** Go on as far as it gets. Never blocks.
 
 @function step
-@treturn[1] integer the descriptor: it is done
+@treturn[1] socket an object: it is done
 @treturn[2] boolean false: not yet
 @treturn[3] nil
 @treturn[3] string what failed on what, and why
@@ -74,13 +76,14 @@ static int l_step(lua_State *L) {
     snprintf(result.where, sizeof(result.where), "opening");
     return sock99_push_failure(L, &result);
   }
+  sock99_new_socket(L, opening->traits.type == SOCK_DGRAM ? SOCK99_UNCONNECTED : SOCK99_MASTER);
   if (!socket99_step(opening->running, &result)) {
     lua_pushboolean(L, 0);
     return 1;
   }
   if (result.status != SOCKET99_OK)
     return sock99_push_failure(L, &result);
-  lua_pushinteger(L, result.fd);
+  sock99_born(L, &opening->traits, &result);
   return 1;
 }
 

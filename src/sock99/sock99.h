@@ -46,6 +46,20 @@ SOCK99_HIDDEN bool sock99_read_config(lua_State *L, struct sock99_request *reque
 SOCK99_HIDDEN bool sock99_read_lookup(lua_State *L, struct sock99_request *request,
                                       socket99_result *result);
 
+/* The same for sock99.pair, whose table may be missing. */
+SOCK99_HIDDEN bool sock99_read_pair(lua_State *L, struct sock99_request *request,
+                                    socket99_result *result);
+
+/* Functions of the module, in the rooms of what they make. */
+SOCK99_HIDDEN int sock99_socket(lua_State *L);
+SOCK99_HIDDEN int sock99_wrap(lua_State *L);
+SOCK99_HIDDEN int sock99_pair(lua_State *L);
+SOCK99_HIDDEN int sock99_select(lua_State *L);
+SOCK99_HIDDEN int sock99_listen_fds(lua_State *L);
+
+/* The metatables of socket objects. */
+SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
+
 /* sock99.start, and the metatable of what it returns. */
 SOCK99_HIDDEN int sock99_start(lua_State *L);
 SOCK99_HIDDEN void sock99_register_opening(lua_State *L);

@@ -201,19 +201,23 @@ static int connect_inet(int fd, const struct s99_address *candidate) {
 }
 
 
+/* Replies to a broadcast come from other addresses: it stays unconnected. */
 static int connect_datagram(int fd, const struct s99_plan *plan,
-                            const struct s99_address *candidate) {
+                            const struct s99_address *candidate, bool *connected) {
   int error;
-  /* Replies to a broadcast come from other addresses: it stays unconnected. */
+  *connected = false;
   if (s99_is_group(candidate) || (plan->broadcast == S99_ON && s99_is_local_broadcast(candidate)))
     return 0;
   error = connect_inet(fd, candidate);
-  return error == EACCES && s99_is_local_broadcast(candidate) ? 0 : error;
+  if (error == EACCES && s99_is_local_broadcast(candidate))
+    return 0;
+  *connected = error == 0;
+  return error;
 }
 
 
 /* A closed ephemeral port on loopback can be connected to itself. */
-static bool is_connected_to_itself(int fd, const struct s99_address *candidate) {
+bool s99_is_connected_to_itself(int fd, const struct s99_address *candidate) {
   struct s99_address own;
   own.len = sizeof(own.addr);
   if (!s99_is_loopback(candidate) || !s99_is_ephemeral(candidate))
@@ -222,14 +226,16 @@ static bool is_connected_to_itself(int fd, const struct s99_address *candidate) 
 }
 
 
-static int connect_to(int fd, const struct s99_plan *plan, const struct s99_address *candidate) {
+static int connect_to(int fd, const struct s99_plan *plan, const struct s99_address *candidate,
+                      bool *connected) {
   int error;
+  *connected = true;
   if (candidate->addr.sa.sa_family == AF_UNIX)
     return connect_unix(fd, candidate);
   if (plan->type == SOCK_DGRAM)
-    return connect_datagram(fd, plan, candidate);
+    return connect_datagram(fd, plan, candidate, connected);
   error = connect_inet(fd, candidate);
-  if (error == 0 && is_connected_to_itself(fd, candidate))
+  if (error == 0 && s99_is_connected_to_itself(fd, candidate))
     return ECONNREFUSED;
   return error;
 }
@@ -237,12 +243,13 @@ static int connect_to(int fd, const struct s99_plan *plan, const struct s99_addr
 
 static bool establish(int fd, const struct s99_plan *plan, const struct s99_address *candidate,
                       bool late_nonblocking, socket99_result *res) {
-  int error = plan->establish ? connect_to(fd, plan, candidate) : 0;
+  bool connected = false;
+  int error = plan->establish ? connect_to(fd, plan, candidate, &connected) : 0;
   if (error != 0)
     return s99_fail(res, SOCKET99_ERROR_CONNECT, error, candidate);
   if (late_nonblocking && fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
     return s99_fail(res, SOCKET99_ERROR_FCNTL, errno, candidate);
-  return true;
+  return s99_succeed(res, fd, candidate->addr.sa.sa_family, connected);
 }
 
 
@@ -256,7 +263,7 @@ bool s99_connect(const struct s99_plan *plan, const struct s99_address *candidat
     return false;
   if (bind_own(fd, plan, candidate, res)) {
     if (establish(fd, plan, candidate, nonblocking && waits, res))
-      return s99_succeed(res, fd);
+      return true;
     if (owns_a_file(plan))
       unlink(plan->own.addr.un.sun_path);
   }
@@ -303,7 +310,7 @@ static void settle(const struct s99_plan *plan, const struct s99_address *candid
   bool is_unix = candidate->addr.sa.sa_family == AF_UNIX;
   attempt->flight = flight_after(error, is_unix);
   if (attempt->flight == S99_CONNECTED && !is_unix &&
-      is_connected_to_itself(attempt->fd, candidate)) {
+      s99_is_connected_to_itself(attempt->fd, candidate)) {
     error = ECONNREFUSED;
     attempt->flight = S99_ENDED;
   }
@@ -357,7 +364,7 @@ bool s99_attempt_deliver(const struct s99_plan *plan, const struct s99_address *
     s99_attempt_end(plan, attempt);
     return s99_fail(res, SOCKET99_ERROR_FCNTL, error, candidate);
   }
-  s99_succeed(res, attempt->fd);
+  s99_succeed(res, attempt->fd, candidate->addr.sa.sa_family, true);
   attempt->flight = S99_ENDED;
   attempt->fd = -1;
   return true;

@@ -10,11 +10,13 @@
 #include <stdarg.h>
 
 
-bool s99_succeed(socket99_result *res, int fd) {
+bool s99_succeed(socket99_result *res, int fd, int family, bool connected) {
   res->status = SOCKET99_OK;
   res->fd = fd;
   res->saved_errno = 0;
   res->getaddrinfo_error = 0;
+  res->family = family;
+  res->connected = connected;
   res->where[0] = '\0';
   return true;
 }
@@ -26,6 +28,8 @@ bool s99_fail(socket99_result *res, enum socket99_status status, int error,
   res->fd = -1;
   res->saved_errno = error;
   res->getaddrinfo_error = 0;
+  res->family = AF_UNSPEC;
+  res->connected = false;
   res->where[0] = '\0';
   if (where != NULL)
     socket99_address_text(&where->addr.sa, where->len, res->where, sizeof(res->where));

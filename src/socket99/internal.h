@@ -76,7 +76,7 @@ struct s99_plan {
 };
 
 /* error.c: a result filled in; true for success, false for failures. */
-S99_HIDDEN bool s99_succeed(socket99_result *res, int fd);
+S99_HIDDEN bool s99_succeed(socket99_result *res, int fd, int family, bool connected);
 S99_HIDDEN bool s99_fail(socket99_result *res, enum socket99_status status, int error,
                          const struct s99_address *where);
 S99_HIDDEN bool s99_fail_text(socket99_result *res, enum socket99_status status, int error,
@@ -129,6 +129,8 @@ S99_HIDDEN int s99_create(const struct s99_plan *plan, const struct s99_address 
                           bool nonblocking, socket99_result *res);
 S99_HIDDEN bool s99_connect(const struct s99_plan *plan, const struct s99_address *candidate,
                             socket99_result *res);
+
+S99_HIDDEN bool s99_is_connected_to_itself(int fd, const struct s99_address *peer);
 
 /* listener.c: one candidate to one bound (and listening) descriptor. */
 S99_HIDDEN bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate,

@@ -181,7 +181,7 @@ bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate
   if (fd < 0)
     return false;
   if (file ? listen_on_file(fd, plan, candidate, res) : listen_on_address(fd, plan, candidate, res))
-    return s99_succeed(res, fd);
+    return s99_succeed(res, fd, candidate->addr.sa.sa_family, false);
   close(fd);
   return false;
 }

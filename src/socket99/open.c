@@ -534,7 +534,7 @@ bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
   if (opening.state == S99_DONE) {
     *addresses = addresses_of(&opening.plan.candidates);
     *count = opening.plan.candidates.count;
-    s99_succeed(res, -1);
+    s99_succeed(res, -1, AF_UNSPEC, false);
   }
   release(&opening);
   if (opening.state == S99_DONE && *addresses == NULL)

@@ -85,11 +85,33 @@
 #define S99_SOCK_NONBLOCK 0
 #endif
 
+/* accept(2) with flags. */
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) ||   \
+    defined(__DragonFly__)
+#define S99_HAVE_ACCEPT4 1
+#else
+#define S99_HAVE_ACCEPT4 0
+#endif
+
 /* Open a file for its identity and attributes alone; 0 where there is no such way. */
 #if defined(O_PATH)
 #define S99_O_PATH O_PATH
 #else
 #define S99_O_PATH 0
+#endif
+
+/* Sending to a peer that has gone: 0 where SO_NOSIGPIPE has to do it (macOS). */
+#if defined(MSG_NOSIGNAL)
+#define S99_MSG_NOSIGNAL MSG_NOSIGNAL
+#else
+#define S99_MSG_NOSIGNAL 0
+#endif
+
+/* Descriptors that are received are close-on-exec from birth, or by fcntl(2). */
+#if defined(MSG_CMSG_CLOEXEC)
+#define S99_MSG_CMSG_CLOEXEC MSG_CMSG_CLOEXEC
+#else
+#define S99_MSG_CMSG_CLOEXEC 0
 #endif
 
 #if !defined(EAI_SYSTEM)
@@ -121,6 +143,14 @@ static inline int s99_no_sigpipe(int fd) {
 }
 
 
+/* close(2) after a failure, whose errno is still to be read. */
+static inline void s99_close_quietly(int fd) {
+  int error = errno;
+  close(fd);
+  errno = error;
+}
+
+
 /* rename(2) that fails with EEXIST where `to` is taken. */
 static inline int s99_rename_noreplace(const char *from, const char *to) {
 #if defined(__APPLE__)
@@ -143,6 +173,48 @@ static inline int64_t s99_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+
+static inline int s99_set_nonblocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+
+/* accept(2), close-on-exec, and non-blocking only if so asked for. */
+static inline int s99_accept(int listener, bool nonblocking) {
+#if S99_HAVE_ACCEPT4
+  return accept4(listener, NULL, NULL, SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0));
+#else
+  int fd = accept(listener, NULL, NULL);
+  if (fd < 0)
+    return -1;
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+      fcntl(fd, F_SETFL, nonblocking ? O_NONBLOCK : 0) == 0 && s99_no_sigpipe(fd) == 0)
+    return fd;
+  s99_close_quietly(fd);
+  return -1;
+#endif
+}
+
+
+/* socketpair(2) of Unix domain sockets. */
+static inline int s99_socketpair(int type, bool cloexec, bool nonblocking, int ends[2]) {
+  int flags = (cloexec ? S99_SOCK_CLOEXEC : 0) | (nonblocking ? S99_SOCK_NONBLOCK : 0);
+  int i;
+  if (socketpair(AF_UNIX, type | flags, 0, ends) != 0)
+    return -1;
+  for (i = 0; i < 2; i++) {
+    if ((cloexec && S99_SOCK_CLOEXEC == 0 && fcntl(ends[i], F_SETFD, FD_CLOEXEC) != 0) ||
+        (nonblocking && S99_SOCK_NONBLOCK == 0 && fcntl(ends[i], F_SETFL, O_NONBLOCK) != 0) ||
+        s99_no_sigpipe(ends[i]) != 0) {
+      s99_close_quietly(ends[0]);
+      s99_close_quietly(ends[1]);
+      return -1;
+    }
+  }
+  return 0;
 }
 
 

@@ -1,0 +1,179 @@
+/*
+** endpoint.c: the addresses that methods take and give.
+**
+** A host is numeric, or "*", or a name, which is looked up for as long as the
+** object's timeouts allow. IPv4 goes through an IPv6 object as a mapped
+** address (RFC 4291, 2.5.5.2), and is told, and taken, as plain IPv4.
+*/
+
+#include "object.h"
+
+
+/*
+** Out
+*/
+
+static void push_host(lua_State *L, const struct s99_address *address) {
+  char text[INET6_ADDRSTRLEN], zone[IF_NAMESIZE];
+  uint32_t scope;
+  if (address->addr.sa.sa_family == AF_INET) {
+    inet_ntop(AF_INET, &address->addr.in.sin_addr, text, sizeof(text));
+    lua_pushstring(L, text);
+    return;
+  }
+  inet_ntop(AF_INET6, &address->addr.in6.sin6_addr, text, sizeof(text));
+  scope = address->addr.in6.sin6_scope_id;
+  if (scope == 0)
+    lua_pushstring(L, text);
+  else if (if_indextoname(scope, zone) != NULL)
+    lua_pushfstring(L, "%s%%%s", text, zone);
+  else
+    lua_pushfstring(L, "%s%%%d", text, (int)scope);
+}
+
+
+static void push_path(lua_State *L, const struct s99_address *address) {
+  size_t first = offsetof(struct sockaddr_un, sun_path);
+  size_t length = address->len > first ? (size_t)address->len - first : 0;
+  if (length > sizeof(address->addr.un.sun_path))
+    length = sizeof(address->addr.un.sun_path);
+  if (length > 0 && address->addr.un.sun_path[0] != '\0')
+    length = strnlen(address->addr.un.sun_path, length);
+  lua_pushlstring(L, address->addr.un.sun_path, length);
+}
+
+
+int sock99_push_address(lua_State *L, const struct s99_address *address) {
+  struct s99_address plain = *address;
+  if (address->len == 0 || address->addr.sa.sa_family == AF_UNIX) {
+    push_path(L, address);
+    return 1;
+  }
+  s99_unmap(&plain);
+  push_host(L, &plain);
+  if (plain.addr.sa.sa_family == AF_INET) {
+    lua_pushinteger(L, ntohs(plain.addr.in.sin_port));
+    lua_pushliteral(L, "inet");
+  } else {
+    lua_pushinteger(L, ntohs(plain.addr.in6.sin6_port));
+    lua_pushliteral(L, "inet6");
+  }
+  return 3;
+}
+
+
+/*
+** In
+*/
+
+static int tell(lua_State *L, int error, const char *format, const char *value) {
+  lua_pushnil(L);
+  lua_pushfstring(L, format, value);
+  lua_pushinteger(L, error);
+  return SOCK99_TOLD;
+}
+
+
+/* ::ffff:a.b.c.d, for a socket that takes both. */
+static void map_ipv4(struct s99_address *address) {
+  struct sockaddr_in in = address->addr.in;
+  memset(&address->addr.in6, 0, sizeof(address->addr.in6));
+  address->addr.in6.sin6_family = AF_INET6;
+  address->addr.in6.sin6_port = in.sin_port;
+  address->addr.in6.sin6_addr.s6_addr[10] = 0xff;
+  address->addr.in6.sin6_addr.s6_addr[11] = 0xff;
+  memcpy(&address->addr.in6.sin6_addr.s6_addr[12], &in.sin_addr, sizeof(in.sin_addr));
+  address->len = sizeof(address->addr.in6);
+}
+
+
+static bool fit_family(int family, struct s99_address *address) {
+  if (family == AF_INET6 && address->addr.sa.sa_family == AF_INET)
+    map_ipv4(address);
+  return family == address->addr.sa.sa_family;
+}
+
+
+static int read_path(lua_State *L, int first, struct s99_address *out) {
+  size_t length;
+  const char *path = luaL_checklstring(L, first, &length);
+  if (length > 0 && path[0] != '\0' && strlen(path) != length)
+    return tell(L, EINVAL, "path '%s' has a NUL byte in it", path);
+  if (!s99_unix(path, length, out))
+    return tell(L, EINVAL, length == 0 ? "path is empty%s" : "path '%s' is too long",
+                length == 0 ? "" : path);
+  return 0;
+}
+
+
+/* The first address of the family, or the first that can be mapped to it. */
+static int look_up(lua_State *L, const struct sock99_socket *s, const char *host,
+                   const char *service, int port, struct sock99_wait *wait,
+                   struct s99_address *out) {
+  socket99_config config;
+  socket99_result result;
+  struct sockaddr_storage *found;
+  char name[256];
+  size_t count;
+  memset(&config, 0, sizeof(config));
+  if (strlen(host) >= sizeof(name))
+    return tell(L, EINVAL, "host '%s' is too long", host);
+  config.host = strcpy(name, host);
+  config.port = port;
+  config.service = service;
+  config.family = s->family == AF_INET ? AF_INET : AF_UNSPEC;
+  config.datagram = s->type == SOCK_DGRAM;
+  config.unconnected = true;
+  config.timeout_ms = sock99_wait_ms(wait);
+  if (!socket99_resolve(&config, &result, &found, &count)) {
+    if (result.status == SOCKET99_ERROR_TIMEOUT)
+      return SOCK99_TIMEOUT;
+    (void)sock99_push_failure(L, &result);
+    lua_pop(L, 1);
+    return SOCK99_TOLD;
+  }
+  memcpy(&out->addr, &found[0], sizeof(out->addr.in6));
+  out->len = found[0].ss_family == AF_INET ? sizeof(out->addr.in) : sizeof(out->addr.in6);
+  free(found);
+  return fit_family(s->family, out)
+             ? 0
+             : tell(L, EAFNOSUPPORT, "%s has no address of the socket's family", host);
+}
+
+
+/* A number, or what converts to one; else a service's name. */
+static const char *read_port(lua_State *L, int index, int *port) {
+  lua_Number number;
+  *port = 0;
+  if (!lua_isnumber(L, index))
+    return lua_isnil(L, index) ? NULL : luaL_checkstring(L, index);
+  number = lua_tonumber(L, index);
+  luaL_argcheck(L, number >= 0 && number <= 65535, index, "port is not in 0 to 65535");
+  *port = (int)number;
+  luaL_argcheck(L, (lua_Number)*port == number, index, "port is not an integer");
+  return NULL;
+}
+
+
+int sock99_read_address(lua_State *L, const struct sock99_socket *s, int first,
+                        struct sock99_wait *wait, struct s99_address *out) {
+  const char *host, *service;
+  size_t length;
+  int port;
+  if (s->family == AF_UNIX)
+    return read_path(L, first, out);
+  host = luaL_checklstring(L, first, &length);
+  if (strlen(host) != length)
+    return tell(L, EINVAL, "host '%s' has a NUL byte in it", host);
+  service = read_port(L, first + 1, &port);
+  if (strcmp(host, "*") == 0)
+    s99_wildcard(s->family, out);
+  else if (s99_numeric(host, out) != S99_NUMERIC)
+    return look_up(L, s, host, service, port, wait, out);
+  else if (!fit_family(s->family, out))
+    return tell(L, EAFNOSUPPORT, "%s is no address of the socket's family", host);
+  if (service != NULL)
+    return look_up(L, s, host, service, port, wait, out);
+  s99_set_port(out, port);
+  return 0;
+}

@@ -1,0 +1,187 @@
+/*
+** input.c: bytes that were read and not yet taken.
+**
+** Most reads are taken at once, so most of them never leave the scratch
+** buffer: one a Lua state, which the last reader keeps until another object
+** reads; only then is what it left unread moved to the heap. Results that are
+** larger than the scratch buffer grow on the heap, by doubling, with what
+** arrives.
+*/
+
+#include "input.h"
+
+/* Less room than this is not worth a read. */
+#define LEAST_ROOM ((size_t)16 * 1024)
+
+
+static bool is_borrowed(const struct sock99_input *input) {
+  return input->data != NULL && input->capacity == 0;
+}
+
+
+static void forget(struct sock99_input *input) {
+  memset(input, 0, sizeof(*input));
+}
+
+
+/* What is unread goes to the front of a piece of the heap that is its own. */
+static bool move_to_heap(struct sock99_input *input, size_t capacity) {
+  size_t unread = sock99_unread(input);
+  char *data = malloc(capacity);
+  if (data == NULL)
+    return false;
+  memcpy(data, sock99_unread_bytes(input), unread);
+  if (input->capacity > 0)
+    free(input->data);
+  input->data = data;
+  input->capacity = capacity;
+  input->begin = 0;
+  input->end = unread;
+  return true;
+}
+
+
+static bool evict(struct sock99_scratch *scratch) {
+  struct sock99_input *user = scratch->user;
+  if (user == NULL)
+    return true;
+  if (sock99_unread(user) == 0)
+    forget(user);
+  else if (!move_to_heap(user, sock99_unread(user)))
+    return false;
+  scratch->user = NULL;
+  return true;
+}
+
+
+char *sock99_take_scratch(struct sock99_scratch *scratch) {
+  if (scratch->bytes == NULL)
+    scratch->bytes = malloc(SOCK99_SCRATCH_SIZE);
+  return scratch->bytes != NULL && evict(scratch) ? scratch->bytes : NULL;
+}
+
+
+/* What little is unread moves to the scratch buffer. */
+static bool borrow(struct sock99_input *input, struct sock99_scratch *scratch) {
+  size_t unread = sock99_unread(input);
+  char *bytes = sock99_take_scratch(scratch);
+  if (bytes == NULL)
+    return false;
+  if (unread > 0)
+    memcpy(bytes, sock99_unread_bytes(input), unread);
+  if (input->capacity > 0)
+    free(input->data);
+  input->data = bytes;
+  input->capacity = 0;
+  input->begin = 0;
+  input->end = unread;
+  scratch->user = input;
+  return true;
+}
+
+
+static void move_to_front(struct sock99_input *input) {
+  size_t unread = sock99_unread(input);
+  memmove(input->data, sock99_unread_bytes(input), unread);
+  input->begin = 0;
+  input->end = unread;
+}
+
+
+static bool grow(struct sock99_input *input) {
+  size_t capacity = 2 * input->capacity;
+  char *data = realloc(input->data, capacity);
+  if (data == NULL)
+    return false;
+  input->data = data;
+  input->capacity = capacity;
+  return true;
+}
+
+
+/* A result that does not fit the scratch buffer, or no longer. */
+static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch *scratch) {
+  if (input->capacity < SOCK99_SCRATCH_SIZE) {
+    bool borrowed = is_borrowed(input);
+    if (!move_to_heap(input, 2 * SOCK99_SCRATCH_SIZE))
+      return false;
+    if (borrowed)
+      scratch->user = NULL;
+    return true;
+  }
+  if (input->capacity - input->end >= LEAST_ROOM)
+    return true;
+  if (sock99_unread(input) <= input->capacity / 2) {
+    move_to_front(input);
+    return true;
+  }
+  return grow(input);
+}
+
+
+static bool make_room(struct sock99_input *input, struct sock99_scratch *scratch, size_t wanted) {
+  size_t unread = sock99_unread(input);
+  if (wanted > SOCK99_SCRATCH_SIZE || unread > SOCK99_SCRATCH_SIZE - LEAST_ROOM)
+    return make_room_on_heap(input, scratch);
+  if (!is_borrowed(input))
+    return borrow(input, scratch);
+  if (SOCK99_SCRATCH_SIZE - input->end < LEAST_ROOM)
+    move_to_front(input);
+  return true;
+}
+
+
+bool sock99_input_room(struct sock99_input *input, struct sock99_scratch *scratch, size_t wanted,
+                       char **room, size_t *size) {
+  if (!make_room(input, scratch, wanted))
+    return false;
+  *room = input->data + input->end;
+  *size = (is_borrowed(input) ? SOCK99_SCRATCH_SIZE : input->capacity) - input->end;
+  return true;
+}
+
+
+void sock99_input_add(struct sock99_input *input, size_t count) {
+  input->end += count;
+}
+
+
+size_t sock99_input_line(struct sock99_input *input) {
+  size_t unread = sock99_unread(input);
+  const char *bytes, *newline;
+  if (unread == input->searched)
+    return 0;
+  bytes = sock99_unread_bytes(input);
+  newline = memchr(bytes + input->searched, '\n', unread - input->searched);
+  if (newline != NULL)
+    return (size_t)(newline - bytes) + 1;
+  input->searched = unread;
+  return 0;
+}
+
+
+static void drop(struct sock99_input *input, struct sock99_scratch *scratch) {
+  if (scratch->user == input)
+    scratch->user = NULL;
+  if (input->capacity > 0)
+    free(input->data);
+  forget(input);
+}
+
+
+/* A little that is left of much must not hold all of its room. */
+static void shrink(struct sock99_input *input) {
+  size_t unread = sock99_unread(input);
+  if (input->capacity > 2 * SOCK99_SCRATCH_SIZE && unread < input->capacity / 4)
+    (void)move_to_heap(input, unread > SOCK99_SCRATCH_SIZE ? unread : SOCK99_SCRATCH_SIZE);
+}
+
+
+void sock99_input_take(struct sock99_input *input, struct sock99_scratch *scratch, size_t count) {
+  input->begin += count;
+  input->searched = 0;
+  if (input->begin == input->end)
+    drop(input, scratch);
+  else
+    shrink(input);
+}

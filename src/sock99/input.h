@@ -1,0 +1,53 @@
+/*
+** input.h: bytes that were read and not yet taken.
+**
+** It knows nothing of sockets: it gives room to read into, is told how much
+** came, finds the end of a line, and lets go of what was taken. The bytes lie
+** in one piece: in the scratch buffer of the Lua state while nobody else wants
+** it, else on the heap. There is no buffer while there is nothing unread.
+*/
+#ifndef SOCK99_INPUT_H
+#define SOCK99_INPUT_H
+
+#include "sock99.h"
+
+#define SOCK99_SCRATCH_SIZE ((size_t)64 * 1024)
+
+struct sock99_input {
+  char *data;
+  size_t begin, end; /* the unread bytes */
+  size_t capacity;   /* on the heap; 0: in the scratch buffer, or nowhere */
+  size_t searched;   /* unread bytes that are known to hold no newline */
+};
+
+/* One a Lua state, owned by it. */
+struct sock99_scratch {
+  char *bytes; /* NULL until something is read */
+  struct sock99_input *user;
+};
+
+static inline size_t sock99_unread(const struct sock99_input *input) {
+  return input->end - input->begin;
+}
+
+static inline const char *sock99_unread_bytes(const struct sock99_input *input) {
+  return input->data + input->begin;
+}
+
+/* The scratch buffer for one call's use, whoever used it; NULL: no memory. */
+SOCK99_HIDDEN char *sock99_take_scratch(struct sock99_scratch *scratch);
+
+/* Room behind the unread bytes, for `wanted` more of them or as many as one
+** read should ask for; false: no memory. */
+SOCK99_HIDDEN bool sock99_input_room(struct sock99_input *input, struct sock99_scratch *scratch,
+                                     size_t wanted, char **room, size_t *size);
+SOCK99_HIDDEN void sock99_input_add(struct sock99_input *input, size_t count);
+
+/* Bytes of the first line, its newline included; 0: it has not ended. */
+SOCK99_HIDDEN size_t sock99_input_line(struct sock99_input *input);
+
+/* The first `count` bytes are taken. With none left, the room goes, too. */
+SOCK99_HIDDEN void sock99_input_take(struct sock99_input *input, struct sock99_scratch *scratch,
+                                     size_t count);
+
+#endif

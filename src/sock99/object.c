@@ -1,0 +1,593 @@
+/*
+** object.c: the userdata that a socket object is: its classes, its descriptor,
+** and what it tells of errors.
+**
+** Errors are told as LuaSocket tells them: nil, a message, and where a part of
+** the work was done, that part; ours add the error's number.
+*/
+
+#include "object.h"
+
+
+/* Its address marks the metatables of objects; the value there is the list of
+** the kind's metatables, by class. */
+static const char kind_key = 0;
+
+/* The same in the registry: the native kind. */
+#define NATIVE ((void *)&kind_key)
+
+static const char *const class_names[SOCK99_CLASS_COUNT] = {
+    "tcp{master}", "tcp{client}", "tcp{server}", "udp{connected}", "udp{unconnected}"};
+
+
+/*
+** Knowing objects
+*/
+
+/* Pushes the list of the kind's metatables, where there is one. */
+static bool push_kind(lua_State *L, int index) {
+  if (!lua_getmetatable(L, index))
+    return false;
+  lua_pushlightuserdata(L, NATIVE);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+  if (lua_istable(L, -1))
+    return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+
+struct sock99_socket *sock99_test_socket(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TUSERDATA || !push_kind(L, index))
+    return NULL;
+  lua_pop(L, 1);
+  return lua_touserdata(L, index);
+}
+
+
+struct sock99_socket *sock99_check_socket(lua_State *L, unsigned int classes,
+                                          const char *expected) {
+  struct sock99_socket *s = sock99_test_socket(L, 1);
+  if (s != NULL && (classes & SOCK99_ONLY(s->class)) != 0)
+    return s;
+  lua_pushfstring(L, "%s expected", expected);
+  luaL_argerror(L, 1, lua_tostring(L, -1));
+  return NULL;
+}
+
+
+int sock99_check_fd(lua_State *L, int index) {
+  const struct sock99_socket *s = sock99_test_socket(L, index);
+  lua_Integer fd = -1;
+  if (s != NULL)
+    return s->fd;
+  if (lua_type(L, index) == LUA_TNUMBER) {
+    fd = luaL_checkinteger(L, index);
+  } else if (luaL_callmeta(L, index, "getfd") || lua_istable(L, index) ||
+             luaL_getmetafield(L, index, "__index")) {
+    lua_pop(L, 1);
+    lua_getfield(L, index, "getfd");
+    luaL_argcheck(L, lua_isfunction(L, -1), index, "it has no method getfd");
+    lua_pushvalue(L, index);
+    lua_call(L, 1, 1);
+    fd = lua_isnumber(L, -1) ? lua_tointeger(L, -1) : -1;
+    lua_pop(L, 1);
+  } else {
+    luaL_argerror(L, index, "a descriptor or an object with getfd expected");
+  }
+  return fd < 0 || fd > INT_MAX ? -1 : (int)fd;
+}
+
+
+/*
+** Birth and class
+*/
+
+/* On top of the stack is the kind; a new object takes its place. */
+static struct sock99_socket *new_of_kind(lua_State *L, enum sock99_class class) {
+  struct sock99_socket *s = lua_newuserdata(L, sizeof(*s));
+  memset(s, 0, sizeof(*s));
+  s->fd = -1;
+  s->type = class >= SOCK99_CONNECTED ? SOCK_DGRAM : SOCK_STREAM;
+  s->class = (unsigned char)class;
+  s->each_wait = s->whole_call = -1;
+  s->birth = sock99_seconds();
+  lua_rawgeti(L, -2, (int)class + 1);
+  lua_setmetatable(L, -2);
+  lua_remove(L, -2);
+  return s;
+}
+
+
+struct sock99_socket *sock99_new_socket(lua_State *L, enum sock99_class class) {
+  lua_pushlightuserdata(L, NATIVE);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  return new_of_kind(L, class);
+}
+
+
+struct sock99_socket *sock99_new_sibling(lua_State *L, int index, enum sock99_class class) {
+  push_kind(L, index);
+  return new_of_kind(L, class);
+}
+
+
+void sock99_set_class(lua_State *L, int index, enum sock99_class class) {
+  struct sock99_socket *s = lua_touserdata(L, index);
+  if (s->class == class)
+    return;
+  lua_pushvalue(L, index);
+  push_kind(L, -1);
+  lua_rawgeti(L, -1, (int)class + 1);
+  lua_setmetatable(L, -3);
+  lua_pop(L, 2);
+  s->class = (unsigned char)class;
+}
+
+
+int sock99_set_nonblocking(struct sock99_socket *s) {
+  if (!s->is_nonblocking && s99_set_nonblocking(s->fd) != 0)
+    return errno;
+  s->is_nonblocking = true;
+  return 0;
+}
+
+
+static int get_int(int fd, int option, int *out) {
+  socklen_t length = sizeof(*out);
+  *out = 0;
+  return getsockopt(fd, SOL_SOCKET, option, out, &length) == 0 ? 0 : errno;
+}
+
+
+static bool has_peer(int fd) {
+  struct s99_address peer;
+  peer.len = sizeof(peer.addr);
+  return getpeername(fd, &peer.addr.sa, &peer.len) == 0;
+}
+
+
+/* A stream that has no peer any more is still what it was. */
+static enum sock99_class class_of(int fd, int type, enum sock99_class before) {
+  int listens = 0;
+  if (type == SOCK_DGRAM)
+    return has_peer(fd) ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
+  if (get_int(fd, SO_ACCEPTCONN, &listens) == 0 && listens)
+    return SOCK99_SERVER;
+  return before == SOCK99_CLIENT || has_peer(fd) ? SOCK99_CLIENT : SOCK99_MASTER;
+}
+
+
+int sock99_adopt(lua_State *L, int index, int fd) {
+  struct sock99_socket *s = lua_touserdata(L, index);
+  struct s99_address own;
+  int type, error = get_int(fd, SO_TYPE, &type);
+  if (error != 0)
+    return error;
+  memset(&own, 0, sizeof(own));
+  own.len = sizeof(own.addr);
+  if (getsockname(fd, &own.addr.sa, &own.len) != 0)
+    return errno;
+  switch (own.addr.sa.sa_family) {
+  case AF_INET:
+  case AF_INET6:
+  case AF_UNIX:
+    break;
+  default:
+    return EAFNOSUPPORT;
+  }
+  sock99_set_class(L, index, class_of(fd, type, s->class));
+  s->fd = fd;
+  s->type = type;
+  s->family = own.addr.sa.sa_family;
+  return 0;
+}
+
+
+/*
+** Death
+*/
+
+static void forget_unread(lua_State *L, struct sock99_socket *s) {
+  sock99_input_take(&s->input, sock99_scratch_of(L), sock99_unread(&s->input));
+  sock99_close_rights(s);
+}
+
+
+void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
+  int fd = s->fd;
+  forget_unread(L, s);
+  s->fd = -1;
+  s->connecting = s->wants_writing = s->is_nonblocking = false;
+  if (fd >= 0)
+    close(fd);
+}
+
+
+static struct sock99_socket *check_any(lua_State *L) {
+  return sock99_check_socket(L, SOCK99_ANY, "socket");
+}
+
+
+/*** Close the socket. The object stays, and is of no more use.
+
+Bytes and descriptors that were received and not taken are dropped. Closing
+again does nothing.
+@function close
+@treturn integer 1
+*/
+static int l_close(lua_State *L) {
+  sock99_close_socket(L, check_any(L));
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+static int l_gc(lua_State *L) {
+  sock99_close_socket(L, check_any(L));
+  return 0;
+}
+
+
+/*** Give the descriptor up: the object is closed, the descriptor is not.
+
+@function detach
+@treturn[1] integer the descriptor, yours to close
+@treturn[1] ?string what was received and not taken; nil where there is none
+@treturn[2] nil
+@treturn[2] string "closed"
+*/
+static int l_detach(lua_State *L) {
+  struct sock99_socket *s = check_any(L);
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  lua_pushinteger(L, s->fd);
+  if (sock99_unread(&s->input) > 0)
+    lua_pushlstring(L, sock99_unread_bytes(&s->input), sock99_unread(&s->input));
+  else
+    lua_pushnil(L);
+  s->fd = -1;
+  sock99_close_socket(L, s);
+  return 2;
+}
+
+
+/*
+** Descriptors
+*/
+
+/*** The descriptor, which stays the object's.
+
+@function getfd
+@treturn integer the descriptor; -1 where the object is closed
+*/
+static int l_getfd(lua_State *L) {
+  lua_pushinteger(L, check_any(L)->fd);
+  return 1;
+}
+
+
+/*** Give the object another descriptor, or none.
+
+The old one is not closed; what was received and not taken is dropped.
+@function setfd
+@tparam integer fd what the object owns from now on; -1: nothing, it is closed
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string why the descriptor was not taken; the object is closed
+@treturn[2] integer errno
+*/
+static int l_setfd(lua_State *L) {
+  struct sock99_socket *s = check_any(L);
+  lua_Integer fd = luaL_checkinteger(L, 2);
+  int error = 0;
+  luaL_argcheck(L, fd >= -1 && fd <= INT_MAX, 2, "a descriptor, or -1, expected");
+  s->fd = -1;
+  sock99_close_socket(L, s);
+  if (fd >= 0)
+    error = sock99_adopt(L, 1, (int)fd);
+  if (error != 0)
+    return sock99_push_errno_failure(L, error);
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+/*** Whether bytes are read ahead, so that `receive` need not wait for more.
+
+@function dirty
+@treturn boolean
+*/
+static int l_dirty(lua_State *L) {
+  lua_pushboolean(L, sock99_unread(&check_any(L)->input) > 0);
+  return 1;
+}
+
+
+/*
+** For event loops: the names that cqueues looks for
+*/
+
+/*** What a loop watches. The same as `getfd`.
+
+@function pollfd
+@treturn integer the descriptor; -1 where the object is closed
+*/
+
+
+/*** What `pollfd` is to be watched for.
+
+@function events
+@treturn string "w" after a call that timed out while sending or connecting,
+else "r"
+*/
+static int l_events(lua_State *L) {
+  lua_pushstring(L, check_any(L)->wants_writing ? "w" : "r");
+  return 1;
+}
+
+
+/*** When the object is ready whatever its descriptor says.
+
+@function timeout
+@treturn ?integer 0 while bytes are read ahead, else nil
+*/
+static int l_timeout(lua_State *L) {
+  const struct sock99_socket *s = check_any(L);
+  if (sock99_unread(&s->input) > 0 && !s->wants_writing)
+    lua_pushinteger(L, 0);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+
+/*
+** Timeouts and counts
+*/
+
+/*** Limit how long calls on the object may take.
+
+Without a limit they take as long as it takes. With 0 they never wait.
+@function settimeout
+@tparam ?number seconds nil, negative or math.huge: no limit
+@tparam[opt="b"] string mode "b": the limit of each wait within a call; "t":
+that of the whole call. Both can be set.
+@treturn integer 1
+*/
+static int l_settimeout(lua_State *L) {
+  struct sock99_socket *s = check_any(L);
+  lua_Number seconds = luaL_optnumber(L, 2, -1);
+  const char *mode = luaL_optstring(L, 3, "b");
+  luaL_argcheck(L, seconds == seconds, 2, "not a number");
+  if (mode[0] == 'b')
+    s->each_wait = seconds < 0 ? -1 : (double)seconds;
+  else if (mode[0] == 't' || mode[0] == 'r')
+    s->whole_call = seconds < 0 ? -1 : (double)seconds;
+  else
+    luaL_argerror(L, 3, "invalid timeout mode");
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+/*** The limits that `settimeout` has set.
+
+@function gettimeout
+@treturn number seconds of each wait; -1: no limit
+@treturn number seconds of a whole call; -1: no limit
+*/
+static int l_gettimeout(lua_State *L) {
+  const struct sock99_socket *s = check_any(L);
+  lua_pushnumber(L, s->each_wait);
+  lua_pushnumber(L, s->whole_call);
+  return 2;
+}
+
+
+/*** How much has passed through the object.
+
+@function getstats
+@treturn integer bytes received
+@treturn integer bytes sent
+@treturn number the object's age, in seconds
+*/
+static int l_getstats(lua_State *L) {
+  const struct sock99_socket *s = check_any(L);
+  sock99_push_count(L, s->received);
+  sock99_push_count(L, s->sent);
+  lua_pushnumber(L, sock99_seconds() - s->birth);
+  return 3;
+}
+
+
+/*** Set what `getstats` counts from.
+
+@function setstats
+@tparam[opt] integer received bytes; left as it is where missing
+@tparam[opt] integer sent bytes
+@tparam[opt] number age in seconds
+@treturn integer 1
+*/
+static int l_setstats(lua_State *L) {
+  struct sock99_socket *s = check_any(L);
+  s->received = (uint64_t)luaL_optnumber(L, 2, (lua_Number)s->received);
+  s->sent = (uint64_t)luaL_optnumber(L, 3, (lua_Number)s->sent);
+  if (lua_isnumber(L, 4))
+    s->birth = sock99_seconds() - (double)lua_tonumber(L, 4);
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+/*
+** Errors
+*/
+
+void sock99_push_error(lua_State *L, int error) {
+  char words[128];
+  switch (error) {
+  case SOCK99_TIMEOUT:
+    lua_pushliteral(L, "timeout");
+    break;
+  case SOCK99_CLOSED:
+  case ECONNRESET:
+  case EPIPE:
+    lua_pushliteral(L, "closed");
+    break;
+  default:
+    lua_pushstring(L, s99_strerror(error, words, sizeof(words)));
+  }
+}
+
+
+void sock99_push_code(lua_State *L, int error) {
+  if (error == SOCK99_CLOSED)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, error == SOCK99_TIMEOUT ? ETIMEDOUT : error);
+}
+
+
+int sock99_push_errno_failure(lua_State *L, int error) {
+  lua_pushnil(L);
+  sock99_push_error(L, error);
+  sock99_push_code(L, error);
+  return 3;
+}
+
+
+int sock99_push_call_failure(lua_State *L, const char *call, const char *what, int error) {
+  char words[128];
+  if (error < 0)
+    return sock99_push_errno_failure(L, error);
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s%s%s: %s", call, what[0] == '\0' ? "" : " ", what,
+                  s99_strerror(error, words, sizeof(words)));
+  lua_pushinteger(L, error);
+  return 3;
+}
+
+
+int sock99_push_partial(lua_State *L, int error) {
+  lua_pushnil(L);
+  sock99_push_error(L, error);
+  lua_pushvalue(L, -3);
+  sock99_push_code(L, error);
+  return 4;
+}
+
+
+/* 64 bits where Lua has integers. */
+void sock99_push_count(lua_State *L, uint64_t count) {
+#if LUA_VERSION_NUM >= 503
+  lua_pushinteger(L, (lua_Integer)count);
+#else
+  lua_pushnumber(L, (lua_Number)count);
+#endif
+}
+
+
+static int l_tostring(lua_State *L) {
+  const struct sock99_socket *s = check_any(L);
+  lua_pushfstring(L, "%s: %p", class_names[s->class], (const void *)s);
+  return 1;
+}
+
+
+/*
+** Metatables
+*/
+
+static const luaL_Reg object_methods[] = {
+    {"close", l_close},
+    {"detach", l_detach},
+    {"getfd", l_getfd},
+    {"setfd", l_setfd},
+    {"dirty", l_dirty},
+    {"pollfd", l_getfd},
+    {"events", l_events},
+    {"timeout", l_timeout},
+    {"getstats", l_getstats},
+    {"setstats", l_setstats},
+    {"settimeout", l_settimeout},
+    {"gettimeout", l_gettimeout},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", l_gc}, {"__close", l_gc}, {"__tostring", l_tostring}, {NULL, NULL}};
+
+
+struct sock99_scratch *sock99_scratch_of(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+
+static int l_free_scratch(lua_State *L) {
+  struct sock99_scratch *scratch = lua_touserdata(L, 1);
+  free(scratch->bytes);
+  scratch->bytes = NULL;
+  return 0;
+}
+
+
+static void push_scratch(lua_State *L) {
+  struct sock99_scratch *scratch = lua_newuserdata(L, sizeof(*scratch));
+  memset(scratch, 0, sizeof(*scratch));
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_free_scratch);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+}
+
+
+/* Into the table on top of the stack, each with the scratch buffer. */
+static void add_functions(lua_State *L, const luaL_Reg *functions, int scratch) {
+  for (; functions->name != NULL; functions++) {
+    lua_pushvalue(L, scratch);
+    lua_pushcclosure(L, functions->func, 1);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+
+/* What the methods of a class are, in a table on top of the stack. */
+static void push_methods(lua_State *L, enum sock99_class class, int scratch) {
+  lua_newtable(L);
+  add_functions(L, object_methods, scratch);
+  add_functions(L, sock99_life_methods, scratch);
+  add_functions(L, sock99_option_methods, scratch);
+  add_functions(L, sock99_unix_methods, scratch);
+  if (class >= SOCK99_CONNECTED) {
+    add_functions(L, sock99_datagram_methods, scratch);
+  } else {
+    add_functions(L, sock99_stream_methods, scratch);
+    add_functions(L, sock99_sendfile_methods, scratch);
+  }
+  lua_pushstring(L, class_names[class]);
+  lua_setfield(L, -2, "class");
+}
+
+
+void sock99_register_objects(lua_State *L) {
+  int class, scratch, kind;
+  lua_pushlightuserdata(L, NATIVE);
+  lua_newtable(L);
+  kind = lua_gettop(L);
+  push_scratch(L);
+  scratch = lua_gettop(L);
+  for (class = 0; class < SOCK99_CLASS_COUNT; class ++) {
+    lua_newtable(L);
+    add_functions(L, metamethods, scratch);
+    push_methods(L, (enum sock99_class) class, scratch);
+    lua_setfield(L, -2, "__index");
+    lua_pushlightuserdata(L, NATIVE);
+    lua_pushvalue(L, kind);
+    lua_rawset(L, -3);
+    lua_rawseti(L, kind, class + 1);
+  }
+  lua_pop(L, 1);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}

@@ -1,0 +1,496 @@
+/*
+** socket.c: the life of a socket object: opened, wrapped or accepted; bound,
+** listening, connected, shut down; and the addresses at its two ends.
+*/
+
+#include "object.h"
+
+#include <poll.h>
+
+/* A Unix listener whose backlog is full never says when there is room. */
+#define FIRST_RETRY S99_MILLISECOND
+#define LONGEST_RETRY (20 * S99_MILLISECOND)
+
+
+/*
+** Birth
+*/
+
+static enum sock99_class class_opened(const socket99_config *config,
+                                      const socket99_result *result) {
+  if (config->datagram)
+    return result->connected ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
+  if (config->server && !config->unconnected)
+    return SOCK99_SERVER;
+  return result->connected ? SOCK99_CLIENT : SOCK99_MASTER;
+}
+
+
+void sock99_prepare(socket99_config *config, struct sock99_traits *traits) {
+  traits->never_waits = config->nonblocking;
+  traits->type = config->seqpacket ? SOCK_SEQPACKET : config->datagram ? SOCK_DGRAM : SOCK_STREAM;
+  /* accept(2) would hang where the peer has gone after poll(2) told of it. */
+  if (config->server && !config->datagram && !config->unconnected)
+    config->nonblocking = true;
+  traits->config = *config;
+}
+
+
+void sock99_born(lua_State *L, const struct sock99_traits *traits, const socket99_result *result) {
+  struct sock99_socket *s = lua_touserdata(L, -1);
+  s->fd = result->fd;
+  s->type = traits->type;
+  s->family = result->family;
+  s->is_nonblocking = traits->config.nonblocking;
+  if (traits->never_waits)
+    s->each_wait = 0;
+  sock99_set_class(L, -1, class_opened(&traits->config, result));
+}
+
+
+/*** Open the socket that a table describes, as an object.
+
+A listener's descriptor is always non-blocking; that its calls wait, or not, is
+the object's timeout.
+@function socket
+@tparam table t as `open` takes it; `nonblocking` is `settimeout(0)`, and
+`timeout` is for the opening alone
+@treturn[1] socket the object
+@treturn[2] nil
+@treturn[2] string what failed on what, and why
+@treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] string the stage
+@usage
+local client = assert(sock99.socket{ host = 'example.com', port = 80, timeout = 2 })
+assert(client:send('HEAD / HTTP/1.0\r\n\r\n'))
+print(client:receive())
+*/
+int sock99_socket(lua_State *L) {
+  struct sock99_request request;
+  struct sock99_traits traits;
+  socket99_result result;
+  if (!sock99_read_config(L, &request, &result))
+    return sock99_push_failure(L, &result);
+  sock99_prepare(&request.config, &traits);
+  sock99_new_socket(L, traits.type == SOCK_DGRAM ? SOCK99_UNCONNECTED : SOCK99_MASTER);
+  if (!socket99_open(&request.config, &result))
+    return sock99_push_failure(L, &result);
+  sock99_born(L, &traits, &result);
+  return 1;
+}
+
+
+/*** Make an object of a descriptor, which the object owns from then on.
+
+What it is (family, type, whether it listens or is connected) the kernel is
+asked; its flags are left alone.
+@function wrap
+@tparam integer fd a TCP, UDP or Unix domain socket
+@treturn[1] socket the object
+@treturn[2] nil
+@treturn[2] string why not; the descriptor is still yours
+@treturn[2] integer errno
+*/
+int sock99_wrap(lua_State *L) {
+  lua_Integer fd = luaL_checkinteger(L, 1);
+  char what[32];
+  int error = EBADF;
+  sock99_new_socket(L, SOCK99_MASTER);
+  if (fd >= 0 && fd <= INT_MAX)
+    error = sock99_adopt(L, lua_gettop(L), (int)fd);
+  if (error == 0)
+    return 1;
+  snprintf(what, sizeof(what), "%lld", (long long)fd);
+  return sock99_push_call_failure(L, "wrap", what, error);
+}
+
+
+static void set_end(lua_State *L, int index, int fd, const struct sock99_traits *traits) {
+  struct sock99_socket *s = lua_touserdata(L, index);
+  s->fd = fd;
+  s->type = traits->type;
+  s->family = AF_UNIX;
+  s->is_nonblocking = traits->config.nonblocking;
+  if (traits->never_waits)
+    s->each_wait = 0;
+}
+
+
+/*** Two Unix domain sockets that are connected to each other.
+
+@function pair
+@tparam[opt] table t `datagram`, `seqpacket`, `nonblocking`, `cloexec` as in `open`
+@treturn[1] socket one end
+@treturn[1] socket the other
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] integer errno
+@treturn[2] string the stage
+*/
+int sock99_pair(lua_State *L) {
+  struct sock99_request request;
+  struct sock99_traits traits;
+  socket99_result result;
+  enum sock99_class class;
+  int ends[2], first;
+  if (!sock99_read_pair(L, &request, &result))
+    return sock99_push_failure(L, &result);
+  sock99_prepare(&request.config, &traits);
+  class = traits.type == SOCK_DGRAM ? SOCK99_CONNECTED : SOCK99_CLIENT;
+  sock99_new_socket(L, class);
+  first = lua_gettop(L);
+  sock99_new_socket(L, class);
+  if (s99_socketpair(traits.type, !request.config.inherit, request.config.nonblocking, ends) != 0) {
+    memset(&result, 0, sizeof(result));
+    result.status = SOCKET99_ERROR_SOCKET;
+    result.saved_errno = errno;
+    return sock99_push_failure(L, &result);
+  }
+  set_end(L, first, ends[0], &traits);
+  set_end(L, first + 1, ends[1], &traits);
+  return 2;
+}
+
+
+/*
+** Addresses
+*/
+
+typedef int get_name(int, struct sockaddr *, socklen_t *);
+
+static int push_name(lua_State *L, get_name *name) {
+  const struct sock99_socket *s = sock99_check_socket(L, SOCK99_ANY, "socket");
+  struct s99_address address;
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  memset(&address, 0, sizeof(address));
+  address.len = sizeof(address.addr);
+  if (name(s->fd, &address.addr.sa, &address.len) != 0)
+    return sock99_push_errno_failure(L, errno);
+  return sock99_push_address(L, &address);
+}
+
+
+/*** The object's own address.
+
+@function getsockname
+@treturn[1] string the host, numeric; of a Unix socket its path, "" where it has none
+@treturn[1] integer the port
+@treturn[1] string "inet" or "inet6"; IPv4 through an IPv6 socket is "inet"
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] integer errno
+*/
+static int l_getsockname(lua_State *L) {
+  return push_name(L, getsockname);
+}
+
+
+/*** The address of the peer. Results are those of `getsockname`.
+
+@function getpeername
+@treturn[1] string
+@treturn[1] integer
+@treturn[1] string
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] integer errno
+*/
+static int l_getpeername(lua_State *L) {
+  return push_name(L, getpeername);
+}
+
+
+/*** The family of the object's descriptor.
+
+@function getfamily
+@treturn[1] string "inet4", "inet6" or "unix"
+@treturn[2] nil
+@treturn[2] string "closed"
+*/
+static int l_getfamily(lua_State *L) {
+  const struct sock99_socket *s = sock99_check_socket(L, SOCK99_ANY, "socket");
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  lua_pushstring(L, s->family == AF_UNIX ? "unix" : s->family == AF_INET6 ? "inet6" : "inet4");
+  return 1;
+}
+
+
+static int push_done(lua_State *L) {
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+/* "bind 127.0.0.1:80: Permission denied" */
+static int push_address_failure(lua_State *L, const char *call, const struct s99_address *address,
+                                int error) {
+  char where[SOCKET99_WHERE_SIZE];
+  socket99_address_text(&address->addr.sa, address->len, where, sizeof(where));
+  return sock99_push_call_failure(L, call, where, error);
+}
+
+
+/*** Give the object an address of its own.
+
+@function bind
+@tparam string host numeric, or a name, or "*"; of a Unix socket the path
+@tparam[opt=0] integer|string port 0: any that is free
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] integer errno
+*/
+int sock99_bind(lua_State *L) {
+  struct sock99_socket *s = sock99_check_socket(L, SOCK99_ANY, "socket");
+  struct sock99_wait wait;
+  struct s99_address own;
+  int error;
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  sock99_begin_wait(s, &wait);
+  error = sock99_read_address(L, s, 2, &wait, &own);
+  if (error == SOCK99_TOLD)
+    return 3;
+  if (error != 0)
+    return sock99_push_errno_failure(L, error);
+  if (bind(s->fd, &own.addr.sa, own.len) != 0)
+    return push_address_failure(L, "bind", &own, errno);
+  return push_done(L);
+}
+
+
+/*
+** Listeners
+*/
+
+/*** Wait for connections, from now on: the object becomes a server.
+
+@function listen
+@tparam[opt] integer backlog connections that may wait; SOMAXCONN where it is missing
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] integer errno
+*/
+static int l_listen(lua_State *L) {
+  struct sock99_socket *s = sock99_check_socket(
+      L, SOCK99_ONLY(SOCK99_MASTER) | SOCK99_ONLY(SOCK99_SERVER), "tcp{master}");
+  lua_Integer backlog = luaL_optinteger(L, 2, SOMAXCONN);
+  int error;
+  luaL_argcheck(L, backlog >= 0 && backlog <= INT_MAX, 2, "backlog is not in 0 to 2147483647");
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  if (listen(s->fd, (int)backlog) != 0)
+    return sock99_push_call_failure(L, "listen", "", errno);
+  error = sock99_set_nonblocking(s);
+  if (error != 0)
+    return sock99_push_call_failure(L, "fcntl", "", error);
+  sock99_set_class(L, 1, SOCK99_SERVER);
+  return push_done(L);
+}
+
+
+/* What is told of a connection that has gone already, or, by Linux, of the
+** network that it came from (accept(2)). */
+static bool concerns_the_connection(int error) {
+  switch (error) {
+  case EINTR:
+  case ECONNABORTED:
+#if defined(__linux__)
+  case ENETDOWN:
+  case EPROTO:
+  case ENOPROTOOPT:
+  case EHOSTDOWN:
+  case ENONET:
+  case EHOSTUNREACH:
+  case EOPNOTSUPP:
+  case ENETUNREACH:
+#endif
+    return true;
+  default:
+    return false;
+  }
+}
+
+
+/* A descriptor, or an error in `*error`. */
+static int accept_one(struct sock99_socket *s, struct sock99_wait *wait, int *error) {
+  /* A descriptor of somebody else's may block in accept(2). */
+  *error = s->is_nonblocking ? 0 : sock99_look_for(s, wait, POLLIN);
+  while (*error == 0) {
+    int fd = s99_accept(s->fd, s->stays_nonblocking);
+    if (fd >= 0)
+      return fd;
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+      *error = sock99_wait_for(s, wait, POLLIN);
+    else if (!concerns_the_connection(errno))
+      *error = errno;
+  }
+  return -1;
+}
+
+
+/*** The next connection to a server.
+
+@function accept
+@treturn[1] socket the connection, without a timeout
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] integer errno
+*/
+static int l_accept(lua_State *L) {
+  struct sock99_socket *s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_SERVER), "tcp{server}");
+  struct sock99_socket *peer;
+  struct sock99_wait wait;
+  int error;
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  peer = sock99_new_sibling(L, 1, SOCK99_CLIENT);
+  sock99_begin_wait(s, &wait);
+  peer->fd = accept_one(s, &wait, &error);
+  if (peer->fd < 0)
+    return sock99_push_errno_failure(L, error);
+  peer->type = s->type;
+  peer->family = s->family;
+  peer->is_nonblocking = peer->stays_nonblocking = s->stays_nonblocking;
+  return 1;
+}
+
+
+/*
+** Clients
+*/
+
+static int pending_error(int fd) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+
+/* A connect that goes on by itself. */
+static int finish_connect(struct sock99_socket *s, struct sock99_wait *wait) {
+  int error = sock99_look_for(s, wait, POLLOUT);
+  s->connecting = error == SOCK99_TIMEOUT;
+  return error != 0 ? error : pending_error(s->fd);
+}
+
+
+static int connect_inet(struct sock99_socket *s, const struct s99_address *peer,
+                        struct sock99_wait *wait) {
+  if (connect(s->fd, &peer->addr.sa, peer->len) == 0)
+    return 0;
+  if (errno != EINPROGRESS && errno != EINTR)
+    return errno;
+  s->connecting = true;
+  return finish_connect(s, wait);
+}
+
+
+static int connect_unix(struct sock99_socket *s, const struct s99_address *peer,
+                        struct sock99_wait *wait) {
+  int64_t retry = FIRST_RETRY, end = sock99_wait_end(wait);
+  for (;;) {
+    int error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
+    int64_t now;
+    if (error == EINTR)
+      continue;
+    if (error != EAGAIN)
+      return error;
+    s->wants_writing = true;
+    now = end == 0 ? 0 : s99_now();
+    if (now >= end)
+      return SOCK99_TIMEOUT;
+    sock99_sleep_until(now + retry < end ? now + retry : end);
+    retry = 2 * retry < LONGEST_RETRY ? 2 * retry : LONGEST_RETRY;
+  }
+}
+
+
+/* A closed ephemeral port on loopback can be connected to itself. */
+static int refuse_itself(struct sock99_socket *s, const struct s99_address *peer) {
+  static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+  if (!s99_is_connected_to_itself(s->fd, peer))
+    return 0;
+  connect(s->fd, &nobody, sizeof(nobody));
+  return ECONNREFUSED;
+}
+
+
+static int connect_to(struct sock99_socket *s, const struct s99_address *peer,
+                      struct sock99_wait *wait) {
+  int error = 0;
+  if (s->each_wait >= 0 || s->whole_call >= 0)
+    error = sock99_set_nonblocking(s);
+  if (error != 0)
+    return error;
+  return s->family == AF_UNIX ? connect_unix(s, peer, wait) : connect_inet(s, peer, wait);
+}
+
+
+/*** Connect the object, which becomes a client.
+
+After a timeout the connection is still being made: call again to go on.
+@function connect
+@tparam string host numeric, or a name; of a Unix socket the path
+@tparam integer|string port
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string "timeout", or why not
+@treturn[2] integer errno
+*/
+static int l_connect(lua_State *L) {
+  struct sock99_socket *s = sock99_check_socket(
+      L, SOCK99_ONLY(SOCK99_MASTER) | SOCK99_ONLY(SOCK99_CLIENT), "tcp{master}");
+  struct sock99_wait wait;
+  struct s99_address peer;
+  int error;
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  sock99_begin_wait(s, &wait);
+  error = sock99_read_address(L, s, 2, &wait, &peer);
+  if (error == SOCK99_TOLD)
+    return 3;
+  if (error == 0)
+    error = s->connecting ? finish_connect(s, &wait) : connect_to(s, &peer, &wait);
+  if (error == 0 && s->family != AF_UNIX)
+    error = refuse_itself(s, &peer);
+  if (error == SOCK99_TIMEOUT)
+    return sock99_push_errno_failure(L, error);
+  if (error != 0)
+    return push_address_failure(L, "connect", &peer, error);
+  s->wants_writing = false;
+  sock99_set_class(L, 1, SOCK99_CLIENT);
+  return push_done(L);
+}
+
+
+/*** End one direction of a connection, or both.
+
+@function shutdown
+@tparam[opt="both"] string how "both", "send", "receive"
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] integer errno
+*/
+static int l_shutdown(lua_State *L) {
+  static const char *const names[] = {"receive", "send", "both", NULL};
+  static const int hows[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
+  const struct sock99_socket *s = sock99_check_socket(L, SOCK99_ANY, "socket");
+  int how = luaL_checkoption(L, 2, "both", names);
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  if (shutdown(s->fd, hows[how]) != 0)
+    return sock99_push_errno_failure(L, errno);
+  return push_done(L);
+}
+
+
+const luaL_Reg sock99_life_methods[] = {
+    {"accept", l_accept},       {"bind", sock99_bind},          {"connect", l_connect},
+    {"getfamily", l_getfamily}, {"getpeername", l_getpeername}, {"getsockname", l_getsockname},
+    {"listen", l_listen},       {"shutdown", l_shutdown},       {NULL, NULL},
+};
