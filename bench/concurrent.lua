@@ -16,10 +16,10 @@ local function step_all(openings, watched)
   while next(watched) do
     poll(watched, -1)
     for pollfd, entry in pairs(watched) do
-      local fd = false
-      if entry.revents and entry.revents.IN then fd = assert(openings[pollfd]:step()) end
-      if fd then
-        sock99.close(fd)
+      local socket = false
+      if entry.revents and entry.revents.IN then socket = assert(openings[pollfd]:step()) end
+      if socket then
+        socket:close()
         openings[pollfd]:cancel()
         openings[pollfd], watched[pollfd] = nil, nil
       end

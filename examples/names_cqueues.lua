@@ -10,16 +10,16 @@ local connected = 0
 
 local function open(name)
   local opening = assert(sock99.start{ host = name, port = port, timeout = 5 })
-  local fd, message = opening:step()
-  while fd == false do
+  local socket, message = opening:step()
+  while socket == false do
     cqueues.poll(opening)
-    fd, message = opening:step()
+    socket, message = opening:step()
   end
   cqueues.cancel(opening) -- before its descriptor is closed
   opening:cancel()
-  if not fd then return print(name, message) end
+  if not socket then return print(name, message) end
   connected = connected + 1
-  sock99.close(fd)
+  socket:close()
 end
 
 for i = 2, #arg do

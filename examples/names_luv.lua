@@ -7,20 +7,20 @@ local uv = require 'luv'
 local port = arg[1]
 local connected = 0
 
-local function finish(name, fd, message)
-  if not fd then return print(name, message) end
+local function finish(name, socket, message)
+  if not socket then return print(name, message) end
   connected = connected + 1
-  sock99.close(fd)
+  socket:close()
 end
 
 local function open(name)
   local opening = assert(sock99.start{ host = name, port = port, timeout = 5 })
   local watcher = uv.new_poll(opening:pollfd())
   watcher:start('r', function()
-    local fd, message = opening:step()
-    if fd == false then return end
+    local socket, message = opening:step()
+    if socket == false then return end
     watcher:close(function() opening:cancel() end)
-    finish(name, fd, message)
+    finish(name, socket, message)
   end)
 end
 

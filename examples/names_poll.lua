@@ -14,11 +14,11 @@ for i = 2, #arg do
 end
 
 local function step(pollfd)
-  local fd, message = openings[pollfd].opening:step()
-  if fd == false then return end
-  if fd then
+  local socket, message = openings[pollfd].opening:step()
+  if socket == false then return end
+  if socket then
     connected = connected + 1
-    sock99.close(fd)
+    socket:close()
   else
     print(openings[pollfd].name, message)
   end

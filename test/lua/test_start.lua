@@ -45,6 +45,9 @@ local function finish(opening)
     local results = { opening:step() }
     lu.assertEquals(opening:pollfd(), fd)
     if results[1] ~= false then
+      if results[1] then
+        results[1] = results[1]:detach()
+      end
       return results[1], results[2], results[3], results[4]
     end
     lu.assertEquals(results, { false })
@@ -229,7 +232,7 @@ function TestEnd:test_cancel_at_any_stage()
         lu.assertEquals(errno[code], 'ECANCELED')
       end
       if delivered then
-        sock99.close(delivered)
+        delivered:close()
       end
       lu.assertEquals(support.descriptor_count(), before)
     end

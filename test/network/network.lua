@@ -45,6 +45,9 @@ function network.drive(t)
         sock99.errno.EALREADY, 'unknown' })
       lu.assertEquals(opening:pollfd(), number)
       opening:cancel()
+      if results[1] then
+        results[1] = results[1]:detach()
+      end
       return results, took, longest, steps
     end
   end

@@ -114,14 +114,14 @@ end
 function TestLookup:test_needless_steps_change_nothing()
   local began = network.now()
   local opening = assert(sock99.start { host = 'three-dead', port = 7001, timeout = 5 })
-  local fd, message
+  local client, message
   repeat
-    fd, message = opening:step()
-  until fd ~= false
-  lu.assertNotNil(fd, message)
+    client, message = opening:step()
+  until client ~= false
+  lu.assertNotNil(client, message)
   network.assert_took(network.now() - began, 0.748, 0.8)
-  lu.assertEquals(network.peer(fd), '10.9.0.2')
-  sock99.close(fd)
+  lu.assertEquals(client:getpeername(), '10.9.0.2')
+  client:close()
   opening:cancel()
 end
 
@@ -194,7 +194,7 @@ function TestFullListener:test_an_opening_never_blocks_and_connects_when_there_i
     network.now() - began, longest * 1000)
   network.assert_took(network.now() - began, 0, 0.05)
   lu.assertTrue(longest < 0.005)
-  sock99.close(results[1])
+  results[1]:close()
   opening:cancel()
 end
 
