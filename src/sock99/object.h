@@ -129,7 +129,8 @@ struct sock99_wait {
   int64_t end;  /* on s99_now()'s clock; S99_NEVER: none */
 };
 
-SOCK99_HIDDEN void sock99_begin_wait(const struct sock99_socket *s, struct sock99_wait *wait);
+/* At the beginning of a call; the object wants nothing yet. */
+SOCK99_HIDDEN void sock99_begin_wait(struct sock99_socket *s, struct sock99_wait *wait);
 
 /* Until the descriptor is ready for `events` (POLLIN, POLLOUT), or has an
 ** error to tell: 0, SOCK99_TIMEOUT, or an errno. */
@@ -225,6 +226,10 @@ SOCK99_HIDDEN int sock99_bind(lua_State *L);
 SOCK99_HIDDEN ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size,
                                             int *flags);
 SOCK99_HIDDEN void sock99_close_rights(struct sock99_socket *s);
+
+/* stream.c: receive as LuaSocket has it: "*l" ignores every CR, and 0 bytes are
+** waited for. */
+SOCK99_HIDDEN int sock99_receive_luasocket(lua_State *L);
 
 /* datagram.c: receive of what keeps messages apart (datagrams, SOCK_SEQPACKET). */
 SOCK99_HIDDEN int sock99_receive_message(lua_State *L, struct sock99_socket *s);

@@ -461,7 +461,6 @@ static int l_connect(lua_State *L) {
     return sock99_push_errno_failure(L, error);
   if (error != 0)
     return push_address_failure(L, "connect", &peer, error);
-  s->wants_writing = false;
   sock99_set_class(L, 1, SOCK99_CLIENT);
   return push_done(L);
 }

@@ -1,8 +1,553 @@
 /*
 ** stream.c: bytes of a stream, in and out.
+**
+** A receive is a loop over two questions: is what was read ahead enough for
+** what is asked for (input.c knows), and if not, what does the next read
+** bring. Where it ends early, all that is there is the partial result, so that
+** the caller can go on from it: with `prefix`, or, in the other direction,
+** with the index of the next byte.
 */
 
 #include "object.h"
 
+#include <poll.h>
+#include <sys/uio.h>
 
-const luaL_Reg sock99_stream_methods[] = {{NULL, NULL}};
+/* Strings that one system call takes (IOV_MAX is 1,024 on Linux and the BSDs). */
+#define BATCH 1024
+
+
+static struct sock99_socket *check_client(lua_State *L) {
+  return sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
+}
+
+
+/*
+** Out
+*/
+
+/* Writes what `parts` hold; *sent counts it. 0, or the error that ended it. */
+static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct iovec *parts,
+                       size_t count, uint64_t *sent) {
+  int flags = sock99_message_flags(s);
+  while (count > 0) {
+    struct msghdr message;
+    ssize_t written;
+    memset(&message, 0, sizeof(message));
+    message.msg_iov = parts;
+    message.msg_iovlen = (S99_IOV_COUNT)count;
+    written = count == 1 ? send(s->fd, parts->iov_base, parts->iov_len, flags)
+                         : sendmsg(s->fd, &message, flags);
+    if (written < 0) {
+      int error = errno;
+      if (error == EAGAIN || error == EWOULDBLOCK)
+        error = sock99_wait_for(s, wait, POLLOUT);
+      if (error != 0 && error != EINTR)
+        return error;
+      continue;
+    }
+    s->sent += (uint64_t)written;
+    *sent += (uint64_t)written;
+    while (count > 0 && (size_t)written >= parts->iov_len) {
+      written -= (ssize_t)parts->iov_len;
+      parts++;
+      count--;
+    }
+    if (count > 0) {
+      parts->iov_base = (char *)parts->iov_base + written;
+      parts->iov_len -= (size_t)written;
+    }
+  }
+  return 0;
+}
+
+
+/* As string.sub has it: from 1, or from the end where negative. */
+static size_t first_index(lua_Integer i, size_t length) {
+  if (i > 0)
+    return (size_t)i;
+  return i == 0 || (size_t) - (i + 1) >= length ? 1 : length + 1 - (size_t)-i;
+}
+
+
+static size_t last_index(lua_Integer j, size_t length) {
+  if (j >= 0)
+    return (size_t)j < length ? (size_t)j : length;
+  return (size_t) - (j + 1) >= length ? 0 : length + 1 - (size_t)-j;
+}
+
+
+static int send_string(lua_State *L, struct sock99_socket *s) {
+  size_t length, first, last;
+  const char *data = luaL_checklstring(L, 2, &length);
+  struct sock99_wait wait;
+  struct iovec part;
+  uint64_t sent = 0;
+  int error = 0;
+  first = first_index(luaL_optinteger(L, 3, 1), length);
+  last = last_index(luaL_optinteger(L, 4, -1), length);
+  if (s->fd < 0) {
+    error = SOCK99_CLOSED;
+  } else if (first <= last) {
+    /* sendmsg(2) only reads it. */
+    part.iov_base = (char *)data + first - 1;
+    part.iov_len = last - first + 1;
+    sock99_begin_wait(s, &wait);
+    error = write_parts(s, &wait, &part, 1, &sent);
+  }
+  sock99_push_count(L, first - 1 + sent);
+  return error == 0 ? 1 : sock99_push_partial(L, error);
+}
+
+
+/* An entry of the list at index 2, on top of the stack. */
+static void push_entry(lua_State *L, int i) {
+  lua_rawgeti(L, 2, i);
+  if (lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER)
+    return;
+  lua_pushfstring(L, "entry %d: string expected, got %s", i, luaL_typename(L, -1));
+  luaL_argerror(L, 2, lua_tostring(L, -1));
+}
+
+
+/* The next strings of the list at index 2. Numbers become strings in a list of
+** their own at index 3, which keeps them. */
+static size_t collect_parts(lua_State *L, int *next, int last, struct iovec *parts) {
+  size_t count = 0;
+  for (; *next <= last && count < BATCH; (*next)++) {
+    size_t length;
+    push_entry(L, *next);
+    if (lua_type(L, -1) == LUA_TNUMBER) {
+      lua_tostring(L, -1);
+      lua_pushvalue(L, -1);
+      lua_rawseti(L, 3, *next);
+    }
+    parts[count].iov_base = (char *)lua_tolstring(L, -1, &length);
+    parts[count].iov_len = length;
+    count += length > 0;
+    lua_pop(L, 1);
+  }
+  return count;
+}
+
+
+/* A bad entry must not be found when half of them are sent. */
+static void check_parts(lua_State *L, int count) {
+  int i;
+  for (i = 1; i <= count; i++) {
+    push_entry(L, i);
+    lua_pop(L, 1);
+  }
+}
+
+
+static int send_list(lua_State *L, struct sock99_socket *s) {
+  struct iovec parts[BATCH];
+  struct sock99_wait wait;
+  uint64_t sent = 0;
+  int next = 1, last = (int)lua_rawlen(L, 2), error = 0;
+  lua_settop(L, 2);
+  lua_newtable(L);
+  check_parts(L, last);
+  if (s->fd < 0)
+    error = SOCK99_CLOSED;
+  sock99_begin_wait(s, &wait);
+  while (error == 0 && next <= last) {
+    size_t count = collect_parts(L, &next, last, parts);
+    error = write_parts(s, &wait, parts, count, &sent);
+  }
+  sock99_push_count(L, sent);
+  return error == 0 ? 1 : sock99_push_partial(L, error);
+}
+
+
+/*** Send bytes.
+
+@function send
+@tparam string|number|table data what to send; a list of strings and numbers
+goes in one system call for each 1,024 of them
+@tparam[opt=1] integer i the first byte to send, as in `string.sub`
+@tparam[opt=-1] integer j the last one
+@treturn[1] integer index of the last byte sent; of a list, the number of bytes
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] integer the same index or number: go on with the byte after it
+@treturn[2] ?integer errno
+*/
+static int l_send(lua_State *L) {
+  struct sock99_socket *s = check_client(L);
+  if (s->type == SOCK_SEQPACKET)
+    return sock99_send_message(L, s);
+  return lua_istable(L, 2) ? send_list(L, s) : send_string(L, s);
+}
+
+
+/*
+** In
+*/
+
+enum until { UNTIL_NEWLINE, UNTIL_COUNT, UNTIL_END, UNTIL_ANY };
+
+struct request {
+  enum until until;
+  size_t count;   /* bytes, the prefix not among them */
+  bool keep;      /* the newline is part of the line */
+  bool drops_crs; /* every CR is ignored, as LuaSocket does */
+  const char *prefix;
+  size_t prefix_length;
+};
+
+
+static ssize_t read_some(struct sock99_socket *s, void *room, size_t size) {
+  int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL;
+  if (s->family == AF_UNIX)
+    return sock99_receive_rights(s, room, size, &flags);
+  return recv(s->fd, room, size, flags);
+}
+
+
+/* One read's worth more to what is unread, `wanted` bytes or more of it. */
+static int fill(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait, size_t wanted) {
+  for (;;) {
+    char *room;
+    size_t size;
+    ssize_t got;
+    int error;
+    if (!sock99_input_room(&s->input, sock99_scratch_of(L), wanted, &room, &size))
+      return ENOMEM;
+    got = read_some(s, room, size);
+    if (got > 0) {
+      sock99_input_add(&s->input, (size_t)got);
+      s->received += (uint64_t)got;
+      return 0;
+    }
+    if (got == 0)
+      return SOCK99_CLOSED;
+    error = errno;
+    if (error == EAGAIN || error == EWOULDBLOCK)
+      error = sock99_wait_for(s, wait, POLLIN);
+    if (error != 0 && error != EINTR)
+      return error;
+  }
+}
+
+
+/* How much of what is unread the request takes; 0: there is not enough yet. */
+static size_t enough(struct sock99_input *input, const struct request *request) {
+  size_t unread = sock99_unread(input);
+  switch (request->until) {
+  case UNTIL_NEWLINE:
+    return sock99_input_line(input);
+  case UNTIL_COUNT:
+    return unread >= request->count ? request->count : 0;
+  case UNTIL_ANY:
+    return unread < request->count ? unread : request->count;
+  default:
+    return 0;
+  }
+}
+
+
+/* What to ask of the next read. A line's length is not known, nor that of all. */
+static size_t wanted(const struct sock99_input *input, const struct request *request) {
+  if (request->until == UNTIL_COUNT)
+    return request->count - sock99_unread(input);
+  return 1;
+}
+
+
+/*
+** The result, a string on top of the stack: the prefix and the first `count`
+** bytes, a newline not among them. Lua makes the string before the bytes are
+** taken, so that none is lost where memory runs out.
+*/
+static void push_joined(lua_State *L, const struct request *request, const char *bytes,
+                        size_t count) {
+  if (request->prefix_length == 0) {
+    lua_pushlstring(L, bytes, count);
+    return;
+  }
+  if (count == 0) {
+    lua_pushlstring(L, request->prefix, request->prefix_length);
+    return;
+  }
+  lua_pushlstring(L, request->prefix, request->prefix_length);
+  lua_pushlstring(L, bytes, count);
+  lua_concat(L, 2);
+}
+
+
+/* The prefix has had its CRs dropped by the call that returned it. */
+static void push_without_crs(lua_State *L, const struct request *request, const char *bytes,
+                             size_t count) {
+  const char *end = bytes + count;
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  luaL_addlstring(&buffer, request->prefix, request->prefix_length);
+  while (bytes < end) {
+    const char *cr = memchr(bytes, '\r', (size_t)(end - bytes));
+    const char *piece = cr != NULL ? cr : end;
+    luaL_addlstring(&buffer, bytes, (size_t)(piece - bytes));
+    bytes = piece + 1;
+  }
+  luaL_pushresult(&buffer);
+}
+
+
+static void push_text(lua_State *L, const struct request *request, const char *bytes,
+                      size_t count) {
+  if (!request->drops_crs || memchr(bytes, '\r', count) == NULL)
+    push_joined(L, request, bytes, count);
+  else if (memchr(bytes, '\r', count) == bytes + count - 1)
+    push_joined(L, request, bytes, count - 1);
+  else
+    push_without_crs(L, request, bytes, count);
+}
+
+
+/* LF goes, and the one CR before it, which may be the prefix's last byte. */
+static void push_line(lua_State *L, struct request *request, const char *bytes, size_t count) {
+  if (request->keep) {
+    push_joined(L, request, bytes, count);
+    return;
+  }
+  count--;
+  if (!request->drops_crs) {
+    if (count > 0 && bytes[count - 1] == '\r')
+      count--;
+    else if (count == 0 && request->prefix_length > 0 &&
+             request->prefix[request->prefix_length - 1] == '\r')
+      request->prefix_length--;
+  }
+  push_text(L, request, bytes, count);
+}
+
+
+static void push_taken(lua_State *L, struct sock99_socket *s, struct request *request,
+                       size_t count) {
+  const char *bytes = count > 0 ? sock99_unread_bytes(&s->input) : "";
+  if (request->until == UNTIL_NEWLINE && count > 0)
+    push_line(L, request, bytes, count);
+  else
+    push_joined(L, request, bytes, count);
+  sock99_input_take(&s->input, sock99_scratch_of(L), count);
+}
+
+
+/* All that is there, which ended without what was asked for. */
+static void push_rest(lua_State *L, struct sock99_socket *s, struct request *request) {
+  size_t count = sock99_unread(&s->input);
+  push_text(L, request, count > 0 ? sock99_unread_bytes(&s->input) : "", count);
+  sock99_input_take(&s->input, sock99_scratch_of(L), count);
+}
+
+
+/* Until there is enough; *taken bytes answer the request. */
+static int gather(lua_State *L, struct sock99_socket *s, const struct request *request,
+                  size_t *taken) {
+  struct sock99_wait wait;
+  int error = s->fd < 0 ? SOCK99_CLOSED : 0;
+  *taken = 0;
+  sock99_begin_wait(s, &wait);
+  while (error == 0 && (*taken = enough(&s->input, request)) == 0)
+    error = fill(L, s, &wait, wanted(&s->input, request));
+  return error;
+}
+
+
+static int receive(lua_State *L, struct sock99_socket *s, struct request *request) {
+  size_t taken;
+  int error = gather(L, s, request, &taken);
+  if (error == 0) {
+    push_taken(L, s, request, taken);
+    return 1;
+  }
+  if (error == SOCK99_CLOSED && request->until == UNTIL_END && sock99_unread(&s->input) > 0)
+    error = 0;
+  push_rest(L, s, request);
+  return error == 0 ? 1 : sock99_push_partial(L, error);
+}
+
+
+/* A count, or its text. */
+static void read_count(lua_State *L, int index, size_t *count) {
+  lua_Number number = lua_tonumber(L, index);
+  luaL_argcheck(L, number >= 0 && number <= (lua_Number)(SIZE_MAX / 4), index,
+                "a number of bytes, 0 or more, expected");
+  *count = (size_t)number;
+  luaL_argcheck(L, (lua_Number)*count == number, index, "a whole number of bytes expected");
+}
+
+
+static void read_pattern(lua_State *L, int index, struct request *request) {
+  const char *pattern;
+  if (lua_isnumber(L, index)) {
+    request->until = UNTIL_COUNT;
+    read_count(L, index, &request->count);
+    return;
+  }
+  pattern = luaL_optstring(L, index, "l");
+  if (pattern[0] == '*')
+    pattern++;
+  request->until = pattern[0] == 'a' ? UNTIL_END : UNTIL_NEWLINE;
+  request->keep = pattern[0] == 'L';
+  luaL_argcheck(L, pattern[0] != '\0' && strchr("alL", pattern[0]) != NULL, index,
+                "invalid receive pattern");
+}
+
+
+static void read_request(lua_State *L, struct request *request) {
+  memset(request, 0, sizeof(*request));
+  read_pattern(L, 2, request);
+  request->prefix = luaL_optlstring(L, 3, "", &request->prefix_length);
+}
+
+
+/* The prefix counts among the bytes asked for; true: it is enough. */
+static bool is_in_prefix(lua_State *L, struct request *request) {
+  if (request->until != UNTIL_COUNT)
+    return false;
+  if (request->count > request->prefix_length) {
+    request->count -= request->prefix_length;
+    return false;
+  }
+  lua_pushlstring(L, request->prefix, request->prefix_length);
+  return true;
+}
+
+
+/*** Receive bytes.
+
+@function receive
+@tparam[opt="*l"] integer|string pattern a number: so many bytes; "*l" or "l":
+a line, without its end (LF, or CR LF); "*L" or "L": a line with it; "*a" or
+"a": all, until the peer ends the stream
+@tparam[opt=""] string prefix what an earlier call returned as partial; it is
+put before the result, and counts among the bytes asked for
+@treturn[1] string what was asked for
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string what came so far, the prefix before it
+@treturn[2] ?integer errno; nil where the peer ended the stream
+@usage
+local line, message, partial = client:receive()
+if not line and message == 'timeout' then line = client:receive('*l', partial) end
+*/
+static int l_receive(lua_State *L) {
+  struct sock99_socket *s = check_client(L);
+  struct request request;
+  if (s->type == SOCK_SEQPACKET)
+    return sock99_receive_message(L, s);
+  read_request(L, &request);
+  if (s->fd >= 0 && is_in_prefix(L, &request))
+    return 1;
+  return receive(L, s, &request);
+}
+
+
+/* Nothing is asked for, but LuaSocket waits for something, and leaves it. */
+static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request *request) {
+  struct sock99_wait wait;
+  int error = 0;
+  sock99_begin_wait(s, &wait);
+  if (sock99_unread(&s->input) == 0)
+    error = fill(L, s, &wait, 1);
+  push_joined(L, request, "", 0);
+  return error == 0 ? 1 : sock99_push_partial(L, error);
+}
+
+
+int sock99_receive_luasocket(lua_State *L) {
+  struct sock99_socket *s = check_client(L);
+  struct request request;
+  read_request(L, &request);
+  request.drops_crs = request.until == UNTIL_NEWLINE && !request.keep;
+  if (s->fd >= 0 && request.until == UNTIL_COUNT && request.count == 0)
+    return receive_nothing(L, s, &request);
+  if (s->fd >= 0 && is_in_prefix(L, &request))
+    return 1;
+  return receive(L, s, &request);
+}
+
+
+/*** Receive what is there: at least one byte.
+
+@function receiveany
+@tparam[opt] integer max at most so many bytes
+@treturn[1] string the bytes
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string ""
+@treturn[2] ?integer errno; nil where the peer ended the stream
+*/
+static int l_receiveany(lua_State *L) {
+  struct sock99_socket *s = check_client(L);
+  struct request request;
+  if (s->type == SOCK_SEQPACKET)
+    return sock99_receive_message(L, s);
+  memset(&request, 0, sizeof(request));
+  request.until = UNTIL_ANY;
+  request.count = SIZE_MAX;
+  request.prefix = "";
+  if (!lua_isnoneornil(L, 2)) {
+    luaL_checknumber(L, 2);
+    read_count(L, 2, &request.count);
+    luaL_argcheck(L, request.count > 0, 2, "at least 1 byte expected");
+  }
+  return receive(L, s, &request);
+}
+
+
+/*
+** Lines. The iterator's upvalues: the scratch buffer, the object, whether the
+** line's end stays on.
+*/
+
+static int next_line(lua_State *L) {
+  struct sock99_socket *s = lua_touserdata(L, lua_upvalueindex(2));
+  struct request request;
+  size_t taken;
+  int error;
+  memset(&request, 0, sizeof(request));
+  request.prefix = "";
+  request.until = UNTIL_NEWLINE;
+  request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
+  error = gather(L, s, &request, &taken);
+  if (error == 0) {
+    push_taken(L, s, &request, taken);
+    return 1;
+  }
+  if (error != SOCK99_CLOSED) {
+    sock99_push_error(L, error);
+    return luaL_error(L, "%s", lua_tostring(L, -1));
+  }
+  if (sock99_unread(&s->input) == 0)
+    return 0;
+  push_rest(L, s, &request);
+  return 1;
+}
+
+
+/*** Iterate over lines, until the peer ends the stream.
+
+A last line without an end counts, too. Whatever else ends it is raised.
+@function lines
+@tparam[opt=false] boolean keep the line's end stays on
+@treturn function an iterator
+@usage
+for line in client:lines() do print(line) end
+*/
+static int l_lines(lua_State *L) {
+  check_client(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 1);
+  lua_pushboolean(L, lua_toboolean(L, 2));
+  lua_pushcclosure(L, next_line, 3);
+  return 1;
+}
+
+
+const luaL_Reg sock99_stream_methods[] = {
+    {"send", l_send},   {"receive", l_receive}, {"receiveany", l_receiveany},
+    {"lines", l_lines}, {NULL, NULL},
+};

@@ -26,8 +26,9 @@ int64_t sock99_end_after(double seconds) {
 }
 
 
-void sock99_begin_wait(const struct sock99_socket *s, struct sock99_wait *wait) {
+void sock99_begin_wait(struct sock99_socket *s, struct sock99_wait *wait) {
   int64_t whole = to_nanoseconds(s->whole_call);
+  s->wants_writing = false;
   wait->each = to_nanoseconds(s->each_wait);
   wait->end = S99_NEVER;
   if (whole != S99_NEVER)

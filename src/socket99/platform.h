@@ -93,6 +93,13 @@
 #define S99_HAVE_ACCEPT4 0
 #endif
 
+/* The type of msg_iovlen: POSIX says int, glibc size_t. */
+#if defined(__GLIBC__)
+#define S99_IOV_COUNT size_t
+#else
+#define S99_IOV_COUNT int
+#endif
+
 /* Open a file for its identity and attributes alone; 0 where there is no such way. */
 #if defined(O_PATH)
 #define S99_O_PATH O_PATH
