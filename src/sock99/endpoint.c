@@ -113,12 +113,10 @@ static int look_up(lua_State *L, const struct sock99_socket *s, const char *host
   socket99_config config;
   socket99_result result;
   struct sockaddr_storage *found;
-  char name[256];
   size_t count;
   memset(&config, 0, sizeof(config));
-  if (strlen(host) >= sizeof(name))
-    return tell(L, EINVAL, "host '%s' is too long", host);
-  config.host = strcpy(name, host);
+  /* The old fields are not const, but nothing is written to them. */
+  config.host = (char *)host;
   config.port = port;
   config.service = service;
   config.family = s->family == AF_INET ? AF_INET : AF_UNSPEC;

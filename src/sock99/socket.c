@@ -414,7 +414,7 @@ static int refuse_itself(struct sock99_socket *s, const struct s99_address *peer
   static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
   if (!s99_is_connected_to_itself(s->fd, peer))
     return 0;
-  connect(s->fd, &nobody, sizeof(nobody));
+  (void)connect(s->fd, &nobody, sizeof(nobody));
   return ECONNREFUSED;
 }
 
