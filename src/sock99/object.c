@@ -57,25 +57,27 @@ struct sock99_socket *sock99_check_socket(lua_State *L, unsigned int classes,
 }
 
 
+/* What the method getfd of any other object says. */
+static lua_Integer call_getfd(lua_State *L, int index) {
+  lua_Integer fd;
+  luaL_argcheck(L, lua_istable(L, index) || lua_isuserdata(L, index), index,
+                "a descriptor or an object with getfd expected");
+  lua_getfield(L, index, "getfd");
+  luaL_argcheck(L, lua_isfunction(L, -1), index, "it has no method getfd");
+  lua_pushvalue(L, index);
+  lua_call(L, 1, 1);
+  fd = lua_isnumber(L, -1) ? lua_tointeger(L, -1) : -1;
+  lua_pop(L, 1);
+  return fd;
+}
+
+
 int sock99_check_fd(lua_State *L, int index) {
   const struct sock99_socket *s = sock99_test_socket(L, index);
-  lua_Integer fd = -1;
+  lua_Integer fd;
   if (s != NULL)
     return s->fd;
-  if (lua_type(L, index) == LUA_TNUMBER) {
-    fd = luaL_checkinteger(L, index);
-  } else if (luaL_callmeta(L, index, "getfd") || lua_istable(L, index) ||
-             luaL_getmetafield(L, index, "__index")) {
-    lua_pop(L, 1);
-    lua_getfield(L, index, "getfd");
-    luaL_argcheck(L, lua_isfunction(L, -1), index, "it has no method getfd");
-    lua_pushvalue(L, index);
-    lua_call(L, 1, 1);
-    fd = lua_isnumber(L, -1) ? lua_tointeger(L, -1) : -1;
-    lua_pop(L, 1);
-  } else {
-    luaL_argerror(L, index, "a descriptor or an object with getfd expected");
-  }
+  fd = lua_type(L, index) == LUA_TNUMBER ? luaL_checkinteger(L, index) : call_getfd(L, index);
   return fd < 0 || fd > INT_MAX ? -1 : (int)fd;
 }
 
