@@ -89,11 +89,11 @@ enum s99_option_form {
 ** an IPv6 socket; where both are there, the socket's family decides.
 */
 struct s99_option_row {
-  const char *name; /* lower case, without prefix */
+  uint16_t name;          /* where its text is: lower case, without prefix */
+  uint16_t label, label6; /* … and the constants' names */
   unsigned char prefixes;
   unsigned char form;
   int level, id, id6;
-  const char *label, *label6; /* the constants' names */
 };
 
 /* What a row comes down to on one socket. */

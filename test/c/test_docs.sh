@@ -15,7 +15,7 @@ fail() {
   exit 1
 }
 
-# One line of Markdown for each row of the table in option_table.c.
+# One line of Markdown for each option.
 options() {
   awk '
     BEGIN {
@@ -34,19 +34,17 @@ options() {
       value["MEMBER"] = "membership"
       value["SOURCE"] = "membership with a source"
     }
-    /^static const struct s99_option_row rows/ { inside = 1; next }
-    /^};/ { inside = 0 }
-    inside {
+    /^[A-Z0-9]+[(]/ {
       line = $0
-      sub(/^[^("]*[({]/, "", line)
-      sub(/[)}],?$/, "", line)
+      sub(/^[^(]*[(]/, "", line)
+      sub(/[)]$/, "", line)
       count = split(line, part, /, */)
       name = kind = constants = ""
       for (i = 1; i <= count; i++) {
         gsub(/^ +| +$/, "", part[i])
         if (part[i] ~ /^"/ && name == "")
           name = part[i]
-        else if (part[i] ~ /^"/ && name != "")
+        else if (part[i] ~ /^"./ && part[i] != "\"\"")
           constants = part[i]
         else if (part[i] ~ /^S99_FORM_/)
           kind = substr(part[i], 10)
@@ -64,7 +62,7 @@ options() {
         exit 1
       }
       print "| " name " | " constants " | " value[kind] " |"
-    }' src/socket99/option_table.c
+    }' src/socket99/option_rows.h
 }
 
 if [ "${1:-}" = options ]; then
