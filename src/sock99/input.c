@@ -160,7 +160,7 @@ size_t sock99_input_line(struct sock99_input *input) {
 }
 
 
-static void drop(struct sock99_input *input, struct sock99_scratch *scratch) {
+static void release(struct sock99_input *input, struct sock99_scratch *scratch) {
   if (scratch->user == input)
     scratch->user = NULL;
   if (input->capacity > 0)
@@ -177,11 +177,107 @@ static void shrink(struct sock99_input *input) {
 }
 
 
-void sock99_input_take(struct sock99_input *input, struct sock99_scratch *scratch, size_t count) {
+void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratch, size_t count) {
   input->begin += count;
   input->searched = 0;
   if (input->begin == input->end)
-    drop(input, scratch);
+    release(input, scratch);
   else
     shrink(input);
+}
+
+
+/*
+** Scratch buffers and pieces
+*/
+
+struct sock99_scratch *sock99_scratch_of(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+
+static int l_free(lua_State *L) {
+  struct sock99_scratch *scratch = lua_touserdata(L, 1);
+  free(scratch->bytes);
+  scratch->bytes = NULL;
+  return 0;
+}
+
+
+void sock99_push_scratch(lua_State *L) {
+  struct sock99_scratch *scratch = lua_newuserdata(L, sizeof(*scratch));
+  memset(scratch, 0, sizeof(*scratch));
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_free);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+}
+
+
+/* What owns a buffer while it is made a string. */
+static struct sock99_scratch *push_owner(lua_State *L) {
+  struct sock99_scratch *owner = lua_newuserdata(L, sizeof(*owner));
+  memset(owner, 0, sizeof(*owner));
+  lua_getmetatable(L, lua_upvalueindex(1));
+  lua_setmetatable(L, -2);
+  return owner;
+}
+
+
+/* The whole buffer, whose unread bytes are what is asked for. */
+static void hand_over(struct sock99_input *input, struct sock99_scratch *scratch,
+                      struct sock99_scratch *owner, struct sock99_piece *piece) {
+  owner->bytes = input->data;
+  piece->bytes = sock99_unread_bytes(input);
+  piece->is_scratch = is_borrowed(input);
+  if (piece->is_scratch) {
+    scratch->user = NULL;
+    scratch->bytes = NULL;
+  }
+  forget(input);
+}
+
+
+static void copy_out(struct sock99_input *input, struct sock99_scratch *scratch, size_t count,
+                     char *copy, struct sock99_piece *piece) {
+  if (count > 0)
+    memcpy(copy, sock99_unread_bytes(input), count);
+  piece->bytes = copy;
+  sock99_input_drop(input, scratch, count);
+}
+
+
+void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
+                        struct sock99_piece *piece) {
+  struct sock99_scratch *scratch = sock99_scratch_of(L), *owner;
+  piece->is_scratch = false;
+  if (count <= SOCK99_SMALL_PIECE) {
+    copy_out(input, scratch, count, piece->small, piece);
+    lua_pushnil(L);
+    return;
+  }
+  owner = push_owner(L);
+  if (sock99_unread(input) < count)
+    luaL_error(L, "the object was read from, or closed, by a finalizer in the middle of a call");
+  if (sock99_unread(input) == count) {
+    hand_over(input, scratch, owner, piece);
+    return;
+  }
+  owner->bytes = malloc(count);
+  if (owner->bytes == NULL)
+    luaL_error(L, "not enough memory");
+  copy_out(input, scratch, count, owner->bytes, piece);
+}
+
+
+void sock99_end_piece(lua_State *L, int index, const struct sock99_piece *piece) {
+  struct sock99_scratch *scratch = sock99_scratch_of(L), *owner = lua_touserdata(L, index);
+  if (owner != NULL) {
+    if (piece->is_scratch && scratch->bytes == NULL)
+      scratch->bytes = owner->bytes;
+    else
+      free(owner->bytes);
+    owner->bytes = NULL;
+  }
+  lua_remove(L, index);
 }

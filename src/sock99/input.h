@@ -46,8 +46,33 @@ SOCK99_HIDDEN void sock99_input_add(struct sock99_input *input, size_t count);
 /* Bytes of the first line, its newline included; 0: it has not ended. */
 SOCK99_HIDDEN size_t sock99_input_line(struct sock99_input *input);
 
-/* The first `count` bytes are taken. With none left, the room goes, too. */
-SOCK99_HIDDEN void sock99_input_take(struct sock99_input *input, struct sock99_scratch *scratch,
+/* The first `count` bytes are dropped. With none left, the room goes, too. */
+SOCK99_HIDDEN void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratch,
                                      size_t count);
+
+/*
+** Bytes on their way to a Lua string. While Lua makes one, it may collect
+** garbage, whose finalizers may read from this object or any other: so the
+** bytes are taken out first. A few are copied; of many, the whole buffer
+** changes hands, to a userdata that frees it if memory runs out.
+**
+** sock99_begin_piece pushes one value, which sock99_end_piece, with its index,
+** removes. The scratch buffer is that of the running method.
+*/
+#define SOCK99_SMALL_PIECE ((size_t)8 * 1024)
+
+struct sock99_piece {
+  const char *bytes;
+  bool is_scratch;
+  char small[SOCK99_SMALL_PIECE];
+};
+
+SOCK99_HIDDEN void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
+                                      struct sock99_piece *piece);
+SOCK99_HIDDEN void sock99_end_piece(lua_State *L, int index, const struct sock99_piece *piece);
+
+/* The scratch buffer: one a Lua state, an upvalue of every method. */
+SOCK99_HIDDEN void sock99_push_scratch(lua_State *L);
+SOCK99_HIDDEN struct sock99_scratch *sock99_scratch_of(lua_State *L);
 
 #endif

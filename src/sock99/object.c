@@ -192,7 +192,7 @@ int sock99_adopt(lua_State *L, int index, int fd) {
 */
 
 static void forget_unread(lua_State *L, struct sock99_socket *s) {
-  sock99_input_take(&s->input, sock99_scratch_of(L), sock99_unread(&s->input));
+  sock99_input_drop(&s->input, sock99_scratch_of(L), sock99_unread(&s->input));
   sock99_close_rights(s);
 }
 
@@ -242,11 +242,18 @@ static int l_gc(lua_State *L) {
 */
 static int l_detach(lua_State *L) {
   struct sock99_socket *s = check_any(L);
+  struct sock99_piece piece;
+  size_t unread = sock99_unread(&s->input);
+  int anchor;
+  sock99_begin_piece(L, &s->input, unread, &piece);
+  anchor = lua_gettop(L);
+  lua_pushlstring(L, piece.bytes, unread);
+  sock99_end_piece(L, anchor, &piece);
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   lua_pushinteger(L, s->fd);
-  if (sock99_unread(&s->input) > 0)
-    lua_pushlstring(L, sock99_unread_bytes(&s->input), sock99_unread(&s->input));
+  if (unread > 0)
+    lua_insert(L, -2);
   else
     lua_pushnil(L);
   s->fd = -1;
@@ -522,29 +529,6 @@ static const luaL_Reg metamethods[] = {
     {"__gc", l_gc}, {"__close", l_gc}, {"__tostring", l_tostring}, {NULL, NULL}};
 
 
-struct sock99_scratch *sock99_scratch_of(lua_State *L) {
-  return lua_touserdata(L, lua_upvalueindex(1));
-}
-
-
-static int l_free_scratch(lua_State *L) {
-  struct sock99_scratch *scratch = lua_touserdata(L, 1);
-  free(scratch->bytes);
-  scratch->bytes = NULL;
-  return 0;
-}
-
-
-static void push_scratch(lua_State *L) {
-  struct sock99_scratch *scratch = lua_newuserdata(L, sizeof(*scratch));
-  memset(scratch, 0, sizeof(*scratch));
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, l_free_scratch);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-}
-
-
 /* Into the table on top of the stack, each with the scratch buffer. */
 static void add_functions(lua_State *L, const luaL_Reg *functions, int scratch) {
   for (; functions->name != NULL; functions++) {
@@ -578,7 +562,7 @@ void sock99_register_objects(lua_State *L) {
   lua_pushlightuserdata(L, NATIVE);
   lua_newtable(L);
   kind = lua_gettop(L);
-  push_scratch(L);
+  sock99_push_scratch(L);
   scratch = lua_gettop(L);
   for (class = 0; class < SOCK99_CLASS_COUNT; class ++) {
     lua_newtable(L);

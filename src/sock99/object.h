@@ -200,14 +200,6 @@ SOCK99_HIDDEN int sock99_read_address(lua_State *L, const struct sock99_socket *
 
 
 /*
-** Buffers
-*/
-
-/* What reads land in: one a Lua state, an upvalue of every method. */
-SOCK99_HIDDEN struct sock99_scratch *sock99_scratch_of(lua_State *L);
-
-
-/*
 ** Rooms: each adds its methods to those of streams or datagrams.
 */
 

@@ -256,11 +256,7 @@ static size_t wanted(const struct sock99_input *input, const struct request *req
 }
 
 
-/*
-** The result, a string on top of the stack: the prefix and the first `count`
-** bytes, a newline not among them. Lua makes the string before the bytes are
-** taken, so that none is lost where memory runs out.
-*/
+/* The result, a string on top of the stack: the prefix and the bytes. */
 static void push_joined(lua_State *L, const struct request *request, const char *bytes,
                         size_t count) {
   if (request->prefix_length == 0) {
@@ -325,20 +321,25 @@ static void push_line(lua_State *L, struct request *request, const char *bytes, 
 
 static void push_taken(lua_State *L, struct sock99_socket *s, struct request *request,
                        size_t count) {
-  const char *bytes = count > 0 ? sock99_unread_bytes(&s->input) : "";
-  if (request->until == UNTIL_NEWLINE && count > 0)
-    push_line(L, request, bytes, count);
+  struct sock99_piece piece;
+  int anchor = lua_gettop(L) + 1;
+  sock99_begin_piece(L, &s->input, count, &piece);
+  if (request->until == UNTIL_NEWLINE)
+    push_line(L, request, piece.bytes, count);
   else
-    push_joined(L, request, bytes, count);
-  sock99_input_take(&s->input, sock99_scratch_of(L), count);
+    push_joined(L, request, piece.bytes, count);
+  sock99_end_piece(L, anchor, &piece);
 }
 
 
 /* All that is there, which ended without what was asked for. */
 static void push_rest(lua_State *L, struct sock99_socket *s, struct request *request) {
   size_t count = sock99_unread(&s->input);
-  push_text(L, request, count > 0 ? sock99_unread_bytes(&s->input) : "", count);
-  sock99_input_take(&s->input, sock99_scratch_of(L), count);
+  struct sock99_piece piece;
+  int anchor = lua_gettop(L) + 1;
+  sock99_begin_piece(L, &s->input, count, &piece);
+  push_text(L, request, piece.bytes, count);
+  sock99_end_piece(L, anchor, &piece);
 }
 
 

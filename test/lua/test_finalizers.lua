@@ -1,0 +1,119 @@
+-- Garbage collection in the middle of a call, with finalizers that use sockets
+-- themselves: what one object receives never shows up in another.
+
+local lu = require 'luaunit'
+local sock99 = require 'sock99'
+local support = require 'support'
+
+TestFinalizers = support.suite()
+
+
+-- Calls f whenever garbage is collected, until it returns false, or has had
+-- enough: each call makes garbage, too.
+local function at_each_collection(f, times)
+  local function arm()
+    local function finalize()
+      times = times - 1
+      if f() and times > 0 then
+        arm()
+      end
+    end
+    if newproxy then -- luacheck: ignore 113
+      getmetatable(newproxy(true)).__gc = finalize -- luacheck: ignore 113
+    else
+      setmetatable({}, { __gc = finalize })
+    end
+  end
+  arm()
+end
+
+
+-- One cycle after the other, without a pause between them.
+local function with_an_eager_collector(f)
+  local pause, multiplier = collectgarbage('setpause', 100), collectgarbage('setstepmul', 400)
+  local ok, problem = pcall(f)
+  collectgarbage('setpause', pause)
+  collectgarbage('setstepmul', multiplier)
+  assert(ok, problem)
+end
+
+
+-- A pair whose second end's finalizers read lines, and how many they have read.
+local function reading_finalizers()
+  local a, b = sock99.pair()
+  local stats = { lines = 0, running = true }
+  b:settimeout(0)
+  at_each_collection(function()
+    a:send '---- a line for the finalizer ----\n---- the next'
+    local line, message, partial = b:receive()
+    stats.lines = stats.lines + 1
+    stats.wrong = stats.wrong or (line or partial):find('[^-a-z ]') and (line or message)
+    return stats.running
+  end, 2000)
+  return stats
+end
+
+
+function TestFinalizers:test_other_objects_are_read_in_the_middle_of_a_call()
+  local stats = reading_finalizers()
+  local a, b = sock99.pair()
+  with_an_eager_collector(function()
+    for i = 1, 1000 do
+      local text = ('%d'):format(i % 10):rep(i * 20)
+      assert(a:send { text, '\n', text, text, '\n' })
+      lu.assertTrue(b:receive() == text, 'a line came out wrong')
+      lu.assertTrue(b:receive(2 * #text) == text .. text, 'a piece came out wrong')
+      lu.assertEquals(b:receive(), '')
+    end
+  end)
+  stats.running = false
+  lu.assertNil(stats.wrong)
+  lu.assertTrue(stats.lines > 10, 'the finalizers hardly ran: ' .. stats.lines)
+end
+
+
+function TestFinalizers:test_an_object_is_read_by_a_finalizer_of_its_own()
+  local a, b = sock99.pair()
+  local running, told = true, 0
+  a:settimeout(0)
+  b:settimeout(0)
+  at_each_collection(function()
+    told = told + #(b:receive(100) or select(3, b:receive(1)))
+    return running
+  end, 2000)
+  with_an_eager_collector(function()
+    for _ = 1, 300 do
+      a:send(('x'):rep(20000) .. '\n')
+      local ok, line, _, partial = pcall(b.receive, b)
+      line = ok and (line or partial) or ''
+      lu.assertNil(line:find '[^x]')
+      told = told + #line
+    end
+  end)
+  running = false
+  lu.assertTrue(told > 0)
+end
+
+
+function TestFinalizers:test_an_object_is_closed_by_a_finalizer_of_its_own()
+  for _ = 1, 30 do
+    local a, b = sock99.pair()
+    b:settimeout(0)
+    a:send(('x'):rep(20000) .. '\nrest')
+    at_each_collection(function()
+      b:close()
+    end, 1)
+    with_an_eager_collector(function()
+      for _ = 1, 100 do
+        local ok, line = pcall(b.receive, b, 9000)
+        lu.assertTrue(not ok or not line or not line:find '[^x\n]')
+      end
+    end)
+    collectgarbage()
+    lu.assertEquals(b:getfd(), -1)
+    a:close()
+  end
+end
+
+
+support.run()
