@@ -50,6 +50,7 @@
 #define S99_HAVE_EPOLL 1
 #else
 #include <sys/event.h>
+#include <sys/ioctl.h>
 #define S99_HAVE_EPOLL 0
 #endif
 
@@ -121,6 +122,33 @@
 #define S99_MSG_CMSG_CLOEXEC 0
 #endif
 
+/* As a flag of recv(2): tell the whole length of what was cut; 0: not told. */
+#if defined(__linux__)
+#define S99_MSG_WHOLE_LENGTH MSG_TRUNC
+#else
+#define S99_MSG_WHOLE_LENGTH 0
+#endif
+
+/* Ancillary data that is a descriptor, and not one that the peer sent
+** (SO_PASSPIDFD); -1: there is none. Not every libc has the constant. */
+#if defined(__linux__)
+#define S99_SCM_PIDFD 4
+#else
+#define S99_SCM_PIDFD (-1)
+#endif
+
+/* Many messages in one system call. */
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__)
+#define S99_HAVE_MMSG 1
+#define s99_mmsghdr mmsghdr
+#else
+#define S99_HAVE_MMSG 0
+struct s99_mmsghdr {
+  struct msghdr msg_hdr;
+  unsigned int msg_len;
+};
+#endif
+
 #if !defined(EAI_SYSTEM)
 #define EAI_SYSTEM 11
 #endif
@@ -172,6 +200,112 @@ static inline int s99_rename_noreplace(const char *from, const char *to) {
 #endif
   return link(from, to) == 0 ? unlink(from) : -1;
 #endif
+}
+
+
+/* sendmmsg(2): how many were sent; -1 where the first failed. */
+static inline int s99_send_many(int fd, struct s99_mmsghdr *messages, int count, int flags) {
+#if S99_HAVE_MMSG
+  return (int)sendmmsg(fd, messages, (unsigned int)count, flags);
+#else
+  int i;
+  for (i = 0; i < count; i++) {
+    ssize_t sent = sendmsg(fd, &messages[i].msg_hdr, flags);
+    if (sent < 0)
+      return i > 0 ? i : -1;
+    messages[i].msg_len = (unsigned int)sent;
+  }
+  return count;
+#endif
+}
+
+
+/* recvmmsg(2): the first as `flags` say, the rest without waiting. */
+static inline int s99_receive_many(int fd, struct s99_mmsghdr *messages, int count, int flags) {
+#if S99_HAVE_MMSG
+  return (int)recvmmsg(fd, messages, (unsigned int)count, flags | MSG_WAITFORONE, NULL);
+#else
+  int i;
+  for (i = 0; i < count; i++) {
+    ssize_t got = recvmsg(fd, &messages[i].msg_hdr, i > 0 ? flags | MSG_DONTWAIT : flags);
+    if (got < 0)
+      return i > 0 ? i : -1;
+    messages[i].msg_len = (unsigned int)got;
+  }
+  return count;
+#endif
+}
+
+
+/* How much room the next message needs at most; waits for it as recv(2) does. */
+static inline ssize_t s99_next_message_size(int fd, int flags) {
+  char byte;
+#if defined(__linux__)
+  return recv(fd, &byte, sizeof(byte), flags | MSG_PEEK | MSG_TRUNC);
+#else
+  int queued;
+  if (recv(fd, &byte, sizeof(byte), flags | MSG_PEEK) < 0)
+    return -1;
+  return ioctl(fd, FIONREAD, &queued) == 0 ? queued : -1;
+#endif
+}
+
+
+/* A datagram socket forgets its peer; BSD does so, and says EAFNOSUPPORT or EINVAL. */
+static inline int s99_disconnect(int fd) {
+  struct sockaddr nobody;
+  memset(&nobody, 0, sizeof(nobody));
+  nobody.sa_family = AF_UNSPEC;
+#if defined(__linux__)
+  return connect(fd, &nobody, sizeof(nobody));
+#else
+  if (connect(fd, &nobody, sizeof(nobody)) == 0 || errno == EAFNOSUPPORT || errno == EINVAL)
+    return 0;
+  return -1;
+#endif
+}
+
+
+struct s99_credentials {
+  long long pid, uid, gid; /* -1: not known */
+};
+
+/* Who connected, or whom we connected to. */
+static inline int s99_peer_credentials(int fd, struct s99_credentials *peer) {
+#if defined(SO_PEERCRED)
+#if defined(__OpenBSD__)
+  struct sockpeercred told;
+#else
+  struct ucred told;
+#endif
+  socklen_t length = sizeof(told);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &told, &length) != 0)
+    return -1;
+  if (told.pid <= 0) {
+    errno = ENOTCONN;
+    return -1;
+  }
+  peer->pid = told.pid;
+  peer->uid = told.uid;
+  peer->gid = told.gid;
+#else
+  uid_t uid;
+  gid_t gid;
+  if (getpeereid(fd, &uid, &gid) != 0)
+    return -1;
+  peer->pid = -1;
+  peer->uid = uid;
+  peer->gid = gid;
+#if defined(LOCAL_PEERPID)
+  {
+    pid_t pid;
+    socklen_t length = sizeof(pid);
+    if (getsockopt(fd, SOL_LOCAL, LOCAL_PEERPID, &pid, &length) == 0)
+      peer->pid = pid;
+  }
+#endif
+#endif
+  return 0;
 }
 
 
