@@ -7,8 +7,10 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <lualib.h>
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #if LUA_VERSION_NUM < 501 || LUA_VERSION_NUM > 505
 #error "sock99 is for Lua 5.1 to 5.5 and LuaJIT"
@@ -39,6 +41,29 @@ static inline void sock99_newlib(lua_State *L, const luaL_Reg *functions) {
     lua_pushcfunction(L, functions->func);
     lua_setfield(L, -2, functions->name);
   }
+}
+
+
+/* Whether the value is a file of the io library. */
+static inline bool sock99_isfile(lua_State *L, int index) {
+  bool is_file;
+  if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
+    return false;
+  luaL_getmetatable(L, LUA_FILEHANDLE);
+  is_file = lua_rawequal(L, -1, -2) != 0;
+  lua_pop(L, 2);
+  return is_file;
+}
+
+
+/* The stream of such a file; NULL: it is closed. */
+static inline FILE *sock99_tofile(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 502
+  const luaL_Stream *stream = lua_touserdata(L, index);
+  return stream->closef != NULL ? stream->f : NULL;
+#else
+  return *(FILE **)lua_touserdata(L, index);
+#endif
 }
 
 #endif

@@ -61,6 +61,25 @@ char *sock99_take_scratch(struct sock99_scratch *scratch) {
 }
 
 
+struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t count) {
+  struct sock99_rooms *rooms = scratch->rooms;
+  scratch->rooms = NULL;
+  if (rooms != NULL && rooms->count >= count)
+    return rooms;
+  free(rooms);
+  rooms = malloc(sizeof(*rooms) + count * SOCK99_ROOM_SIZE);
+  if (rooms != NULL)
+    rooms->count = count;
+  return rooms;
+}
+
+
+void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms) {
+  free(scratch->rooms);
+  scratch->rooms = rooms;
+}
+
+
 /* What little is unread moves to the scratch buffer. */
 static bool borrow(struct sock99_input *input, struct sock99_scratch *scratch) {
   size_t unread = sock99_unread(input);
@@ -199,7 +218,8 @@ struct sock99_scratch *sock99_scratch_of(lua_State *L) {
 static int l_free(lua_State *L) {
   struct sock99_scratch *scratch = lua_touserdata(L, 1);
   free(scratch->bytes);
-  scratch->bytes = NULL;
+  free(scratch->rooms);
+  memset(scratch, 0, sizeof(*scratch));
   return 0;
 }
 

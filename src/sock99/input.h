@@ -20,10 +20,20 @@ struct sock99_input {
   size_t searched;   /* unread bytes that are known to hold no newline */
 };
 
+/* Every IP datagram fits. */
+#define SOCK99_ROOM_SIZE ((size_t)64 * 1024)
+
+/* Room for many datagrams. */
+struct sock99_rooms {
+  size_t count;
+  char bytes[];
+};
+
 /* One a Lua state, owned by it. */
 struct sock99_scratch {
   char *bytes; /* NULL until something is read */
   struct sock99_input *user;
+  struct sock99_rooms *rooms; /* NULL while a call has them */
 };
 
 static inline size_t sock99_unread(const struct sock99_input *input) {
@@ -36,6 +46,12 @@ static inline const char *sock99_unread_bytes(const struct sock99_input *input) 
 
 /* The scratch buffer for one call's use, whoever used it; NULL: no memory. */
 SOCK99_HIDDEN char *sock99_take_scratch(struct sock99_scratch *scratch);
+
+/* Room for as many datagrams, SOCK99_ROOM_SIZE bytes each, to be returned, and
+** kept for the next time: pages that nothing was written to cost nothing. NULL:
+** no memory. */
+SOCK99_HIDDEN struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t count);
+SOCK99_HIDDEN void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms);
 
 /* Room behind the unread bytes, for `wanted` more of them or as many as one
 ** read should ask for; false: no memory. */

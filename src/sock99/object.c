@@ -202,6 +202,7 @@ void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
   forget_unread(L, s);
   s->fd = -1;
   s->connecting = s->wants_writing = s->is_nonblocking = false;
+  s->pending_error = 0;
   if (fd >= 0)
     close(fd);
 }

@@ -42,6 +42,7 @@ enum sock99_class {
 /* Descriptors that came with data and that nobody has claimed yet. */
 struct sock99_rights {
   int count, capacity;
+  bool truncated; /* there were more, for which the process had no room */
   int fds[];
 };
 
@@ -54,6 +55,7 @@ struct sock99_socket {
   bool connecting;        /* a connect that timed out is still under way */
   bool is_nonblocking;    /* O_NONBLOCK was set by us */
   bool stays_nonblocking; /* of accepted connections, too */
+  int pending_error;      /* came behind datagrams that were received with it */
   double each_wait;       /* seconds of one wait (timeout mode "b"); negative: forever */
   double whole_call;      /* seconds of a call (mode "t"); negative: forever */
   struct sock99_input input;
@@ -119,6 +121,11 @@ SOCK99_HIDDEN struct sock99_socket *sock99_check_socket(lua_State *L, unsigned i
 SOCK99_HIDDEN int sock99_check_fd(lua_State *L, int index);
 
 
+/* The string at `index`, and the part of it that the two indexes behind it
+** mean, as in string.sub: it is empty where *first > *last. */
+SOCK99_HIDDEN const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *last);
+
+
 /*
 ** Waiting
 */
@@ -174,6 +181,10 @@ SOCK99_HIDDEN int sock99_push_errno_failure(lua_State *L, int error);
 SOCK99_HIDDEN int sock99_push_call_failure(lua_State *L, const char *call, const char *what,
                                            int error);
 
+/* nil, "bind 127.0.0.1:80: Permission denied", code; returns 3. */
+SOCK99_HIDDEN int sock99_push_address_failure(lua_State *L, const char *call,
+                                              const struct s99_address *address, int error);
+
 /* What is on top of the stack is the partial result: nil, message, partial,
 ** code; returns 4. */
 SOCK99_HIDDEN int sock99_push_partial(lua_State *L, int error);
@@ -213,8 +224,10 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_unix_methods[];     /* unix.c: all cl
 /* socket.c: bind(2), which datagrams call setsockname, too. */
 SOCK99_HIDDEN int sock99_bind(lua_State *L);
 
-/* unix.c: recv(2) that keeps the descriptors that come along in s->rights.
-** What recvmsg(2) returns; msg_flags in `*flags`. */
+/* unix.c: recvmsg(2) that keeps the descriptors that come along in s->rights;
+** and recv(2) that does, with msg_flags in `*flags`. */
+SOCK99_HIDDEN ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *message,
+                                                    int flags);
 SOCK99_HIDDEN ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size,
                                             int *flags);
 SOCK99_HIDDEN void sock99_close_rights(struct sock99_socket *s);

@@ -223,8 +223,7 @@ static int push_done(lua_State *L) {
 }
 
 
-/* "bind 127.0.0.1:80: Permission denied" */
-static int push_address_failure(lua_State *L, const char *call, const struct s99_address *address,
+int sock99_push_address_failure(lua_State *L, const char *call, const struct s99_address *address,
                                 int error) {
   char where[SOCKET99_WHERE_SIZE];
   socket99_address_text(&address->addr.sa, address->len, where, sizeof(where));
@@ -256,7 +255,7 @@ int sock99_bind(lua_State *L) {
   if (error != 0)
     return sock99_push_errno_failure(L, error);
   if (bind(s->fd, &own.addr.sa, own.len) != 0)
-    return push_address_failure(L, "bind", &own, errno);
+    return sock99_push_address_failure(L, "bind", &own, errno);
   return push_done(L);
 }
 
@@ -460,7 +459,7 @@ static int l_connect(lua_State *L) {
   if (error == SOCK99_TIMEOUT)
     return sock99_push_errno_failure(L, error);
   if (error != 0)
-    return push_address_failure(L, "connect", &peer, error);
+    return sock99_push_address_failure(L, "connect", &peer, error);
   sock99_set_class(L, 1, SOCK99_CLIENT);
   return push_done(L);
 }

@@ -77,15 +77,22 @@ static size_t last_index(lua_Integer j, size_t length) {
 }
 
 
+const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *last) {
+  size_t length;
+  const char *data = luaL_checklstring(L, index, &length);
+  *first = first_index(luaL_optinteger(L, index + 1, 1), length);
+  *last = last_index(luaL_optinteger(L, index + 2, -1), length);
+  return data;
+}
+
+
 static int send_string(lua_State *L, struct sock99_socket *s) {
-  size_t length, first, last;
-  const char *data = luaL_checklstring(L, 2, &length);
+  size_t first, last;
+  const char *data = sock99_check_part(L, 2, &first, &last);
   struct sock99_wait wait;
   struct iovec part;
   uint64_t sent = 0;
   int error = 0;
-  first = first_index(luaL_optinteger(L, 3, 1), length);
-  last = last_index(luaL_optinteger(L, 4, -1), length);
   if (s->fd < 0) {
     error = SOCK99_CLOSED;
   } else if (first <= last) {
