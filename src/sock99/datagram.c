@@ -1,20 +1,833 @@
 /*
-** datagram.c: whole messages, in and out.
+** datagram.c: whole messages, in and out: datagrams, and the records of
+** SOCK_SEQPACKET.
+**
+** Every IP datagram fits 64 KiB. A message of a Unix socket may be of any size,
+** so its size is asked for first, and a large one lands in a userdata. What is
+** cut in spite of that, because somebody else took the message in between, is
+** told like what is cut by the caller's own `max`: "truncated", and the whole
+** length.
+**
+** Messages do not go through the scratch buffer: Lua may collect garbage, and
+** so run other calls on sockets, before it has copied what it is given.
 */
 
 #include "object.h"
 
+#include <poll.h>
 
-int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
-  (void)s;
-  return luaL_error(L, "not there yet");
+/* A Unix socket that is not connected never says when its receiver has room. */
+#define FIRST_RETRY S99_MILLISECOND
+#define LONGEST_RETRY (20 * S99_MILLISECOND)
+
+/* Datagrams that one system call sends or receives. */
+#define BATCH 64
+
+
+static struct sock99_socket *check_datagram(lua_State *L) {
+  return sock99_check_socket(L, SOCK99_DATAGRAMS, "udp{connected|unconnected}");
+}
+
+
+/*
+** Out
+*/
+
+/* A wait in short sleeps; zero: it has not begun. */
+struct retry {
+  int64_t end, pause;
+};
+
+
+static int sleep_for_room(struct sock99_socket *s, const struct sock99_wait *wait,
+                          struct retry *retry) {
+  int64_t now;
+  if (retry->pause == 0) {
+    retry->end = sock99_wait_end(wait);
+    retry->pause = FIRST_RETRY;
+  }
+  now = retry->end == 0 ? 0 : s99_now();
+  s->wants_writing = now >= retry->end;
+  if (s->wants_writing)
+    return SOCK99_TIMEOUT;
+  sock99_sleep_until(now + retry->pause < retry->end ? now + retry->pause : retry->end);
+  retry->pause = 2 * retry->pause < LONGEST_RETRY ? 2 * retry->pause : LONGEST_RETRY;
+  return 0;
+}
+
+
+/* After a call that could not send: 0 is "again". */
+static int wait_to_send(struct sock99_socket *s, struct sock99_wait *wait, bool addressed,
+                        struct retry *retry, int error) {
+  if (error == EINTR)
+    return 0;
+  if (error != EAGAIN && error != EWOULDBLOCK)
+    return error;
+  if (addressed && s->family == AF_UNIX)
+    return sleep_for_room(s, wait, retry);
+  return sock99_wait_for(s, wait, POLLOUT);
+}
+
+
+/* To the peer, or to an address. */
+static int send_one(struct sock99_socket *s, struct sock99_wait *wait, const char *data,
+                    size_t length, const struct s99_address *to) {
+  int flags = sock99_message_flags(s), error = 0;
+  struct retry retry = {0, 0};
+  while (error == 0) {
+    ssize_t sent = to == NULL ? send(s->fd, data, length, flags)
+                              : sendto(s->fd, data, length, flags, &to->addr.sa, to->len);
+    if (sent >= 0) {
+      s->sent += (uint64_t)sent;
+      return 0;
+    }
+    error = wait_to_send(s, wait, to != NULL, &retry, errno);
+  }
+  return error;
+}
+
+
+/* The list at index 2 becomes one string. */
+static void join_list(lua_State *L) {
+  luaL_Buffer buffer;
+  int i, count = (int)lua_rawlen(L, 2);
+  lua_settop(L, 2);
+  luaL_buffinit(L, &buffer);
+  for (i = 1; i <= count; i++) {
+    lua_rawgeti(L, 2, i);
+    if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER) {
+      lua_pushfstring(L, "entry %d: string expected, got %s", i, luaL_typename(L, -1));
+      luaL_argerror(L, 2, lua_tostring(L, -1));
+    }
+    luaL_addvalue(&buffer);
+  }
+  luaL_pushresult(&buffer);
+  lua_replace(L, 2);
+}
+
+
+static int push_send_failure(lua_State *L, const struct sock99_socket *s, size_t partial,
+                             int error) {
+  if (s->type == SOCK_DGRAM)
+    return sock99_push_errno_failure(L, error);
+  sock99_push_count(L, partial);
+  return sock99_push_partial(L, error);
+}
+
+
+/* The peer would take an empty record for the end. */
+static int refuse_empty(lua_State *L, size_t partial) {
+  lua_pushnil(L);
+  lua_pushliteral(L, "an empty message would mean the end");
+  sock99_push_count(L, partial);
+  lua_pushinteger(L, EINVAL);
+  return 4;
 }
 
 
 int sock99_send_message(lua_State *L, struct sock99_socket *s) {
-  (void)s;
-  return luaL_error(L, "not there yet");
+  size_t first, last, length;
+  struct sock99_wait wait;
+  const char *data;
+  int error = SOCK99_CLOSED;
+  if (lua_istable(L, 2))
+    join_list(L);
+  data = sock99_check_part(L, 2, &first, &last);
+  length = first <= last ? last - first + 1 : 0;
+  if (length == 0 && s->type == SOCK_SEQPACKET && s->fd >= 0)
+    return refuse_empty(L, first - 1);
+  sock99_begin_wait(s, &wait);
+  if (s->fd >= 0)
+    error = send_one(s, &wait, length > 0 ? data + first - 1 : data, length, NULL);
+  if (error != 0)
+    return push_send_failure(L, s, first - 1, error);
+  sock99_push_count(L, first - 1 + length);
+  return 1;
 }
 
 
-const luaL_Reg sock99_datagram_methods[] = {{NULL, NULL}};
+/*** Send a datagram to the peer. It is sent whole, or not at all.
+
+@function send
+@tparam string|number|table data the datagram; the strings and numbers of a
+list are sent as one
+@tparam[opt=1] integer i the first byte to send, as in `string.sub`
+@tparam[opt=-1] integer j the last one
+@treturn[1] integer index of the last byte sent, which is the number of bytes
+where `i` is missing
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not; what the peer's system said
+to an earlier datagram ("Connection refused") is told here or by `receive`
+@treturn[2] ?integer errno
+*/
+static int l_send(lua_State *L) {
+  return sock99_send_message(L, check_datagram(L));
+}
+
+
+/*** Send a datagram to an address. It is sent whole, or not at all.
+
+@function sendto
+@tparam string|number data the datagram
+@tparam string host numeric, or a name; of a Unix socket the path
+@tparam integer|string port
+@treturn[1] integer the number of bytes sent
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] ?integer errno
+@usage
+local data, host, port = server:receivefrom()
+server:sendto(data:upper(), host, port)
+*/
+static int l_sendto(lua_State *L) {
+  struct sock99_socket *s = check_datagram(L);
+  size_t length;
+  const char *data = luaL_checklstring(L, 2, &length);
+  struct sock99_wait wait;
+  struct s99_address to;
+  int error;
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  sock99_begin_wait(s, &wait);
+  error = sock99_read_address(L, s, 3, &wait, &to);
+  if (error == 0)
+    error = send_one(s, &wait, data, length, &to);
+  if (error == SOCK99_TOLD)
+    return 3;
+  if (error != 0)
+    return sock99_push_errno_failure(L, error);
+  sock99_push_count(L, length);
+  return 1;
+}
+
+
+/*
+** In
+*/
+
+struct received {
+  const char *data;
+  size_t size;   /* of what is there of it */
+  size_t length; /* of the whole message */
+  bool is_cut;
+  struct s99_address from;
+};
+
+/* Where every IP datagram fits. */
+typedef char room[SOCK99_ROOM_SIZE];
+
+
+/* Makes `part` fit the next message: 0 or an error. What is larger than the room
+** goes to a userdata on top of the stack. */
+static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *small,
+                    struct iovec *part) {
+  part->iov_base = small;
+  part->iov_len = SOCK99_ROOM_SIZE;
+  if (s->family == AF_UNIX) {
+    ssize_t size = s99_next_message_size(s->fd, flags);
+    if (size < 0)
+      return errno;
+    if ((size_t)size > part->iov_len) {
+      part->iov_len = (size_t)size;
+      part->iov_base = lua_newuserdata(L, part->iov_len);
+    }
+  }
+  return 0;
+}
+
+
+/* One message, if there is one, or where there is leave to block. */
+static int try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *small,
+                          struct received *in) {
+  struct msghdr message;
+  struct iovec part;
+  ssize_t got;
+  int error = fit_next(L, s, flags, small, &part);
+  if (error != 0)
+    return error;
+  memset(&message, 0, sizeof(message));
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_name = &in->from.addr;
+  message.msg_namelen = sizeof(in->from.addr);
+  flags |= S99_MSG_WHOLE_LENGTH;
+  /* The room is for the message that is there; another is not waited for. */
+  got = s->family == AF_UNIX ? sock99_receive_message_rights(s, &message, flags | MSG_DONTWAIT)
+                             : recvmsg(s->fd, &message, flags);
+  if (got < 0)
+    return errno;
+  in->data = part.iov_base;
+  in->length = (size_t)got;
+  in->size = in->length < part.iov_len ? in->length : part.iov_len;
+  in->is_cut = (message.msg_flags & MSG_TRUNC) != 0;
+  in->from.len = message.msg_namelen;
+  return 0;
+}
+
+
+static int receive_one(lua_State *L, struct sock99_socket *s, char *small, struct received *in) {
+  int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL;
+  int top = lua_gettop(L), error = s->pending_error;
+  struct sock99_wait wait;
+  s->pending_error = 0;
+  sock99_begin_wait(s, &wait);
+  while (error == 0) {
+    lua_settop(L, top);
+    error = try_to_receive(L, s, flags, small, in);
+    if (error == 0) {
+      s->received += in->length;
+      return 0;
+    }
+    if (error == EAGAIN || error == EWOULDBLOCK)
+      error = sock99_wait_for(s, &wait, POLLIN);
+    else if (error == EINTR)
+      error = 0;
+  }
+  return error;
+}
+
+
+/* The bytes that a caller wants at most. */
+static size_t check_max(lua_State *L, int index) {
+  lua_Number max;
+  if (lua_isnoneornil(L, index))
+    return SIZE_MAX;
+  max = luaL_checknumber(L, index);
+  luaL_argcheck(L, max >= 0, index, "a number of bytes, 0 or more, expected");
+  if (max > (lua_Number)(SIZE_MAX / 4))
+    return SIZE_MAX;
+  luaL_argcheck(L, (lua_Number)(size_t)max == max, index, "a whole number of bytes expected");
+  return (size_t)max;
+}
+
+
+static void push_data(lua_State *L, struct received *in, size_t max) {
+  if (in->size > max) {
+    in->size = max;
+    in->is_cut = true;
+  }
+  lua_pushlstring(L, in->data, in->size);
+}
+
+
+/* The results, `count` of them so far, end in "truncated", length if it was. */
+static int end_results(lua_State *L, const struct received *in, int count) {
+  if (!in->is_cut)
+    return count;
+  lua_pushliteral(L, "truncated");
+  sock99_push_count(L, in->length);
+  return count + 2;
+}
+
+
+static int push_receive_failure(lua_State *L, const struct sock99_socket *s, int error) {
+  if (s->type == SOCK_DGRAM)
+    return sock99_push_errno_failure(L, error);
+  lua_pushliteral(L, "");
+  return sock99_push_partial(L, error);
+}
+
+
+int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
+  size_t max = check_max(L, 2);
+  struct received in;
+  room small;
+  int error = s->fd < 0 ? SOCK99_CLOSED : receive_one(L, s, small, &in);
+  if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)
+    error = SOCK99_CLOSED;
+  if (error != 0)
+    return push_receive_failure(L, s, error);
+  push_data(L, &in, max);
+  return end_results(L, &in, 1);
+}
+
+
+/*** Receive a datagram: the whole of it, whatever its size.
+
+@function receive
+@tparam[opt] integer max at most so many bytes of it; the rest is dropped
+@treturn[1] string the datagram; "" is an empty one, not the end
+@treturn[1] ?string "truncated" where it was longer than `max`
+@treturn[1] ?integer the whole length then
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] ?integer errno
+*/
+static int l_receive(lua_State *L) {
+  return sock99_receive_message(L, check_datagram(L));
+}
+
+
+/* host, port; or path, nil. */
+static void push_origin(lua_State *L, const struct sock99_socket *s,
+                        const struct s99_address *from) {
+  if (s->family == AF_UNIX) {
+    (void)sock99_push_address(L, from);
+    lua_pushnil(L);
+  } else {
+    (void)sock99_push_address(L, from);
+    lua_pop(L, 1);
+  }
+}
+
+
+/*** Receive a datagram, and where it came from.
+
+@function receivefrom
+@tparam[opt] integer max at most so many bytes of it; the rest is dropped
+@treturn[1] string the datagram
+@treturn[1] string the sender's host, numeric; of a Unix socket its path, ""
+where it has none
+@treturn[1] ?integer the sender's port; nil of a Unix socket
+@treturn[1] ?string "truncated" where the datagram was longer than `max`
+@treturn[1] ?integer the whole length then
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] ?integer errno
+*/
+static int l_receivefrom(lua_State *L) {
+  struct sock99_socket *s = check_datagram(L);
+  size_t max = check_max(L, 2);
+  struct received in;
+  room small;
+  int error = s->fd < 0 ? SOCK99_CLOSED : receive_one(L, s, small, &in);
+  if (error != 0)
+    return sock99_push_errno_failure(L, error);
+  push_data(L, &in, max);
+  push_origin(L, s, &in.from);
+  return end_results(L, &in, 3);
+}
+
+
+/*
+** Many out
+*/
+
+struct outgoing {
+  struct s99_mmsghdr messages[BATCH];
+  struct iovec parts[BATCH];
+  struct s99_address addresses[BATCH];
+  int count;
+  bool addressed;
+};
+
+
+static void refuse_entry(lua_State *L, int i, const char *expected) {
+  lua_pushfstring(L, "entry %d: %s expected", i, expected);
+  luaL_argerror(L, 2, lua_tostring(L, -1));
+}
+
+
+static bool is_text(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER;
+}
+
+
+static bool is_port(lua_State *L, int index) {
+  lua_Number port;
+  if (!lua_isnumber(L, index))
+    return lua_type(L, index) == LUA_TSTRING || lua_isnil(L, index);
+  port = lua_tonumber(L, index);
+  return port >= 0 && port <= 65535 && (lua_Number)(int)port == port;
+}
+
+
+/* Pushes data, host, port of an entry of the list at index 2, nil for what is
+** missing. */
+static void push_entry(lua_State *L, int i) {
+  int entry, field;
+  lua_rawgeti(L, 2, i);
+  entry = lua_gettop(L);
+  if (lua_istable(L, entry)) {
+    for (field = 1; field <= 3; field++)
+      lua_rawgeti(L, entry, field);
+    lua_remove(L, entry);
+  } else {
+    lua_pushnil(L);
+    lua_pushnil(L);
+  }
+  if (!is_text(L, entry))
+    refuse_entry(L, i, "a string, or {data, host, port},");
+  if (!lua_isnil(L, entry + 1) && lua_type(L, entry + 1) != LUA_TSTRING)
+    refuse_entry(L, i, "a string as host or path");
+  if (!is_port(L, entry + 2))
+    refuse_entry(L, i, "a port, 0 to 65535,");
+}
+
+
+/* A bad entry must not be found when half of them are sent. */
+static void check_entries(lua_State *L, int count) {
+  int i;
+  for (i = 1; i <= count; i++) {
+    push_entry(L, i);
+    lua_pop(L, 3);
+  }
+}
+
+
+/* Whether the host or path at `index` means anybody else than the peer. What
+** came from a Unix socket without a name has the path "". */
+static bool has_address(lua_State *L, const struct sock99_socket *s, int index) {
+  return !lua_isnil(L, index) && (s->family != AF_UNIX || lua_rawlen(L, index) > 0);
+}
+
+
+/* On top of the stack are data, host, port; the data stays there. */
+static int add_message(lua_State *L, const struct sock99_socket *s, struct sock99_wait *wait,
+                       struct outgoing *out) {
+  struct msghdr *message = &out->messages[out->count].msg_hdr;
+  struct iovec *part = &out->parts[out->count];
+  struct s99_address *to = &out->addresses[out->count];
+  memset(message, 0, sizeof(*message));
+  part->iov_base = (char *)lua_tolstring(L, -3, &part->iov_len);
+  message->msg_iov = part;
+  message->msg_iovlen = 1;
+  if (has_address(L, s, lua_gettop(L) - 1)) {
+    int error = sock99_read_address(L, s, lua_gettop(L) - 1, wait, to);
+    if (error != 0)
+      return error;
+    message->msg_name = &to->addr;
+    message->msg_namelen = to->len;
+    out->addressed = true;
+  }
+  lua_pop(L, 2);
+  out->count++;
+  return 0;
+}
+
+
+/* The next entries, whose data is kept on the stack. */
+static int collect(lua_State *L, const struct sock99_socket *s, struct sock99_wait *wait, int *next,
+                   int last, struct outgoing *out) {
+  int error = 0;
+  out->count = 0;
+  out->addressed = false;
+  lua_settop(L, 2);
+  for (; error == 0 && *next <= last && out->count < BATCH; (*next)++) {
+    push_entry(L, *next);
+    error = add_message(L, s, wait, out);
+  }
+  return error;
+}
+
+
+static int send_collected(struct sock99_socket *s, struct sock99_wait *wait, struct outgoing *out,
+                          uint64_t *done) {
+  int flags = sock99_message_flags(s), first = 0, error = 0;
+  struct retry retry = {0, 0};
+  while (error == 0 && first < out->count) {
+    int i, sent = s99_send_many(s->fd, out->messages + first, out->count - first, flags);
+    if (sent < 0) {
+      error = wait_to_send(s, wait, out->addressed, &retry, errno);
+      continue;
+    }
+    for (i = first; i < first + sent; i++)
+      s->sent += out->messages[i].msg_len;
+    first += sent;
+    retry.pause = 0;
+  }
+  *done += (uint64_t)first;
+  return error;
+}
+
+
+/* With SOCK99_TOLD, nil, message, code are on top of the stack. */
+static int push_many_failure(lua_State *L, uint64_t done, int error) {
+  sock99_push_count(L, done);
+  if (error != SOCK99_TOLD)
+    return sock99_push_partial(L, error);
+  lua_insert(L, -2);
+  return 4;
+}
+
+
+/*** Send many datagrams, 64 of them in one system call.
+
+@function sendmany
+@tparam table list of strings, or of `{data, host, port}` (of a Unix socket
+`{data, path}`), as `receivemany` returns them; what has no address goes to the
+peer
+@treturn[1] integer how many were sent: all
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why the next one was not sent
+@treturn[2] integer how many were sent
+@treturn[2] ?integer errno
+@usage
+server:sendmany(server:receivemany(64))
+*/
+static int l_sendmany(lua_State *L) {
+  struct sock99_socket *s = check_datagram(L);
+  struct outgoing out;
+  struct sock99_wait wait;
+  uint64_t done = 0;
+  int next = 1, last, error, unsent;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checkstack(L, BATCH + LUA_MINSTACK, "too many datagrams");
+  last = (int)lua_rawlen(L, 2);
+  check_entries(L, last);
+  error = s->fd < 0 ? SOCK99_CLOSED : 0;
+  sock99_begin_wait(s, &wait);
+  while (error == 0 && next <= last) {
+    error = collect(L, s, &wait, &next, last, &out);
+    unsent = send_collected(s, &wait, &out, &done);
+    error = unsent != 0 ? unsent : error;
+  }
+  if (error != 0)
+    return push_many_failure(L, done, error);
+  sock99_push_count(L, done);
+  return 1;
+}
+
+
+/*
+** Many in
+*/
+
+struct incoming {
+  struct sock99_socket *socket;
+  struct s99_mmsghdr messages[BATCH];
+  struct iovec parts[BATCH];
+  struct s99_address addresses[BATCH];
+  int count;
+};
+
+
+static void prepare_rooms(struct incoming *in, char *rooms, int count) {
+  int i;
+  for (i = 0; i < count; i++) {
+    struct msghdr *message = &in->messages[i].msg_hdr;
+    memset(message, 0, sizeof(*message));
+    in->parts[i].iov_base = rooms + (size_t)i * SOCK99_ROOM_SIZE;
+    in->parts[i].iov_len = SOCK99_ROOM_SIZE;
+    message->msg_iov = &in->parts[i];
+    message->msg_iovlen = 1;
+    message->msg_name = &in->addresses[i].addr;
+    message->msg_namelen = sizeof(in->addresses[i].addr);
+  }
+}
+
+
+static int receive_batch(struct sock99_socket *s, struct incoming *in, char *rooms, int max) {
+  int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL, error = 0;
+  struct sock99_wait wait;
+  sock99_begin_wait(s, &wait);
+  while (error == 0) {
+    prepare_rooms(in, rooms, max);
+    in->count = s99_receive_many(s->fd, in->messages, max, flags);
+    if (in->count >= 0)
+      return 0;
+    error = errno;
+    if (error == EAGAIN || error == EWOULDBLOCK)
+      error = sock99_wait_for(s, &wait, POLLIN);
+    else if (error == EINTR)
+      error = 0;
+  }
+  return error;
+}
+
+
+/* As entry `i` of the table at `list`. */
+static void add_entry(lua_State *L, const struct sock99_socket *s, int list, int i,
+                      const struct received *in) {
+  lua_createtable(L, 3, 0);
+  lua_pushlstring(L, in->data, in->size);
+  lua_rawseti(L, -2, 1);
+  push_origin(L, s, &in->from);
+  lua_rawseti(L, -3, 3);
+  lua_rawseti(L, -2, 2);
+  if (in->is_cut) {
+    sock99_push_count(L, in->length);
+    lua_setfield(L, -2, "truncated");
+  }
+  lua_rawseti(L, list, i);
+}
+
+
+/* Called by Lua, with a struct incoming; returns the list. */
+static int push_batch(lua_State *L) {
+  const struct incoming *in = lua_touserdata(L, 1);
+  int i;
+  lua_createtable(L, in->count, 0);
+  for (i = 0; i < in->count; i++) {
+    const struct msghdr *message = &in->messages[i].msg_hdr;
+    struct received one;
+    one.data = message->msg_iov->iov_base;
+    one.length = one.size = in->messages[i].msg_len;
+    one.is_cut = (message->msg_flags & MSG_TRUNC) != 0;
+    one.from = in->addresses[i];
+    one.from.len = message->msg_namelen;
+    in->socket->received += one.length;
+    add_entry(L, in->socket, 2, i + 1, &one);
+  }
+  return 1;
+}
+
+
+/* The rooms are nobody else's until the list is complete, and go back where
+** they came from even if it never is. */
+static int receive_many_inet(lua_State *L, struct sock99_socket *s, int max) {
+  struct sock99_scratch *scratch = sock99_scratch_of(L);
+  struct incoming in;
+  struct sock99_rooms *rooms;
+  int error, status = 0;
+  in.socket = s;
+  lua_pushcfunction(L, push_batch);
+  lua_pushlightuserdata(L, &in);
+  rooms = sock99_take_rooms(scratch, (size_t)max);
+  error = rooms == NULL ? ENOMEM : receive_batch(s, &in, rooms->bytes, max);
+  if (error == 0)
+    status = lua_pcall(L, 1, 1, 0);
+  sock99_return_rooms(scratch, rooms);
+  if (error != 0)
+    return sock99_push_errno_failure(L, error);
+  return status == 0 ? 1 : lua_error(L);
+}
+
+
+/* Their sizes are asked for one by one. */
+static int receive_many_unix(lua_State *L, struct sock99_socket *s, int max) {
+  int flags = (sock99_message_flags(s) & ~S99_MSG_NOSIGNAL) | MSG_DONTWAIT;
+  int i, list, error;
+  struct received in;
+  room small;
+  error = receive_one(L, s, small, &in);
+  if (error != 0)
+    return sock99_push_errno_failure(L, error);
+  lua_createtable(L, max, 0);
+  list = lua_gettop(L);
+  for (i = 1; error == 0; i++) {
+    add_entry(L, s, list, i, &in);
+    lua_settop(L, list);
+    error = i < max ? try_to_receive(L, s, flags, small, &in) : EAGAIN;
+    if (error == 0)
+      s->received += in.length;
+  }
+  lua_settop(L, list);
+  if (error != EAGAIN && error != EWOULDBLOCK && error != EINTR)
+    s->pending_error = error;
+  return 1;
+}
+
+
+/*** Receive many datagrams: waits for the first, and takes what else is there.
+
+Over IP it is one system call.
+@function receivemany
+@tparam[opt=64] integer max how many at most; more than 64 are never taken
+@treturn[1] table list of `{data, host, port}`, of a Unix socket `{data, path}`,
+as `sendmany` takes it
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] ?integer errno
+@usage
+for _, datagram in ipairs(assert(server:receivemany())) do
+  print(datagram[2], datagram[3], #datagram[1])
+end
+*/
+static int l_receivemany(lua_State *L) {
+  struct sock99_socket *s = check_datagram(L);
+  lua_Integer max = luaL_optinteger(L, 2, BATCH);
+  luaL_argcheck(L, max >= 1, 2, "a number of datagrams, 1 or more, expected");
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  if (max > BATCH)
+    max = BATCH;
+  return s->family == AF_UNIX ? receive_many_unix(L, s, (int)max)
+                              : receive_many_inet(L, s, (int)max);
+}
+
+
+/*
+** Peers
+*/
+
+static int push_done(lua_State *L) {
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+static int forget_peer(lua_State *L, const struct sock99_socket *s) {
+  if (s99_disconnect(s->fd) != 0)
+    return sock99_push_call_failure(L, "connect", "*", errno);
+  sock99_set_class(L, 1, SOCK99_UNCONNECTED);
+  return push_done(L);
+}
+
+
+/* Linux takes port 0, and then cannot send. */
+static bool has_port(const struct s99_address *address) {
+  switch (address->addr.sa.sa_family) {
+  case AF_INET:
+    return address->addr.in.sin_port != 0;
+  case AF_INET6:
+    return address->addr.in6.sin6_port != 0;
+  default:
+    return true;
+  }
+}
+
+
+/*** Connect to a peer, or to no peer any more.
+
+What is sent goes there, and only what comes from there is received: a
+broadcast or multicast address is better sent to with `sendto`, since answers
+come from others.
+@function setpeername
+@tparam string host numeric, or a name; of a Unix socket the path; "*": no peer
+@tparam integer|string port
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not; the peer is the same as before
+@treturn[2] ?integer errno
+*/
+static int l_setpeername(lua_State *L) {
+  struct sock99_socket *s = check_datagram(L);
+  const char *host = luaL_checkstring(L, 2);
+  struct sock99_wait wait;
+  struct s99_address peer;
+  int error;
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  if (strcmp(host, "*") == 0)
+    return forget_peer(L, s);
+  sock99_begin_wait(s, &wait);
+  error = sock99_read_address(L, s, 2, &wait, &peer);
+  if (error == SOCK99_TOLD)
+    return 3;
+  if (error != 0)
+    return sock99_push_errno_failure(L, error);
+  if (!has_port(&peer))
+    return sock99_push_address_failure(L, "connect", &peer, EINVAL);
+  while (connect(s->fd, &peer.addr.sa, peer.len) != 0) {
+    if (errno != EINTR)
+      return sock99_push_address_failure(L, "connect", &peer, errno);
+  }
+  sock99_set_class(L, 1, SOCK99_CONNECTED);
+  return push_done(L);
+}
+
+
+/*** Give the object an address of its own.
+
+@function setsockname
+@tparam string host numeric, or a name, or "*"; of a Unix socket the path
+@tparam[opt=0] integer|string port 0: any that is free
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string why not
+@treturn[2] ?integer errno
+*/
+
+
+const luaL_Reg sock99_datagram_methods[] = {
+    {"send", l_send},
+    {"sendto", l_sendto},
+    {"sendmany", l_sendmany},
+    {"receive", l_receive},
+    {"receivefrom", l_receivefrom},
+    {"receivemany", l_receivemany},
+    {"setpeername", l_setpeername},
+    {"setsockname", sock99_bind},
+    {NULL, NULL},
+};
