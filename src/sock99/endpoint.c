@@ -144,7 +144,7 @@ static const char *read_port(lua_State *L, int index, int *port) {
   lua_Number number;
   *port = 0;
   if (!lua_isnumber(L, index))
-    return lua_isnil(L, index) ? NULL : luaL_checkstring(L, index);
+    return lua_isnoneornil(L, index) ? NULL : luaL_checkstring(L, index);
   number = lua_tonumber(L, index);
   luaL_argcheck(L, number >= 0 && number <= 65535, index, "port is not in 0 to 65535");
   *port = (int)number;
