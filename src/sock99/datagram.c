@@ -772,7 +772,7 @@ static bool has_port(const struct s99_address *address) {
 
 What is sent goes there, and only what comes from there is received: a
 broadcast or multicast address is better sent to with `sendto`, since answers
-come from others.
+come from others. With "*", a port that the system had chosen may be gone.
 @function setpeername
 @tparam string host numeric, or a name; of a Unix socket the path; "*": no peer
 @tparam integer|string port

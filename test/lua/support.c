@@ -242,6 +242,78 @@ static int l_recv(lua_State *L) {
 }
 
 
+#define MOST_FDS 64
+
+union control {
+  struct cmsghdr align;
+  char bytes[CMSG_SPACE(MOST_FDS * sizeof(int))];
+};
+
+static void one_part(struct msghdr *message, struct iovec *part, void *data, size_t length,
+                     union control *control) {
+  memset(message, 0, sizeof(*message));
+  memset(control, 0, sizeof(*control));
+  part->iov_base = data;
+  part->iov_len = length;
+  message->msg_iov = part;
+  message->msg_iovlen = 1;
+  message->msg_control = control;
+  message->msg_controllen = sizeof(*control);
+}
+
+
+/* send_fds(fd, data, {fd, ...}) */
+static int l_send_fds(lua_State *L) {
+  size_t length, i, count = lua_rawlen(L, 3);
+  const char *data = luaL_checklstring(L, 2, &length);
+  struct msghdr message;
+  struct iovec part;
+  union control control;
+  struct cmsghdr *header;
+  luaL_argcheck(L, count <= MOST_FDS, 3, "too many");
+  one_part(&message, &part, (void *)data, length, &control);
+  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(count * sizeof(int));
+  for (i = 0; i < count; i++) {
+    int fd;
+    lua_rawgeti(L, 3, (int)i + 1);
+    fd = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    memcpy(CMSG_DATA(header) + i * sizeof(fd), &fd, sizeof(fd));
+  }
+  return outcome(L, sendmsg(check_int(L, 1), &message, MSG_NOSIGNAL), "sendmsg");
+}
+
+
+/* data, {fd, ...} */
+static int l_recv_fds(lua_State *L) {
+  char data[4096];
+  int fd = check_int(L, 1), i = 0;
+  ssize_t length;
+  struct msghdr message;
+  struct iovec part;
+  union control control;
+  struct cmsghdr *header;
+  one_part(&message, &part, data, sizeof(data), &control);
+  if (!is_ready(fd, POLLIN, PATIENCE) || (length = recvmsg(fd, &message, 0)) < 0)
+    return failure(L, "recvmsg");
+  lua_pushlstring(L, data, (size_t)length);
+  lua_newtable(L);
+  header = CMSG_FIRSTHDR(&message);
+  if (header == NULL)
+    return 2;
+  for (; CMSG_LEN((size_t)(i + 1) * sizeof(fd)) <= header->cmsg_len; i++) {
+    memcpy(&fd, CMSG_DATA(header) + (size_t)i * sizeof(fd), sizeof(fd));
+    lua_pushinteger(L, fd);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 2;
+}
+
+
 /* readable(fd, seconds) */
 static int l_readable(lua_State *L) {
   lua_pushboolean(L, is_ready(check_int(L, 1), POLLIN, (int)(luaL_checknumber(L, 2) * 1000)));
@@ -426,6 +498,11 @@ static int l_wait(lua_State *L) {
 }
 
 
+static int l_getpid(lua_State *L) {
+  return outcome(L, (long)getpid(), "getpid");
+}
+
+
 static int l_getuid(lua_State *L) {
   return outcome(L, (long)geteuid(), "geteuid");
 }
@@ -586,6 +663,39 @@ static int l_now(lua_State *L) {
 }
 
 
+/*
+** Memory
+*/
+
+static struct {
+  lua_Alloc function;
+  void *data;
+  long left;
+} allocator;
+
+
+static void *starving(void *data, void *old, size_t old_size, size_t size) {
+  if (size > (old != NULL ? old_size : 0) && allocator.left-- <= 0)
+    return NULL;
+  return allocator.function(data, old, old_size, size);
+}
+
+
+/* starve(n, f): calls f, where Lua gets memory n times and then no more; true
+** unless it raised. */
+static int l_starve(lua_State *L) {
+  int status;
+  allocator.left = (long)luaL_checkinteger(L, 1);
+  lua_settop(L, 2);
+  allocator.function = lua_getallocf(L, &allocator.data);
+  lua_setallocf(L, starving, allocator.data);
+  status = lua_pcall(L, 0, 0, 0);
+  lua_setallocf(L, allocator.function, allocator.data);
+  lua_pushboolean(L, status == 0);
+  return 1;
+}
+
+
 static const luaL_Reg functions[] = {
     {"socket", l_socket},
     {"bind", l_bind},
@@ -594,6 +704,8 @@ static const luaL_Reg functions[] = {
     {"accept", l_accept},
     {"send", l_send},
     {"recv", l_recv},
+    {"send_fds", l_send_fds},
+    {"recv_fds", l_recv_fds},
     {"readable", l_readable},
     {"getsockname", l_getsockname},
     {"getpeername", l_getpeername},
@@ -616,6 +728,7 @@ static const luaL_Reg functions[] = {
     {"fork", l_fork},
     {"exit", l_exit},
     {"wait", l_wait},
+    {"getpid", l_getpid},
     {"getuid", l_getuid},
     {"setuid", l_setuid},
     {"limit_descriptors", l_limit_descriptors},
@@ -625,6 +738,7 @@ static const luaL_Reg functions[] = {
     {"alarms", l_alarms},
     {"sleep", l_sleep},
     {"now", l_now},
+    {"starve", l_starve},
     {NULL, NULL},
 };
 

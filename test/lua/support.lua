@@ -1,8 +1,9 @@
 -- support: what the Lua tests share. It has every call of test_support (the
 -- system calls of test/lua/support.c), and what is built on them.
 --
--- A suite's tearDown closes every descriptor and removes every file that a
--- test made; what a test asserts about leaks, it asserts itself.
+-- A suite's tearDown closes every object that was kept and every descriptor,
+-- and removes every file that a test made; what a test asserts about leaks, it
+-- asserts itself.
 
 local lu = require 'luaunit'
 local sock99 = require 'sock99'
@@ -17,7 +18,7 @@ support.runner = (os.getenv 'RUNNER' or '') ~= ''
 
 -- Suites
 
-local directory, spawned = nil, {}
+local directory, spawned, kept = nil, {}, {}
 
 
 -- The thread of a lookup that was given up has files open for a moment, which
@@ -48,6 +49,10 @@ function support.suite()
     end,
 
     tearDown = function()
+      for _, object in ipairs(kept) do
+        object:close()
+      end
+      kept = {}
       await_threads()
       for fd in pairs(system.descriptors()) do
         if not before[fd] then
@@ -69,6 +74,18 @@ end
 
 function support.run()
   os.exit(lu.LuaUnit.run(), true)
+end
+
+
+-- Socket objects that a call must have made. tearDown closes them: one that is
+-- collected later could close a descriptor of the next test's.
+function support.keep(object, other, ...)
+  lu.assertNotNil(object, other)
+  kept[#kept + 1] = object
+  if type(other) == 'userdata' then
+    kept[#kept + 1] = other
+  end
+  return object, other, ...
 end
 
 
