@@ -294,15 +294,19 @@ static int fill(lua_State *L, struct sock99_socket *s) {
 
 /* The data, on top of the stack; else nil, message, code, and false. */
 static bool push_stream_data(lua_State *L, struct sock99_socket *s) {
+  struct sock99_piece piece;
   size_t unread;
+  int anchor;
   int error = s->rights != NULL ? 0 : fill(L, s);
   if (error != 0) {
     (void)sock99_push_errno_failure(L, error);
     return false;
   }
   unread = sock99_unread(&s->input);
-  lua_pushlstring(L, unread > 0 ? sock99_unread_bytes(&s->input) : "", unread);
-  sock99_input_take(&s->input, sock99_scratch_of(L), unread);
+  sock99_begin_piece(L, &s->input, unread, &piece);
+  anchor = lua_gettop(L);
+  lua_pushlstring(L, piece.bytes, unread);
+  sock99_end_piece(L, anchor, &piece);
   return true;
 }
 
