@@ -46,17 +46,18 @@ end
 
 
 -- Our half runs under what the tests run under; LuaSocket's is not ours to check.
-local function command(core, program)
+local function command(core, program, directory)
   local runner = core == 'sock99' and os.getenv 'RUNNER' or ''
-  return ('%s %s test/luasocket/run.lua %s %s %d 2>&1'):format(
-    runner, support.interpreter, core, program, SECONDS)
+  return ('PROGRAM_DIRECTORY=%s %s %s test/luasocket/run.lua %s %s %d 2>&1'):format(
+    directory, runner, support.interpreter, core, program, SECONDS)
 end
 
 
 -- By case: { told = {…}, fail = , skip = , done = }, and what else was printed.
 local function run(core, program)
   local results, noise, case = {}, {}, nil
-  local pipe = assert(io.popen(command(core, program)))
+  local directory = assert(support.mkdtemp())
+  local pipe = assert(io.popen(command(core, program, directory)))
   for line in pipe:lines() do
     local kind, text = line:match '^(%l+) (.*)$'
     if kind == 'case' then
@@ -71,6 +72,7 @@ local function run(core, program)
     end
   end
   pipe:close()
+  os.execute("rm -rf '" .. directory .. "'")
   return results, table.concat(noise, '\n')
 end
 

@@ -12,6 +12,8 @@
 --   fail REASON   it did not do what it should
 --   done NAME     it ended, in whatever way
 
+-- Files that cases make are in $PROGRAM_DIRECTORY, which is the caller's to remove.
+
 local core, program, seconds = arg[1], arg[2], tonumber(arg[3] or 60)
 
 local system = require 'test_support'
@@ -138,6 +140,24 @@ function t.check(value, ...)
     error(show((...)), 2)
   end
   return value, ...
+end
+
+
+-- A file of this program's own.
+function t.path(name)
+  t.directory = t.directory or os.getenv 'PROGRAM_DIRECTORY' or assert(system.mkdtemp())
+  return t.directory .. '/' .. name
+end
+
+
+-- Runs a command, which must succeed. A sanitizer that is preloaded is for us.
+function t.command(command)
+  local log = t.path 'log'
+  local ok = os.execute(('unset LD_PRELOAD; { %s; } >%s 2>&1'):format(command, log))
+  if ok ~= 0 and ok ~= true then
+    local file = assert(io.open(log))
+    error(command .. ': ' .. file:read '*a', 2)
+  end
 end
 
 

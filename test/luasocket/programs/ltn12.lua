@@ -99,7 +99,8 @@ function case.pump_step(t)
     got = got + #(chunk or '')
     return 1
   end
-  local steps, ok, problem = 0, nil, nil
+  local steps = 0
+  local ok, problem
   repeat
     ok, problem = ltn12.pump.step(source, sink)
     steps = steps + 1
