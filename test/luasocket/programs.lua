@@ -31,7 +31,7 @@ local function finds(module)
 end
 
 
--- Why this program cannot run over this core here; nil if it can.
+-- Why a program cannot run over this core here; nil if it can.
 local function obstacle(core, needs)
   for _, module in ipairs(needs) do
     if not finds(module) then
@@ -78,11 +78,9 @@ end
 
 
 -- Each program runs once over each core, when the first of its tests does.
-local function runs(program, needs)
+local function runs(program)
   local done = {}
   return function(core)
-    local why = obstacle(core, needs)
-    lu.skipIf(why, why)
     if not done[core] then
       local results, noise = run(core, program)
       done[core] = { results = results, noise = noise }
@@ -154,12 +152,25 @@ local function compare(theirs, ours, differences)
 end
 
 
--- A suite with the tests of one program.
+local function skip(why)
+  return function()
+    lu.skip(why)
+  end
+end
+
+
+-- A suite with the tests of one program; where it cannot run at all, one test
+-- says why.
 --
 --   programs.suite('http', { needs = { 'socket.http' }, differences = {…} })
 function programs.suite(program, options)
-  local suite, needs = support.suite(), options.needs or {}
-  local results_over = runs(program, needs)
+  local suite, results_over = support.suite(), runs(program)
+  local without_luasocket = obstacle('luasocket', options.needs)
+  local without_ours = obstacle('sock99', options.needs)
+  if without_luasocket then
+    suite.test_it = skip(without_luasocket)
+    return suite
+  end
 
   for _, name in ipairs(names_of(program)) do
     suite[('test_%s_on_luasocket'):format(name)] = function()
@@ -168,7 +179,7 @@ function programs.suite(program, options)
       lu.skipIf(case.skip, case.skip)
     end
 
-    suite[('test_%s_on_sock99'):format(name)] = function()
+    suite[('test_%s_on_sock99'):format(name)] = not without_ours and function()
       local results, noise = results_over 'sock99'
       local ours = told(results, noise, name, 'sock99')
       lu.skipIf(ours.skip, ours.skip)
@@ -177,7 +188,10 @@ function programs.suite(program, options)
       if not theirs.skip then
         compare(theirs.told, ours.told, options.differences)
       end
-    end
+    end or nil
+  end
+  if without_ours then
+    suite.test_it_on_sock99 = skip(without_ours)
   end
   return suite
 end

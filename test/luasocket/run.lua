@@ -12,7 +12,8 @@
 --   fail REASON   it did not do what it should
 --   done NAME     it ended, in whatever way
 
--- Files that cases make are in $PROGRAM_DIRECTORY, which is the caller's to remove.
+-- Files that cases make are in $PROGRAM_DIRECTORY, which is the caller's to remove,
+-- as a program that is ended from outside cannot.
 
 local core, program, seconds = arg[1], arg[2], tonumber(arg[3] or 60)
 
@@ -207,4 +208,7 @@ for _, name in ipairs(cases_of(path)) do
   run(name, cases[name])
 end
 peer.stop_all()
+if t.directory and not os.getenv 'PROGRAM_DIRECTORY' then
+  os.execute("rm -rf '" .. t.directory .. "'")
+end
 os.exit(0)
