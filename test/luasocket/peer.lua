@@ -100,6 +100,16 @@ function peer.listen()
 end
 
 
+-- A port where connections are refused for as long as this process lives: it
+-- is taken, but nobody listens.
+function peer.port_of_nobody()
+  local fd = assert(system.socket('inet', 'stream'))
+  assert(system.bind(fd, '127.0.0.1', 0))
+  local _, port = assert(system.getsockname(fd))
+  return port
+end
+
+
 -- The next client, however long it takes.
 function peer.accept(listener)
   local fd, message, code

@@ -240,8 +240,7 @@ end
 
 
 function case.no_server(t)
-  local listener, port = t.peer.listen()
-  t.system.close(listener)
+  local port = t.peer.port_of_nobody()
   tell(t, 'refused', http.request(('http://127.0.0.1:%d/'):format(port)))
   tell(t, 'no such host', http.request 'http://no-such-host.invalid/')
   tell(t, 'no host', http.request 'http:///path')
