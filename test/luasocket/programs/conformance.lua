@@ -1176,7 +1176,7 @@ function case.dns(t)
 end
 
 
-function case.skip(t)
+function case.skipping(t)
   call(t, 'skip', 1, 'a', 'b', 'c')
   call(t, 'skip', 0, 'a')
   call(t, 'skip', 5, 'a')
