@@ -127,7 +127,7 @@ check:
 bench:
 	@test -x bench/run || { echo 'there is no bench/run'; exit 1; }
 	@scripts/install-dependencies bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all lua-tests
 	@BUILD='$(BUILD)' bench/run
 
 

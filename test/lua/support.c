@@ -498,8 +498,43 @@ static int l_wait(lua_State *L) {
 }
 
 
+/* kill(pid): SIGKILL, so that it ends whatever it does */
+static int l_kill(lua_State *L) {
+  pid_t pid = check_int(L, 1);
+  luaL_argcheck(L, pid > 1, 1, "not a process of ours");
+  return outcome(L, kill(pid, SIGKILL), "kill");
+}
+
+
+/* Does not return if all is well: a shell runs the command in this process. */
+static int l_execute(lua_State *L) {
+  const char *command = luaL_checkstring(L, 1);
+  execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+  return failure(L, "execl");
+}
+
+
+/* SIGALRM ends this process after so many seconds. */
+static int l_end_after(lua_State *L) {
+  alarm((unsigned int)check_int(L, 1));
+  return 0;
+}
+
+
+/* end_with_parent(pid): from here on this process ends when its parent does,
+** which was `pid` before the fork. Elsewhere than on Linux it outlives it. */
+static int l_end_with_parent(lua_State *L) {
+#if defined(__linux__)
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+  if (getppid() != check_int(L, 1))
+    _exit(1);
+  return 0;
+}
+
+
 static int l_getpid(lua_State *L) {
-  return outcome(L, (long)getpid(), "getpid");
+  return outcome(L, getpid(), "getpid");
 }
 
 
@@ -728,6 +763,10 @@ static const luaL_Reg functions[] = {
     {"fork", l_fork},
     {"exit", l_exit},
     {"wait", l_wait},
+    {"kill", l_kill},
+    {"execute", l_execute},
+    {"end_after", l_end_after},
+    {"end_with_parent", l_end_with_parent},
     {"getpid", l_getpid},
     {"getuid", l_getuid},
     {"setuid", l_setuid},
@@ -747,6 +786,7 @@ static const struct {
   const char *name;
   int number;
 } constants[] = {
+    {"ETIMEDOUT", ETIMEDOUT},
     {"SOL_SOCKET", SOL_SOCKET},
     {"SO_REUSEADDR", SO_REUSEADDR},
     {"SO_KEEPALIVE", SO_KEEPALIVE},

@@ -1,0 +1,12 @@
+-- LuaSocket's Lua half over both cores: socket.http, ftp and smtp against small
+-- servers, and pumps of ltn12.
+
+local programs = require 'programs'
+local support = require 'support'
+
+TestHttp = programs.suite('http', { needs = { 'socket.http' } })
+TestPumps = programs.suite('ltn12', { needs = { 'socket', 'ltn12', 'mime' } })
+TestFtp = programs.suite('ftp', { needs = { 'socket.ftp' } })
+TestSmtp = programs.suite('smtp', { needs = { 'socket.smtp' } })
+
+support.run()
