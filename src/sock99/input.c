@@ -30,7 +30,8 @@ static bool move_to_heap(struct sock99_input *input, size_t capacity) {
   char *data = malloc(capacity);
   if (data == NULL)
     return false;
-  memcpy(data, sock99_unread_bytes(input), unread);
+  if (unread > 0)
+    memcpy(data, sock99_unread_bytes(input), unread);
   if (input->capacity > 0)
     free(input->data);
   input->data = data;
