@@ -210,6 +210,7 @@ struct received {
   size_t size;   /* of what is there of it */
   size_t length; /* of the whole message */
   bool is_cut;
+  bool wants_from;
   struct s99_address from;
 };
 
@@ -217,31 +218,51 @@ struct received {
 typedef char room[SOCK99_ROOM_SIZE];
 
 
+static int note(struct received *in, ssize_t got, const struct iovec *part) {
+  if (got < 0)
+    return errno;
+  in->data = part->iov_base;
+  in->length = (size_t)got;
+  in->size = in->length < part->iov_len ? in->length : part->iov_len;
+  in->is_cut = in->size < in->length;
+  return 0;
+}
+
+
+/* recvfrom(2) is quicker than recvmsg(2). */
+static int receive_inet(const struct sock99_socket *s, int flags, char *small,
+                        struct received *in) {
+  struct iovec part = {small, SOCK99_ROOM_SIZE};
+  struct sockaddr *from = in->wants_from ? &in->from.addr.sa : NULL;
+  in->from.len = sizeof(in->from.addr);
+  return note(in,
+              recvfrom(s->fd, small, SOCK99_ROOM_SIZE, flags | S99_MSG_WHOLE_LENGTH, from,
+                       from != NULL ? &in->from.len : NULL),
+              &part);
+}
+
+
 /* Makes `part` fit the next message: 0 or an error. What is larger than the room
 ** goes to a userdata on top of the stack. */
 static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *small,
                     struct iovec *part) {
+  ssize_t size = s99_next_message_size(s->fd, flags);
+  if (size < 0)
+    return errno;
   part->iov_base = small;
   part->iov_len = SOCK99_ROOM_SIZE;
-  if (s->family == AF_UNIX) {
-    ssize_t size = s99_next_message_size(s->fd, flags);
-    if (size < 0)
-      return errno;
-    if ((size_t)size > part->iov_len) {
-      part->iov_len = (size_t)size;
-      part->iov_base = lua_newuserdata(L, part->iov_len);
-    }
+  if ((size_t)size > part->iov_len) {
+    part->iov_len = (size_t)size;
+    part->iov_base = lua_newuserdata(L, part->iov_len);
   }
   return 0;
 }
 
 
-/* One message, if there is one, or where there is leave to block. */
-static int try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *small,
-                          struct received *in) {
+static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *small,
+                        struct received *in) {
   struct msghdr message;
   struct iovec part;
-  ssize_t got;
   int error = fit_next(L, s, flags, small, &part);
   if (error != 0)
     return error;
@@ -250,18 +271,20 @@ static int try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char
   message.msg_iovlen = 1;
   message.msg_name = &in->from.addr;
   message.msg_namelen = sizeof(in->from.addr);
-  flags |= S99_MSG_WHOLE_LENGTH;
   /* The room is for the message that is there; another is not waited for. */
-  got = s->family == AF_UNIX ? sock99_receive_message_rights(s, &message, flags | MSG_DONTWAIT)
-                             : recvmsg(s->fd, &message, flags);
-  if (got < 0)
-    return errno;
-  in->data = part.iov_base;
-  in->length = (size_t)got;
-  in->size = in->length < part.iov_len ? in->length : part.iov_len;
+  flags |= MSG_DONTWAIT | S99_MSG_WHOLE_LENGTH;
+  error = note(in, sock99_receive_message_rights(s, &message, flags), &part);
   in->is_cut = (message.msg_flags & MSG_TRUNC) != 0;
   in->from.len = message.msg_namelen;
-  return 0;
+  return error;
+}
+
+
+/* One message, if there is one, or where there is leave to block. */
+static int try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *small,
+                          struct received *in) {
+  return s->family == AF_UNIX ? receive_unix(L, s, flags, small, in)
+                              : receive_inet(s, flags, small, in);
 }
 
 
@@ -332,7 +355,10 @@ int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
   size_t max = check_max(L, 2);
   struct received in;
   room small;
-  int error = s->fd < 0 ? SOCK99_CLOSED : receive_one(L, s, small, &in);
+  int error = SOCK99_CLOSED;
+  in.wants_from = false;
+  if (s->fd >= 0)
+    error = receive_one(L, s, small, &in);
   if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)
     error = SOCK99_CLOSED;
   if (error != 0)
@@ -390,7 +416,10 @@ static int l_receivefrom(lua_State *L) {
   size_t max = check_max(L, 2);
   struct received in;
   room small;
-  int error = s->fd < 0 ? SOCK99_CLOSED : receive_one(L, s, small, &in);
+  int error = SOCK99_CLOSED;
+  in.wants_from = true;
+  if (s->fd >= 0)
+    error = receive_one(L, s, small, &in);
   if (error != 0)
     return sock99_push_errno_failure(L, error);
   push_data(L, &in, max);
@@ -626,15 +655,34 @@ static int receive_batch(struct sock99_socket *s, struct incoming *in, char *roo
 }
 
 
-/* As entry `i` of the table at `list`. */
-static void add_entry(lua_State *L, const struct sock99_socket *s, int list, int i,
-                      const struct received *in) {
+/*
+** The list is at index `list` of the stack, where the last datagram came from
+** in the two places above it.
+*/
+static int new_list(lua_State *L, int count) {
+  lua_createtable(L, count, 0);
+  lua_pushnil(L);
+  lua_pushnil(L);
+  return lua_gettop(L) - 2;
+}
+
+
+static void set_origin(lua_State *L, const struct sock99_socket *s, int list,
+                       const struct s99_address *from) {
+  push_origin(L, s, from);
+  lua_replace(L, list + 2);
+  lua_replace(L, list + 1);
+}
+
+
+static void add_entry(lua_State *L, int list, int i, const struct received *in) {
   lua_createtable(L, 3, 0);
   lua_pushlstring(L, in->data, in->size);
   lua_rawseti(L, -2, 1);
-  push_origin(L, s, &in->from);
-  lua_rawseti(L, -3, 3);
+  lua_pushvalue(L, list + 1);
   lua_rawseti(L, -2, 2);
+  lua_pushvalue(L, list + 2);
+  lua_rawseti(L, -2, 3);
   if (in->is_cut) {
     sock99_push_count(L, in->length);
     lua_setfield(L, -2, "truncated");
@@ -643,22 +691,32 @@ static void add_entry(lua_State *L, const struct sock99_socket *s, int list, int
 }
 
 
-/* Called by Lua, with a struct incoming; returns the list. */
+static bool is_same(const struct s99_address *a, const struct msghdr *b) {
+  return a->len == b->msg_namelen && memcmp(&a->addr, b->msg_name, a->len) == 0;
+}
+
+
+/* Called by Lua, with a struct incoming; returns the list. Many datagrams of one
+** sender share its host. */
 static int push_batch(lua_State *L) {
   const struct incoming *in = lua_touserdata(L, 1);
-  int i;
-  lua_createtable(L, in->count, 0);
+  struct received one;
+  int i, list = new_list(L, in->count);
+  one.from.len = 0;
   for (i = 0; i < in->count; i++) {
     const struct msghdr *message = &in->messages[i].msg_hdr;
-    struct received one;
     one.data = message->msg_iov->iov_base;
     one.length = one.size = in->messages[i].msg_len;
     one.is_cut = (message->msg_flags & MSG_TRUNC) != 0;
-    one.from = in->addresses[i];
-    one.from.len = message->msg_namelen;
     in->socket->received += one.length;
-    add_entry(L, in->socket, 2, i + 1, &one);
+    if (!is_same(&one.from, message)) {
+      one.from.addr = in->addresses[i].addr;
+      one.from.len = message->msg_namelen;
+      set_origin(L, in->socket, list, &one.from);
+    }
+    add_entry(L, list, i + 1, &one);
   }
+  lua_settop(L, list);
   return 1;
 }
 
@@ -690,14 +748,15 @@ static int receive_many_unix(lua_State *L, struct sock99_socket *s, int max) {
   int i, list, error;
   struct received in;
   room small;
+  in.wants_from = true;
   error = receive_one(L, s, small, &in);
   if (error != 0)
     return sock99_push_errno_failure(L, error);
-  lua_createtable(L, max, 0);
-  list = lua_gettop(L);
+  list = new_list(L, max);
   for (i = 1; error == 0; i++) {
-    add_entry(L, s, list, i, &in);
-    lua_settop(L, list);
+    set_origin(L, s, list, &in.from);
+    add_entry(L, list, i, &in);
+    lua_settop(L, list + 2);
     error = i < max ? try_to_receive(L, s, flags, small, &in) : EAGAIN;
     if (error == 0)
       s->received += in.length;
