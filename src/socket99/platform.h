@@ -101,6 +101,13 @@
 #define S99_IOV_COUNT int
 #endif
 
+/* The type of the flags of sendmmsg and recvmmsg: musl says unsigned. */
+#if defined(__linux__) && !defined(__GLIBC__)
+#define S99_MMSG_FLAGS unsigned int
+#else
+#define S99_MMSG_FLAGS int
+#endif
+
 /* Open a file for its identity and attributes alone; 0 where there is no such way. */
 #if defined(O_PATH)
 #define S99_O_PATH O_PATH
@@ -206,7 +213,7 @@ static inline int s99_rename_noreplace(const char *from, const char *to) {
 /* sendmmsg(2): how many were sent; -1 where the first failed. */
 static inline int s99_send_many(int fd, struct s99_mmsghdr *messages, int count, int flags) {
 #if S99_HAVE_MMSG
-  return (int)sendmmsg(fd, messages, (unsigned int)count, flags);
+  return (int)sendmmsg(fd, messages, (unsigned int)count, (S99_MMSG_FLAGS)flags);
 #else
   int i;
   for (i = 0; i < count; i++) {
@@ -223,7 +230,8 @@ static inline int s99_send_many(int fd, struct s99_mmsghdr *messages, int count,
 /* recvmmsg(2): the first as `flags` say, the rest without waiting. */
 static inline int s99_receive_many(int fd, struct s99_mmsghdr *messages, int count, int flags) {
 #if S99_HAVE_MMSG
-  return (int)recvmmsg(fd, messages, (unsigned int)count, flags | MSG_WAITFORONE, NULL);
+  return (int)recvmmsg(fd, messages, (unsigned int)count, (S99_MMSG_FLAGS)(flags | MSG_WAITFORONE),
+                       NULL);
 #else
   int i;
   for (i = 0; i < count; i++) {
