@@ -396,8 +396,10 @@ end
 
 -- Limits
 
--- So that the process can open just so many descriptors more.
+-- So that the process can open just so many descriptors more. valgrind keeps
+-- some for itself: its limit is not the kernel's.
 local function leave_free(count)
+  lu.skipIf((os.getenv 'RUNNER' or ''):find 'valgrind', 'the limit is not exact under valgrind')
   local highest, opened = 0, {}
   for fd in pairs(support.descriptors()) do
     highest = math.max(highest, fd)
