@@ -4,7 +4,8 @@
 ** An object is one full userdata from birth to close. What it is at the
 ** moment (its class) is its metatable; a set of five metatables, one for each
 ** class, makes a kind of objects, and a change of class picks another one of
-** the same set. Methods know an object by a private key in its metatable.
+** the same set. Methods know an object by its first word, which no program can
+** give to a userdata of its own.
 **
 ** Calls carry errors as an int: 0, an errno, or one of the two below.
 */
@@ -47,7 +48,8 @@ struct sock99_rights {
 };
 
 struct sock99_socket {
-  int fd;     /* -1: closed, or not there yet */
+  const void *mark; /* what tells it from the userdata of others */
+  int fd;           /* -1: closed, or not there yet */
   int type;   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
   int family; /* AF_INET, AF_INET6, AF_UNIX */
   unsigned char class;

@@ -389,12 +389,15 @@ static void read_count(lua_State *L, int index, size_t *count) {
 
 static void read_pattern(lua_State *L, int index, struct request *request) {
   const char *pattern;
+  request->until = UNTIL_NEWLINE;
+  if (lua_isnoneornil(L, index))
+    return;
   if (lua_isnumber(L, index)) {
     request->until = UNTIL_COUNT;
     read_count(L, index, &request->count);
     return;
   }
-  pattern = luaL_optstring(L, index, "l");
+  pattern = luaL_checkstring(L, index);
   if (pattern[0] == '*')
     pattern++;
   request->until = pattern[0] == 'a' ? UNTIL_END : UNTIL_NEWLINE;
@@ -407,7 +410,9 @@ static void read_pattern(lua_State *L, int index, struct request *request) {
 static void read_request(lua_State *L, struct request *request) {
   memset(request, 0, sizeof(*request));
   read_pattern(L, 2, request);
-  request->prefix = luaL_optlstring(L, 3, "", &request->prefix_length);
+  request->prefix = "";
+  if (!lua_isnoneornil(L, 3))
+    request->prefix = luaL_checklstring(L, 3, &request->prefix_length);
 }
 
 
