@@ -9,8 +9,9 @@
 #include "object.h"
 
 
-/* Its address marks the objects. */
-static const char mark = 0;
+/* Their addresses mark objects, and those that were collected, which finalizers
+** may still use. */
+static const char mark = 0, dead_mark = 0;
 
 /* A key of the metatables: the list of the kind's metatables, by class. */
 static const char kind_key = 0;
@@ -26,11 +27,26 @@ static const char *const class_names[SOCK99_CLASS_COUNT] = {
 ** Knowing objects
 */
 
-/* Looking into the metatable for this would be a third of what it costs to
-** take a line out of the buffer. Only a full userdata has a size here. */
+static bool has_kind(lua_State *L, int index) {
+  bool has;
+  if (!lua_getmetatable(L, index))
+    return false;
+  lua_pushlightuserdata(L, NATIVE);
+  lua_rawget(L, -2);
+  has = lua_istable(L, -1);
+  lua_pop(L, 2);
+  return has;
+}
+
+
+/* Looking into the metatable of every object would be a third of what it costs
+** to take a line out of the buffer. The memory of a dead one may be a userdata of
+** somebody else's by now, the mark still in it. Only a full userdata has a size. */
 struct sock99_socket *sock99_test_socket(lua_State *L, int index) {
   struct sock99_socket *s = lua_touserdata(L, index);
-  return s != NULL && lua_rawlen(L, index) == sizeof(*s) && s->mark == &mark ? s : NULL;
+  if (s == NULL || lua_rawlen(L, index) != sizeof(*s))
+    return NULL;
+  return s->mark == &mark || (s->mark == &dead_mark && has_kind(L, index)) ? s : NULL;
 }
 
 
@@ -237,8 +253,16 @@ static int l_close(lua_State *L) {
 }
 
 
-static int l_gc(lua_State *L) {
+static int l_end(lua_State *L) {
   sock99_close_socket(L, check_any(L));
+  return 0;
+}
+
+
+static int l_gc(lua_State *L) {
+  struct sock99_socket *s = check_any(L);
+  sock99_close_socket(L, s);
+  s->mark = &dead_mark;
   return 0;
 }
 
@@ -537,7 +561,7 @@ static const luaL_Reg object_methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-    {"__gc", l_gc}, {"__close", l_gc}, {"__tostring", l_tostring}, {NULL, NULL}};
+    {"__gc", l_gc}, {"__close", l_end}, {"__tostring", l_tostring}, {NULL, NULL}};
 
 
 /* Into the table on top of the stack, each with the scratch buffer. */
