@@ -55,6 +55,9 @@ static const char *const bind_field_names[BIND_FIELD_COUNT] = {"host", "path", "
 #define BIND_SLOT(field) (SLOT(FIELD_COUNT) + (int)(field))
 #define LAST_SLOT BIND_SLOT(BIND_FIELD_COUNT - 1)
 
+/* Fields as a set. */
+#define BIT(field) (1u << (field))
+
 
 /*
 ** Telling
@@ -150,49 +153,58 @@ static int field_index(const char *key, const char *const names[], int count) {
 }
 
 
-/* The table's own fields into the slots from `first` on. */
-static void collect_own(lua_State *L, int table, const char *prefix, const char *const names[],
-                        int count, int first) {
+/* The table's own fields into the slots from `first` on; which they are. */
+static unsigned int collect_own(lua_State *L, int table, const char *prefix,
+                                const char *const names[], int count, int first) {
+  unsigned int given = 0;
   lua_pushnil(L);
   while (lua_next(L, table) != 0) {
     size_t length;
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
     int i = key != NULL && strlen(key) == length ? field_index(key, names, count) : -1;
     if (i < 0)
-      unknown_field(L, prefix, names, count);
+      return (unsigned int)unknown_field(L, prefix, names, count);
     lua_replace(L, first + i);
+    given |= BIT(i);
   }
+  return given;
 }
 
 
 /* Fields that the table has only through __index. */
-static void collect_inherited(lua_State *L, int table, const char *const names[], int count,
-                              int first) {
+static unsigned int collect_inherited(lua_State *L, int table, const char *const names[], int count,
+                                      int first) {
+  unsigned int given = 0;
   int i;
   if (!luaL_getmetafield(L, table, "__index"))
-    return;
+    return 0;
   lua_pop(L, 1);
   for (i = 0; i < count; i++) {
     if (!lua_isnil(L, first + i))
       continue;
     lua_getfield(L, table, names[i]);
+    if (!lua_isnil(L, -1))
+      given |= BIT(i);
     lua_replace(L, first + i);
   }
+  return given;
 }
 
 
-static void collect(lua_State *L) {
+static unsigned int collect(lua_State *L) {
+  unsigned int given;
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checkstack(L, LAST_SLOT + LUA_MINSTACK, "too many fields");
   lua_settop(L, LAST_SLOT);
-  collect_own(L, 1, "", field_names, FIELD_COUNT, SLOT(0));
-  collect_inherited(L, 1, field_names, FIELD_COUNT, SLOT(0));
-  if (lua_isnil(L, SLOT(BIND)))
-    return;
+  given = collect_own(L, 1, "", field_names, FIELD_COUNT, SLOT(0));
+  given |= collect_inherited(L, 1, field_names, FIELD_COUNT, SLOT(0));
+  if ((given & BIT(BIND)) == 0)
+    return given;
   if (!lua_istable(L, SLOT(BIND)))
     wrong_type(L, "bind", "table", SLOT(BIND));
   collect_own(L, SLOT(BIND), "bind.", bind_field_names, BIND_FIELD_COUNT, BIND_SLOT(0));
   collect_inherited(L, SLOT(BIND), bind_field_names, BIND_FIELD_COUNT, BIND_SLOT(0));
+  return given;
 }
 
 
@@ -220,9 +232,7 @@ static enum whole to_whole(lua_State *L, int index, long long *out) {
 ** Plain fields. A slot that is nil leaves the default.
 */
 
-static bool to_flag(lua_State *L, int slot, const char *name, bool missing) {
-  if (lua_isnil(L, slot))
-    return missing;
+static bool to_flag(lua_State *L, int slot, const char *name) {
   if (!lua_isboolean(L, slot))
     wrong_type(L, name, "boolean", slot);
   return lua_toboolean(L, slot) != 0;
@@ -691,62 +701,88 @@ static bool read_bind(lua_State *L, socket99_config *config, socket99_result *re
 }
 
 
-static bool read_address(lua_State *L, socket99_config *config, socket99_result *result) {
+/* Most fields are missing from most tables: those that are cost nothing here. */
+static bool read_address(lua_State *L, unsigned int given, socket99_config *config,
+                         socket99_result *result) {
   const char *path = NULL, *host = NULL, *ipv4 = NULL, *ipv6 = NULL;
-  to_path(L, SLOT(PATH), "path", &path, &config->path_len);
-  if (!to_text(L, SLOT(HOST), "host", &host, result) ||
-      !to_text(L, SLOT(IPV4), "ipv4", &ipv4, result) ||
-      !to_text(L, SLOT(IPV6), "ipv6", &ipv6, result) ||
-      !to_port(L, SLOT(PORT), "port", &config->port, &config->service, result) ||
-      !to_family(L, SLOT(FAMILY), &config->family, result))
+  if (given & BIT(PATH))
+    to_path(L, SLOT(PATH), "path", &path, &config->path_len);
+  if ((given & BIT(HOST)) && !to_text(L, SLOT(HOST), "host", &host, result))
+    return false;
+  if ((given & BIT(IPV4)) && !to_text(L, SLOT(IPV4), "ipv4", &ipv4, result))
+    return false;
+  if ((given & BIT(IPV6)) && !to_text(L, SLOT(IPV6), "ipv6", &ipv6, result))
+    return false;
+  if ((given & BIT(PORT)) &&
+      !to_port(L, SLOT(PORT), "port", &config->port, &config->service, result))
+    return false;
+  if ((given & BIT(FAMILY)) && !to_family(L, SLOT(FAMILY), &config->family, result))
     return false;
   /* The old fields are not const, but nothing is written to them. */
   config->path = (char *)path;
   config->host = (char *)host;
   config->ipv4 = (char *)ipv4;
   config->ipv6 = (char *)ipv6;
-  return read_bind(L, config, result);
+  return (given & BIT(BIND)) == 0 || read_bind(L, config, result);
 }
 
 
-static bool read_flags(lua_State *L, socket99_config *config, socket99_result *result) {
-  bool has_address =
-      config->host != NULL || config->path != NULL || config->ipv4 != NULL || config->ipv6 != NULL;
-  config->server = to_flag(L, SLOT(SERVER), "server", false);
-  config->datagram = to_flag(L, SLOT(DATAGRAM), "datagram", false);
-  config->seqpacket = to_flag(L, SLOT(SEQPACKET), "seqpacket", false);
-  config->nonblocking = to_flag(L, SLOT(NONBLOCKING), "nonblocking", false);
-  config->unlink_stale = to_flag(L, SLOT(UNLINK), "unlink", false);
-  config->inherit = !to_flag(L, SLOT(CLOEXEC), "cloexec", true);
-  config->unconnected = !to_flag(L, SLOT(CONNECT), "connect", true);
+static bool read_flags(lua_State *L, unsigned int given, socket99_config *config,
+                       socket99_result *result) {
+  static const struct {
+    enum field field;
+    size_t place;
+    bool is_negated;
+  } flags[] = {
+      {SERVER, offsetof(socket99_config, server), false},
+      {DATAGRAM, offsetof(socket99_config, datagram), false},
+      {SEQPACKET, offsetof(socket99_config, seqpacket), false},
+      {NONBLOCKING, offsetof(socket99_config, nonblocking), false},
+      {UNLINK, offsetof(socket99_config, unlink_stale), false},
+      {CLOEXEC, offsetof(socket99_config, inherit), true},
+      {CONNECT, offsetof(socket99_config, unconnected), true},
+  };
+  bool has_address = (given & (BIT(HOST) | BIT(PATH) | BIT(IPV4) | BIT(IPV6))) != 0;
+  size_t i;
+  for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+    if (given & BIT(flags[i].field))
+      *(bool *)((char *)config + flags[i].place) =
+          to_flag(L, SLOT(flags[i].field), field_names[flags[i].field]) != flags[i].is_negated;
+  }
   if (lua_toboolean(L, SLOT(CONNECT)) && config->datagram && !config->server && !has_address)
     return refuse(result, "connect goes with an address: no host, ipv4, ipv6 or path");
   return true;
 }
 
 
+static int type_of(const socket99_config *config) {
+  if (config->seqpacket)
+    return SOCK_SEQPACKET;
+  return config->datagram ? SOCK_DGRAM : SOCK_STREAM;
+}
+
+
 bool sock99_read_config(lua_State *L, struct sock99_request *request, socket99_result *result) {
   socket99_config *config = &request->config;
+  unsigned int given;
   memset(config, 0, sizeof(*config));
   request->options = request->inlined;
   request->capacity = SOCK99_INLINE_OPTIONS;
-  collect(L);
-  if (!read_address(L, config, result) || !read_flags(L, config, result) ||
-      !to_int(L, SLOT(BACKLOG), "backlog", "0 to 2147483647", &config->backlog_size, result) ||
-      !to_mode(L, SLOT(MODE), &config->mode, result) || !to_times(L, config, result))
+  given = collect(L);
+  if (!read_address(L, given, config, result) || !read_flags(L, given, config, result))
     return false;
-  if (!read_options(L, request,
-                    config->seqpacket  ? SOCK_SEQPACKET
-                    : config->datagram ? SOCK_DGRAM
-                                       : SOCK_STREAM,
-                    config->family, result))
+  if ((given & BIT(BACKLOG)) &&
+      !to_int(L, SLOT(BACKLOG), "backlog", "0 to 2147483647", &config->backlog_size, result))
+    return false;
+  if ((given & BIT(MODE)) && !to_mode(L, SLOT(MODE), &config->mode, result))
+    return false;
+  if ((given & (BIT(TIMEOUT) | BIT(ATTEMPT_DELAY))) && !to_times(L, config, result))
+    return false;
+  if ((given & BIT(SOCKOPTS)) && !read_options(L, request, type_of(config), config->family, result))
     return false;
   config->options = request->options;
   return true;
 }
-
-
-#define BIT(field) (1u << (field))
 
 
 /* Raises where the table has a field beside those that count here. */

@@ -50,8 +50,8 @@ struct sock99_rights {
 struct sock99_socket {
   const void *mark; /* what tells it from the userdata of others */
   int fd;           /* -1: closed, or not there yet */
-  int type;   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
-  int family; /* AF_INET, AF_INET6, AF_UNIX */
+  int type;         /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+  int family;       /* AF_INET, AF_INET6, AF_UNIX */
   unsigned char class;
   bool wants_writing;     /* the last call that timed out was sending or connecting */
   bool connecting;        /* a connect that timed out is still under way */
