@@ -43,9 +43,13 @@
 #include <time.h>
 
 #if defined(__linux__)
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#endif
+
+/* S99_KQUEUE: the poller of the BSDs where there is that of Linux, for its tests. */
+#if defined(__linux__) && !defined(S99_KQUEUE)
+#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #define S99_HAVE_EPOLL 1
 #else
