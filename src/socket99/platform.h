@@ -57,6 +57,10 @@
 #define S99_HAVE_EPOLL 0
 #endif
 
+/* A child of fork(2) has a copy of an epoll descriptor. Of a kqueue it has none:
+** the number is free there. */
+#define S99_POLLER_IS_INHERITED S99_HAVE_EPOLL
+
 /* Socket addresses without a file (unix(7)). */
 #if defined(__linux__)
 #define S99_HAVE_ABSTRACT 1

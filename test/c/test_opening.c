@@ -843,6 +843,72 @@ static void test_a_child_cannot_disturb_its_parents_opening(void **state) {
 }
 
 
+/* A kqueue is not inherited: its number may be another descriptor's in a child. */
+static int cancel_beside(socket99_opening *opening) {
+  int fd = socket99_pollfd(opening);
+  bool lost = fcntl(fd, F_GETFD) < 0;
+  if (lost && dup2(0, fd) != fd)
+    return 1;
+  socket99_cancel(opening);
+  return (fcntl(fd, F_GETFD) >= 0) == lost ? 0 : 2;
+}
+
+
+static void test_a_child_closes_nothing_that_took_the_place_of_a_poller(void **state) {
+  socket99_opening *opening = started(&(socket99_config){.datagram = true});
+  pid_t child = fork();
+  (void)state;
+  if (child == 0)
+    _exit(cancel_beside(opening));
+  assert_succeeded(child);
+  socket99_cancel(opening);
+}
+
+
+/* How many descriptors linger. */
+static int lingering(void) {
+  int fd, count = 0;
+  for (fd = 0; fd < 256; fd++) {
+    struct linger linger = {0, 0};
+    socklen_t length = sizeof(linger);
+    if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0 && linger.l_onoff)
+      count++;
+  }
+  return count;
+}
+
+
+static void test_a_child_leaves_the_options_alone(void **state) {
+  struct linger on = {1, 5};
+  socket99_option option = {"linger", 0, 0, {.kind = SOCKET99_SECONDS, .seconds = 5}};
+  socket99_config cfgs[] = {
+      {.path = "full", .options = &option, .option_count = 1},
+      {.path = "full", .sockopts = {{SO_LINGER, &on, sizeof(on)}}},
+  };
+  struct full full;
+  size_t i;
+  (void)state;
+  fill(&full, (socket99_config){.path = "full"});
+  for (i = 0; i < COUNT(cfgs); i++) {
+    socket99_opening *opening = started(&cfgs[i]);
+    socket99_result res;
+    pid_t child;
+    assert_false(socket99_step(opening, &res));
+    assert_int_equal(lingering(), 1);
+    child = fork();
+    if (child == 0) {
+      socket99_cancel(opening);
+      _exit(lingering());
+    }
+    assert_succeeded(child);
+    assert_int_equal(lingering(), 1);
+    socket99_cancel(opening);
+  }
+  empty(&full);
+  unlink("full");
+}
+
+
 static void test_a_child_leaves_the_parents_poller_alone(void **state) {
   struct full full;
   socket99_opening *opening;
@@ -1045,6 +1111,8 @@ int main(int count, char **arguments) {
       TEST(test_a_dead_first_address_costs_one_attempt_delay),
       TEST(test_a_child_cannot_disturb_its_parents_opening),
       TEST(test_a_child_leaves_the_parents_poller_alone),
+      TEST(test_a_child_closes_nothing_that_took_the_place_of_a_poller),
+      TEST(test_a_child_leaves_the_options_alone),
       TEST(test_resolve_tells_the_addresses),
       TEST(test_resolve_tells_why_not),
       TEST(test_one_candidate_and_no_deadline_cost_nothing_more),
