@@ -24,19 +24,10 @@ static bool is_socket_file(const char *path) {
 ** asks, since a stream socket would be queued by a live listener, would call
 ** one that is bound but does not listen yet dead, and could block.
 */
-static bool is_refused(const char *path) {
+static bool is_refused(int asking, const char *path) {
   struct s99_address address;
-  bool refused = false;
-  int fd;
-  if (!s99_unix(path, strlen(path), &address))
-    return false;
-  fd = socket(AF_UNIX, SOCK_DGRAM | S99_SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return false;
-  if (connect(fd, &address.addr.sa, address.len) != 0)
-    refused = errno == ECONNREFUSED;
-  close(fd);
-  return refused;
+  return s99_unix(path, strlen(path), &address) &&
+         connect(asking, &address.addr.sa, address.len) != 0 && errno == ECONNREFUSED;
 }
 
 
@@ -70,14 +61,28 @@ static bool move_aside(const char *path, char *aside) {
 ** path in the meantime is put back. Between the look and the rename remain a
 ** few microseconds in which it has no name.
 */
-static void remove_stale(const char *path) {
+static void remove_refused(int asking, const char *path) {
   char aside[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
-  if (!is_socket_file(path) || !is_refused(path) || !move_aside(path, aside))
+  if (!is_refused(asking, path) || !move_aside(path, aside))
     return;
-  if (is_socket_file(aside) && is_refused(aside))
+  if (is_socket_file(aside) && is_refused(asking, aside))
     unlink(aside);
   else
     s99_rename_noreplace(aside, path);
+}
+
+
+/* 0, or the errno of a question that could not be asked. */
+static int remove_stale(const char *path) {
+  int asking;
+  if (!is_socket_file(path))
+    return 0;
+  asking = socket(AF_UNIX, SOCK_DGRAM | S99_SOCK_CLOEXEC, 0);
+  if (asking < 0)
+    return errno;
+  remove_refused(asking, path);
+  close(asking);
+  return 0;
 }
 
 
@@ -147,9 +152,9 @@ static bool listen_on_file(int fd, const struct s99_plan *plan, const struct s99
                            socket99_result *res) {
   const char *path = candidate->addr.un.sun_path;
   unsigned int mode = plan->cfg->mode;
-  int error;
-  if (plan->cfg->unlink_stale)
-    remove_stale(path);
+  int error = plan->cfg->unlink_stale ? remove_stale(path) : 0;
+  if (error != 0)
+    return s99_fail(res, SOCKET99_ERROR_SOCKET, error, candidate);
   if (mode != 0 && !set_mode_before_bind(fd, mode))
     return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
   if (bind(fd, &candidate->addr.sa, candidate->len) != 0)

@@ -627,17 +627,28 @@ int socket99_timeout_ms(const socket99_opening *opening) {
 
 
 /* In a child of the process that started it, a descriptor's removal from the
-** poller would silence the parent's, and the file of the client's own address
-** is the parent's too: closing is all that is done there. */
+** poller would silence the parent's, how a socket lingers is the parent's to
+** say, and the file of the client's own address is the parent's too: closing
+** is all that is done there. */
+static void leave_to_parent(socket99_opening *opening) {
+  opening->poller.fd = -1;
+  opening->plan.own.len = 0;
+  opening->copy->option_count = 0;
+  opening->copy->sockopts[0].option_id = 0;
+}
+
+
 void socket99_cancel(socket99_opening *opening) {
   struct s99_poller poller;
+  bool ours;
   if (opening == NULL)
     return;
   poller = opening->poller;
-  if (opening->process != getpid()) {
-    opening->poller.fd = -1;
-    opening->plan.own.len = 0;
-  }
+  ours = opening->process == getpid();
+  if (!ours)
+    leave_to_parent(opening);
+  if (!ours && !S99_POLLER_IS_INHERITED)
+    poller.fd = -1;
   release(opening);
   s99_poller_close(&poller);
   abandon(opening);

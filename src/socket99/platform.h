@@ -43,9 +43,13 @@
 #include <time.h>
 
 #if defined(__linux__)
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#endif
+
+/* S99_KQUEUE: the poller of the BSDs where there is that of Linux, for its tests. */
+#if defined(__linux__) && !defined(S99_KQUEUE)
+#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #define S99_HAVE_EPOLL 1
 #else
@@ -53,6 +57,10 @@
 #include <sys/ioctl.h>
 #define S99_HAVE_EPOLL 0
 #endif
+
+/* A child of fork(2) has a copy of an epoll descriptor. Of a kqueue it has none:
+** the number is free there. */
+#define S99_POLLER_IS_INHERITED S99_HAVE_EPOLL
 
 /* Socket addresses without a file (unix(7)). */
 #if defined(__linux__)

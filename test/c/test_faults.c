@@ -515,9 +515,17 @@ static void test_a_look_that_fails_otherwise_leaves_the_file(void **state) {
     assert_told(&cfg, SOCKET99_ERROR_BIND, EADDRINUSE, "bind s: Address already in use");
     assert_int_equal(access("s", F_OK), 0);
   }
-  /* The first socket is the server's, the second asks. */
+  assert_int_equal(unlink("s"), 0);
+}
+
+
+/* The first socket is the server's, the second asks. */
+static void test_a_look_that_cannot_be_had_says_why(void **state) {
+  socket99_config cfg = {.path = "s", .server = true, .unlink_stale = true};
+  (void)state;
+  close(bound_at("s"));
   fail_at("socket", 1, EMFILE);
-  assert_told(&cfg, SOCKET99_ERROR_BIND, EADDRINUSE, "bind s: Address already in use");
+  assert_told(&cfg, SOCKET99_ERROR_SOCKET, EMFILE, "socket s: Too many open files");
   assert_int_equal(unlink("s"), 0);
 }
 
@@ -572,6 +580,7 @@ int main(void) {
       cmocka_unit_test(test_a_stale_file_that_vanishes_meanwhile_is_no_matter),
       cmocka_unit_test(test_a_server_that_binds_first_keeps_the_path),
       cmocka_unit_test(test_a_look_that_fails_otherwise_leaves_the_file),
+      cmocka_unit_test(test_a_look_that_cannot_be_had_says_why),
       cmocka_unit_test(test_a_link_that_took_the_files_place_is_neither_followed_nor_removed),
   };
   return cmocka_run_group_tests(tests, enter_directory, leave_directory);

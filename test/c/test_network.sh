@@ -130,8 +130,8 @@ HOSTS
 ip netns exec "$far" "$build/test/network/far_end" 10.9.0.2 fd09::2 2001:db8:9::2 fd09::70 \
   >"$tmp/server.log" 2>&1 &
 server=$!
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  grep -qs ready "$tmp/server.log" && break
+patience=100
+until grep -qs ready "$tmp/server.log" || [ $((patience = patience - 1)) -eq 0 ]; do
   sleep 0.1
 done
 grep -q ready "$tmp/server.log" || {

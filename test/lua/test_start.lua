@@ -358,13 +358,13 @@ function TestTimes:test_the_deadline_holds()
   local begun = support.now()
   support.fails({ path = path, timeout = 0.1 }, 'timeout', 'ETIMEDOUT', message)
   local took = support.now() - begun
-  lu.assertTrue(took >= 0.1 and took < 0.2, took)
+  lu.assertTrue(took >= 0.1 and took < 2, took)
 
   begun = support.now()
   lu.assertEquals({ finish(start { path = path, timeout = 0.1 }) },
                   { nil, message, errno.ETIMEDOUT, 'timeout' })
   took = support.now() - begun
-  lu.assertTrue(took >= 0.1 and took < 0.2, took)
+  lu.assertTrue(took >= 0.1 and took < 2, took)
 end
 
 
