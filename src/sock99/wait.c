@@ -51,16 +51,23 @@ static int poll_ms(int64_t end) {
 }
 
 
+int sock99_poll(struct pollfd *polled, size_t count, int64_t end) {
+  int ms, ready;
+  do {
+    ms = poll_ms(end);
+    ready = poll(polled, (nfds_t)count, ms);
+  } while ((ready < 0 && errno == EINTR) || (ready == 0 && ms != 0));
+  return ready;
+}
+
+
 static int poll_until(int fd, short events, int64_t end) {
   struct pollfd polled;
-  int ms, ready;
+  int ready;
   polled.fd = fd;
   polled.events = events;
-  do {
-    polled.revents = 0;
-    ms = poll_ms(end);
-    ready = poll(&polled, 1, ms);
-  } while ((ready < 0 && errno == EINTR) || (ready == 0 && ms != 0));
+  polled.revents = 0;
+  ready = sock99_poll(&polled, 1, end);
   if (ready < 0)
     return errno;
   if ((polled.revents & POLLNVAL) != 0)
