@@ -63,7 +63,7 @@ static const struct sock99_option_place place = {1, LAST_SLOT + 1};
 ** Telling
 */
 
-static int raise(lua_State *L, const char *format, ...) {
+static int raise_error(lua_State *L, const char *format, ...) {
   va_list arguments;
   const char *message;
   va_start(arguments, format);
@@ -111,21 +111,22 @@ static int unknown_field(lua_State *L, const char *prefix, const char *const nam
   const char *key, *nearest;
   if (lua_type(L, -2) != LUA_TSTRING) {
     if (lua_type(L, -2) == LUA_TNUMBER)
-      return raise(L, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
-    return raise(L, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
+      return raise_error(L, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
+    return raise_error(L, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
   }
   key = lua_tostring(L, -2);
   nearest = nearest_field(key, names, count);
   if (prefix[0] == '\0' && socket99_option_kind(key, 0, 0, NULL))
-    return raise(L, "unknown field '%s' (an option: sockopts = { %s = ... })", key, key);
+    return raise_error(L, "unknown field '%s' (an option: sockopts = { %s = ... })", key, key);
   if (nearest == NULL)
-    return raise(L, "unknown field '%s%s'", prefix, key);
-  return raise(L, "unknown field '%s%s' (did you mean '%s%s'?)", prefix, key, prefix, nearest);
+    return raise_error(L, "unknown field '%s%s'", prefix, key);
+  return raise_error(L, "unknown field '%s%s' (did you mean '%s%s'?)", prefix, key, prefix,
+                     nearest);
 }
 
 
 static int wrong_type(lua_State *L, const char *name, const char *expected, int index) {
-  return raise(L, "field '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
+  return raise_error(L, "field '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
 }
 
 
@@ -242,7 +243,7 @@ static bool to_int(lua_State *L, int slot, const char *name, const char *limit, 
     wrong_type(L, name, "integer", slot);
   whole = sock99_to_whole(L, slot, &number);
   if (whole == SOCK99_FRACTION)
-    raise(L, "field '%s': integer expected, got %f", name, lua_tonumber(L, slot));
+    raise_error(L, "field '%s': integer expected, got %f", name, lua_tonumber(L, slot));
   if (whole == SOCK99_TOO_LARGE || number < INT_MIN || number > INT_MAX)
     return sock99_refuse(result, "%s %.14g is not in %s", name, (double)lua_tonumber(L, slot),
                          limit);
@@ -433,8 +434,8 @@ static bool add_named_option(lua_State *L, struct sock99_request *request, int t
 static bool add_numbered_option(lua_State *L, struct sock99_request *request,
                                 socket99_result *result) {
   if (!lua_istable(L, -1) || lua_rawlen(L, -1) != 3)
-    raise(L, "field 'sockopts': an entry without a name is {level, option, value}, got %s",
-          luaL_typename(L, -1));
+    raise_error(L, "field 'sockopts': an entry without a name is {level, option, value}, got %s",
+                luaL_typename(L, -1));
   return sock99_read_numbered_option(L, &place, new_option(L, request), result);
 }
 
@@ -444,7 +445,8 @@ static void check_entry_key(lua_State *L, int index) {
   long long key = 0;
   enum sock99_whole whole = sock99_to_whole(L, index, &key);
   if (whole != SOCK99_WHOLE || key < 1 || key > (long long)lua_rawlen(L, SLOT(SOCKOPTS)))
-    raise(L, "field 'sockopts': [%f] is no name and in no list of entries", lua_tonumber(L, index));
+    raise_error(L, "field 'sockopts': [%f] is no name and in no list of entries",
+                lua_tonumber(L, index));
 }
 
 
@@ -458,7 +460,7 @@ static bool read_named_options(lua_State *L, struct sock99_request *request, int
     } else if (lua_type(L, -2) == LUA_TNUMBER) {
       check_entry_key(L, -2);
     } else {
-      raise(L, "field 'sockopts': a key is an option's name, got %s", luaL_typename(L, -2));
+      raise_error(L, "field 'sockopts': a key is an option's name, got %s", luaL_typename(L, -2));
     }
     lua_pop(L, 1);
   }
@@ -569,7 +571,7 @@ static void check_only(lua_State *L, unsigned int fields, const char *purpose) {
   int field;
   for (field = 0; field < FIELD_COUNT; field++) {
     if ((fields & BIT(field)) == 0 && !lua_isnil(L, SLOT(field)))
-      raise(L, "field '%s' is not for a %s", field_names[field], purpose);
+      raise_error(L, "field '%s' is not for a %s", field_names[field], purpose);
   }
 }
 

@@ -42,7 +42,7 @@ struct selection {
 };
 
 
-static int raise(lua_State *L, int table, int index, const char *what) {
+static int raise_error(lua_State *L, int table, int index, const char *what) {
   lua_pushfstring(L, "entry %d: %s", index, what);
   return luaL_argerror(L, table, lua_tostring(L, -1));
 }
@@ -75,7 +75,7 @@ static int number_to_fd(lua_State *L, int table, int index) {
   if (number >= 0 && number <= INT_MAX && (lua_Number)(int)number == number)
     return (int)number;
   lua_pushfstring(L, "%s is no descriptor", lua_tostring(L, -1));
-  return raise(L, table, index, lua_tostring(L, -1));
+  return raise_error(L, table, index, lua_tostring(L, -1));
 }
 
 
@@ -103,10 +103,10 @@ static int foreign_fd(lua_State *L, int table, int index) {
   /* LuaJIT has types beyond Lua's own. */
   if (type != LUA_TTABLE && type != LUA_TUSERDATA && type <= LUA_TTHREAD) {
     lua_pushfstring(L, "a socket or a descriptor expected, got %s", luaL_typename(L, -1));
-    return raise(L, table, index, lua_tostring(L, -1));
+    return raise_error(L, table, index, lua_tostring(L, -1));
   }
   if (!push_method(L, "getfd") && !push_method(L, "pollfd"))
-    return raise(L, table, index, "it has neither getfd nor pollfd");
+    return raise_error(L, table, index, "it has neither getfd nor pollfd");
   call_method(L);
   fd = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
   lua_pop(L, 1);
@@ -246,7 +246,7 @@ static void check_open(lua_State *L, const struct selection *selection) {
     if ((selection->polled[entry->place].revents & POLLNVAL) == 0)
       continue;
     lua_pushfstring(L, "descriptor %d is not open", entry->fd);
-    raise(L, table_of(selection, i), entry->index, lua_tostring(L, -1));
+    raise_error(L, table_of(selection, i), entry->index, lua_tostring(L, -1));
   }
 }
 

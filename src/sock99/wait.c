@@ -94,8 +94,13 @@ int sock99_wait_for(struct sock99_socket *s, struct sock99_wait *wait, short eve
 }
 
 
+int sock99_look_at(int fd, struct sock99_wait *wait, short events) {
+  return poll_until(fd, events, sock99_wait_end(wait));
+}
+
+
 int sock99_look_for(struct sock99_socket *s, struct sock99_wait *wait, short events) {
-  int error = poll_until(s->fd, events, sock99_wait_end(wait));
+  int error = sock99_look_at(s->fd, wait, events);
   s->wants_writing = error == SOCK99_TIMEOUT && (events & POLLOUT) != 0;
   return error;
 }
