@@ -54,6 +54,7 @@ build = {
         "src/sock99/object.c",
         "src/sock99/opening.c",
         "src/sock99/option.c",
+        "src/sock99/read_option.c",
         "src/sock99/select.c",
         "src/sock99/sendfile.c",
         "src/sock99/socket.c",

@@ -44,6 +44,22 @@ static inline void sock99_newlib(lua_State *L, const luaL_Reg *functions) {
 }
 
 
+/* An integer; false, and nothing is pushed, where this Lua has no number that is
+** exactly this one. */
+static inline bool sock99_pushwhole(lua_State *L, long long number) {
+#if LUA_VERSION_NUM >= 503
+  if ((lua_Integer)number != number)
+    return false;
+  lua_pushinteger(L, (lua_Integer)number);
+#else
+  if (number > 9007199254740992LL || number < -9007199254740992LL)
+    return false;
+  lua_pushnumber(L, (lua_Number)number);
+#endif
+  return true;
+}
+
+
 /* Whether the value is a file of the io library. */
 static inline bool sock99_isfile(lua_State *L, int index) {
   bool is_file;

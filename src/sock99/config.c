@@ -7,7 +7,7 @@
 ** text can have wrong is raised; what may come from a user is returned.
 */
 
-#include "sock99.h"
+#include "read_option.h"
 
 #include "spelling.h"
 
@@ -58,12 +58,15 @@ static const char *const bind_field_names[BIND_FIELD_COUNT] = {"host", "path", "
 /* Fields as a set. */
 #define BIT(field) (1u << (field))
 
+/* Under the key of the walk over the options, out of its way. */
+static const struct sock99_option_place place = {1, LAST_SLOT + 1};
+
 
 /*
 ** Telling
 */
 
-static int raise(lua_State *L, const char *format, ...) {
+static int raise_error(lua_State *L, const char *format, ...) {
   va_list arguments;
   const char *message;
   va_start(arguments, format);
@@ -73,11 +76,7 @@ static int raise(lua_State *L, const char *format, ...) {
 }
 
 
-#if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
-#endif
-static bool
-refuse(socket99_result *result, const char *format, ...) {
+bool sock99_refuse(socket99_result *result, const char *format, ...) {
   va_list arguments;
   memset(result, 0, sizeof(*result));
   result->status = SOCKET99_ERROR_CONFIGURATION;
@@ -115,21 +114,22 @@ static int unknown_field(lua_State *L, const char *prefix, const char *const nam
   const char *key, *nearest;
   if (lua_type(L, -2) != LUA_TSTRING) {
     if (lua_type(L, -2) == LUA_TNUMBER)
-      return raise(L, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
-    return raise(L, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
+      return raise_error(L, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
+    return raise_error(L, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
   }
   key = lua_tostring(L, -2);
   nearest = nearest_field(key, names, count);
   if (prefix[0] == '\0' && socket99_option_kind(key, 0, 0, NULL))
-    return raise(L, "unknown field '%s' (an option: sockopts = { %s = ... })", key, key);
+    return raise_error(L, "unknown field '%s' (an option: sockopts = { %s = ... })", key, key);
   if (nearest == NULL)
-    return raise(L, "unknown field '%s%s'", prefix, key);
-  return raise(L, "unknown field '%s%s' (did you mean '%s%s'?)", prefix, key, prefix, nearest);
+    return raise_error(L, "unknown field '%s%s'", prefix, key);
+  return raise_error(L, "unknown field '%s%s' (did you mean '%s%s'?)", prefix, key, prefix,
+                     nearest);
 }
 
 
 static int wrong_type(lua_State *L, const char *name, const char *expected, int index) {
-  return raise(L, "field '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
+  return raise_error(L, "field '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
 }
 
 
@@ -209,26 +209,6 @@ static unsigned int collect(lua_State *L) {
 
 
 /*
-** Numbers
-*/
-
-enum whole { WHOLE, FRACTION, TOO_LARGE };
-
-static enum whole to_whole(lua_State *L, int index, long long *out) {
-  lua_Number number;
-  if (sock99_isinteger(L, index)) {
-    *out = (long long)lua_tointeger(L, index);
-    return WHOLE;
-  }
-  number = lua_tonumber(L, index);
-  if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0))
-    return number == number ? TOO_LARGE : FRACTION;
-  *out = (long long)number;
-  return (lua_Number)*out == number ? WHOLE : FRACTION;
-}
-
-
-/*
 ** Plain fields. A slot that is nil leaves the default.
 */
 
@@ -249,7 +229,7 @@ static bool to_text(lua_State *L, int slot, const char *name, const char **out,
     wrong_type(L, name, "string", slot);
   *out = lua_tolstring(L, slot, &length);
   if (strlen(*out) != length)
-    return refuse(result, "%s '%.120s' has a NUL byte in it", name, *out);
+    return sock99_refuse(result, "%s '%.120s' has a NUL byte in it", name, *out);
   return true;
 }
 
@@ -266,16 +246,17 @@ static void to_path(lua_State *L, int slot, const char *name, const char **out, 
 static bool to_int(lua_State *L, int slot, const char *name, const char *limit, int *out,
                    socket99_result *result) {
   long long number = 0;
-  enum whole whole;
+  enum sock99_whole whole;
   if (lua_isnil(L, slot))
     return true;
   if (lua_type(L, slot) != LUA_TNUMBER)
     wrong_type(L, name, "integer", slot);
-  whole = to_whole(L, slot, &number);
-  if (whole == FRACTION)
-    raise(L, "field '%s': integer expected, got %f", name, lua_tonumber(L, slot));
-  if (whole == TOO_LARGE || number < INT_MIN || number > INT_MAX)
-    return refuse(result, "%s %.14g is not in %s", name, (double)lua_tonumber(L, slot), limit);
+  whole = sock99_to_whole(L, slot, &number);
+  if (whole == SOCK99_FRACTION)
+    raise_error(L, "field '%s': integer expected, got %f", name, lua_tonumber(L, slot));
+  if (whole == SOCK99_TOO_LARGE || number < INT_MIN || number > INT_MAX)
+    return sock99_refuse(result, "%s %.14g is not in %s", name, (double)lua_tonumber(L, slot),
+                         limit);
   *out = (int)number;
   return true;
 }
@@ -291,22 +272,22 @@ static bool to_port(lua_State *L, int slot, const char *name, int *port, const c
                     socket99_result *result) {
   long long number = 0;
   const char *text = NULL;
-  enum whole whole;
+  enum sock99_whole whole;
   if (lua_type(L, slot) != LUA_TSTRING)
     return to_int(L, slot, name, "0 to 65535", port, result);
   if (!to_text(L, slot, name, &text, result))
     return false;
   if (!lua_isnumber(L, slot) || !is_finite(lua_tonumber(L, slot))) {
     if (service == NULL)
-      return refuse(result, "%s '%.120s' is not a number", name, text);
+      return sock99_refuse(result, "%s '%.120s' is not a number", name, text);
     *service = text;
     return true;
   }
-  whole = to_whole(L, slot, &number);
-  if (whole == FRACTION)
-    return refuse(result, "%s '%.120s' is not an integer", name, text);
-  if (whole == TOO_LARGE || number < 0 || number > 65535)
-    return refuse(result, "%s '%.120s' is not in 0 to 65535", name, text);
+  whole = sock99_to_whole(L, slot, &number);
+  if (whole == SOCK99_FRACTION)
+    return sock99_refuse(result, "%s '%.120s' is not an integer", name, text);
+  if (whole == SOCK99_TOO_LARGE || number < 0 || number > 65535)
+    return sock99_refuse(result, "%s '%.120s' is not in 0 to 65535", name, text);
   *port = (int)number;
   return true;
 }
@@ -329,7 +310,7 @@ static bool to_family(lua_State *L, int slot, int *out, socket99_result *result)
       return true;
     }
   }
-  return refuse(result, "family '%.120s' is none of 'inet', 'inet6', 'unix'", name);
+  return sock99_refuse(result, "family '%.120s' is none of 'inet', 'inet6', 'unix'", name);
 }
 
 
@@ -352,18 +333,18 @@ static bool to_mode(lua_State *L, int slot, unsigned int *out, socket99_result *
     if (!to_int(L, slot, "mode", "0 to 511", &number, result))
       return false;
     if (number < 0 || number > 0777)
-      return refuse(result,
-                    "mode %d is not in 0 to 511; Lua has no octal numbers: write mode = '%04d'",
-                    number, number);
+      return sock99_refuse(
+          result, "mode %d is not in 0 to 511; Lua has no octal numbers: write mode = '%04d'",
+          number, number);
     *out = S_IFSOCK | (unsigned int)number;
     return true;
   }
   if (!to_text(L, slot, "mode", &digits, result))
     return false;
   if (digits[0] == '\0' || digits[strspn(digits, "01234567")] != '\0')
-    return refuse(result, "mode '%.120s' is not made of octal digits", digits);
+    return sock99_refuse(result, "mode '%.120s' is not made of octal digits", digits);
   if (octal(digits) > 0777)
-    return refuse(result, "mode '%.120s' is more than '0777'", digits);
+    return sock99_refuse(result, "mode '%.120s' is more than '0777'", digits);
   *out = S_IFSOCK | octal(digits);
   return true;
 }
@@ -388,13 +369,13 @@ static bool to_times(lua_State *L, socket99_config *config, socket99_result *res
   if (!lua_isnil(L, SLOT(TIMEOUT))) {
     double seconds = to_seconds(L, SLOT(TIMEOUT), "timeout");
     if (!(seconds > 0))
-      return refuse(result, "timeout %.14g is not more than 0 seconds", seconds);
+      return sock99_refuse(result, "timeout %.14g is not more than 0 seconds", seconds);
     config->timeout_ms = seconds < 1e12 ? to_ms(seconds) : LLONG_MAX;
   }
   if (!lua_isnil(L, SLOT(ATTEMPT_DELAY))) {
     double seconds = to_seconds(L, SLOT(ATTEMPT_DELAY), "attempt_delay");
     if (!(seconds >= 0.01 && seconds <= 2))
-      return refuse(result, "attempt_delay %.14g is not in 0.01 to 2 seconds", seconds);
+      return sock99_refuse(result, "attempt_delay %.14g is not in 0.01 to 2 seconds", seconds);
     config->attempt_delay_ms = (int)(seconds * 1000 + 0.5);
   }
   return true;
@@ -410,8 +391,7 @@ static socket99_option *new_option(lua_State *L, struct sock99_request *request)
   if (request->config.option_count == request->capacity) {
     size_t bytes = request->capacity * sizeof(socket99_option);
     socket99_option *larger = lua_newuserdata(L, 2 * bytes);
-    /* Under the key of the walk, out of its way and safe from collection. */
-    lua_insert(L, LAST_SLOT + 1);
+    lua_insert(L, place.anchor);
     memcpy(larger, request->options, bytes);
     request->options = larger;
     request->capacity *= 2;
@@ -422,138 +402,11 @@ static socket99_option *new_option(lua_State *L, struct sock99_request *request)
 }
 
 
-/* Keeps the value at `index` alive until the call ends. */
-static void anchor(lua_State *L, int index) {
-  luaL_checkstack(L, 4, "too many options");
-  lua_pushvalue(L, index);
-  lua_insert(L, LAST_SLOT + 1);
-}
-
-
-static bool option_number(lua_State *L, const char *name, int index, socket99_value *value,
-                          socket99_result *result) {
-  switch (to_whole(L, index, &value->integer)) {
-  case FRACTION:
-    raise(L, "option '%s': integer expected, got %f", name, lua_tonumber(L, index));
-    break;
-  case TOO_LARGE:
-    return refuse(result, "option %s: %.14g is out of range", name, (double)lua_tonumber(L, index));
-  default:
-    break;
-  }
-  value->kind = SOCKET99_INTEGER;
-  return true;
-}
-
-
-static void option_bytes(lua_State *L, int index, socket99_value *value) {
-  anchor(L, index);
-  value->kind = SOCKET99_BYTES;
-  value->bytes = lua_tolstring(L, index, &value->length);
-}
-
-
-static const char *membership_text(lua_State *L, const char *name, int table, const char *field,
-                                   bool integer_too) {
-  const char *text;
-  size_t length;
-  lua_getfield(L, table, field);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    return NULL;
-  }
-  if (!(lua_type(L, -1) == LUA_TSTRING || (integer_too && lua_isnumber(L, -1))))
-    raise(L, "option '%s': field '%s': string expected, got %s", name, field, luaL_typename(L, -1));
-  /* The conversion changes this copy alone. */
-  text = lua_tolstring(L, -1, &length);
-  if (strlen(text) != length)
-    raise(L, "option '%s': field '%s' has a NUL byte in it", name, field);
-  anchor(L, -1);
-  lua_pop(L, 1);
-  return text;
-}
-
-
-static void check_membership_keys(lua_State *L, const char *name, int table) {
-  static const char *const keys[] = {"group", "interface", "source"};
-  lua_pushnil(L);
-  while (lua_next(L, table) != 0) {
-    if (lua_type(L, -2) != LUA_TSTRING || field_index(lua_tostring(L, -2), keys, 3) < 0)
-      raise(L, "option '%s': a membership has the fields group, interface and source", name);
-    lua_pop(L, 1);
-  }
-}
-
-
-static void option_membership(lua_State *L, const char *name, int index, socket99_value *value) {
-  int table;
-  if (!lua_istable(L, index))
-    raise(L, "option '%s': table {group=, interface=} expected, got %s", name,
-          luaL_typename(L, index));
-  lua_pushvalue(L, index);
-  table = lua_gettop(L);
-  check_membership_keys(L, name, table);
-  value->kind = SOCKET99_MEMBERSHIP;
-  /* Anchors go in below, so the table's place is counted from the top. */
-  value->group = membership_text(L, name, -1, "group", false);
-  value->interface = membership_text(L, name, -1, "interface", true);
-  value->source = membership_text(L, name, -1, "source", false);
-  lua_pop(L, 1);
-}
-
-
-static int wrong_option_type(lua_State *L, const char *name, const char *expected, int index) {
-  return raise(L, "option '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
-}
-
-
-/* The value on top of the stack, as the option's kind has it. */
-static bool option_value(lua_State *L, const char *name, enum socket99_kind kind,
-                         socket99_value *value, socket99_result *result) {
-  int type = lua_type(L, -1);
-  value->kind = kind;
-  if (type == LUA_TBOOLEAN &&
-      (kind == SOCKET99_BOOLEAN || (kind == SOCKET99_SECONDS && !lua_toboolean(L, -1)))) {
-    value->kind = SOCKET99_BOOLEAN;
-    value->integer = lua_toboolean(L, -1);
-    return true;
-  }
-  switch (kind) {
-  case SOCKET99_BOOLEAN:
-    wrong_option_type(L, name, "boolean", -1);
-    break;
-  case SOCKET99_INTEGER:
-    /* 64 bits where Lua has no integers */
-    if (type == LUA_TSTRING && lua_rawlen(L, -1) == sizeof(value->integer))
-      break;
-    if (type != LUA_TNUMBER)
-      wrong_option_type(L, name, "integer", -1);
-    return option_number(L, name, -1, value, result);
-  case SOCKET99_SECONDS:
-    if (type != LUA_TNUMBER)
-      wrong_option_type(L, name, "seconds (a number) or false", -1);
-    value->seconds = lua_tonumber(L, -1);
-    return true;
-  case SOCKET99_BYTES:
-    if (type == LUA_TNUMBER)
-      return option_number(L, name, -1, value, result);
-    if (type != LUA_TSTRING)
-      wrong_option_type(L, name, "string", -1);
-    break;
-  case SOCKET99_MEMBERSHIP:
-    option_membership(L, name, -1, value);
-    return true;
-  }
-  option_bytes(L, -1, value);
-  return true;
-}
-
-
 static bool add_option(lua_State *L, struct sock99_request *request, const char *name,
                        enum socket99_kind kind, socket99_result *result) {
   socket99_option *option = new_option(L, request);
   option->name = name;
-  return option_value(L, name, kind, &option->value, result);
+  return sock99_read_option_value(L, &place, name, kind, &option->value, result);
 }
 
 
@@ -578,68 +431,32 @@ static bool add_memberships(lua_State *L, struct sock99_request *request, const 
 
 static bool add_named_option(lua_State *L, struct sock99_request *request, int type, int family,
                              socket99_result *result) {
-  size_t length;
-  const char *name = lua_tolstring(L, -2, &length);
-  enum socket99_kind kind = SOCKET99_BOOLEAN;
-  if (strlen(name) != length || !socket99_option_kind(name, type, family, &kind)) {
-    const char *nearest = socket99_option_nearest(name);
-    if (nearest == NULL)
-      raise(L, "unknown option '%s'", name);
-    raise(L, "unknown option '%s' (did you mean '%s'?)", name, nearest);
-  }
-  anchor(L, -2);
+  enum socket99_kind kind;
+  const char *name = sock99_check_option_name(L, 1, -2, type, family, &kind);
+  sock99_anchor(L, place.anchor, -2);
   if (kind == SOCKET99_MEMBERSHIP)
     return add_memberships(L, request, name, result);
   return add_option(L, request, name, kind, result);
 }
 
 
-static int option_part(lua_State *L, int entry, int part, socket99_value *value,
-                       socket99_result *result, bool *ok) {
-  static const char *const names[] = {"level", "number"};
-  lua_rawgeti(L, entry, part);
-  if (lua_type(L, -1) != LUA_TNUMBER)
-    raise(L, "an option's %s: integer expected, got %s", names[part - 1], luaL_typename(L, -1));
-  *ok = option_number(L, names[part - 1], -1, value, result);
-  if (*ok && (value->integer < INT_MIN || value->integer > INT_MAX))
-    *ok = refuse(result, "an option's %s: %lld is out of range", names[part - 1], value->integer);
-  lua_pop(L, 1);
-  return (int)value->integer;
-}
-
-
 /* {level, option, value} on top of the stack. */
 static bool add_numbered_option(lua_State *L, struct sock99_request *request,
                                 socket99_result *result) {
-  socket99_option *option;
-  bool ok = true;
   if (!lua_istable(L, -1) || lua_rawlen(L, -1) != 3)
-    raise(L, "field 'sockopts': an entry without a name is {level, option, value}, got %s",
-          luaL_typename(L, -1));
-  option = new_option(L, request);
-  option->level = option_part(L, -1, 1, &option->value, result, &ok);
-  if (ok)
-    option->option_id = option_part(L, -1, 2, &option->value, result, &ok);
-  if (!ok)
-    return false;
-  lua_rawgeti(L, -1, 3);
-  if (lua_type(L, -1) == LUA_TNUMBER)
-    ok = option_number(L, "number", -1, &option->value, result);
-  else if (lua_type(L, -1) == LUA_TSTRING)
-    option_bytes(L, -1, &option->value);
-  else
-    wrong_option_type(L, "{level, option, value}", "integer or string", -1);
-  lua_pop(L, 1);
-  return ok;
+    raise_error(L, "field 'sockopts': an entry without a name is {level, option, value}, got %s",
+                luaL_typename(L, -1));
+  return sock99_read_numbered_option(L, &place, new_option(L, request), result);
 }
 
 
 /* A number as a key that no list has would pass for an entry and be lost. */
 static void check_entry_key(lua_State *L, int index) {
   long long key = 0;
-  enum whole whole = to_whole(L, index, &key);
-  if (whole != WHOLE || key < 1 || key > (long long)lua_rawlen(L, SLOT(SOCKOPTS)))
-    raise(L, "field 'sockopts': [%f] is no name and in no list of entries", lua_tonumber(L, index));
+  enum sock99_whole whole = sock99_to_whole(L, index, &key);
+  if (whole != SOCK99_WHOLE || key < 1 || key > (long long)lua_rawlen(L, SLOT(SOCKOPTS)))
+    raise_error(L, "field 'sockopts': [%f] is no name and in no list of entries",
+                lua_tonumber(L, index));
 }
 
 
@@ -653,7 +470,7 @@ static bool read_named_options(lua_State *L, struct sock99_request *request, int
     } else if (lua_type(L, -2) == LUA_TNUMBER) {
       check_entry_key(L, -2);
     } else {
-      raise(L, "field 'sockopts': a key is an option's name, got %s", luaL_typename(L, -2));
+      raise_error(L, "field 'sockopts': a key is an option's name, got %s", luaL_typename(L, -2));
     }
     lua_pop(L, 1);
   }
@@ -696,7 +513,7 @@ static bool read_bind(lua_State *L, socket99_config *config, socket99_result *re
     return false;
   to_path(L, BIND_SLOT(BIND_PATH), "bind.path", &config->bind_path, &config->bind_path_len);
   if (config->bind_host == NULL && config->bind_path == NULL && config->bind_port == 0)
-    return refuse(result, "bind is empty: it has host, port or path");
+    return sock99_refuse(result, "bind is empty: it has host, port or path");
   return true;
 }
 
@@ -731,7 +548,7 @@ static bool read_flags(lua_State *L, unsigned int given, socket99_config *config
                        socket99_result *result) {
   static const struct {
     enum field field;
-    size_t place;
+    size_t where;
     bool is_negated;
   } flags[] = {
       {SERVER, offsetof(socket99_config, server), false},
@@ -746,11 +563,11 @@ static bool read_flags(lua_State *L, unsigned int given, socket99_config *config
   size_t i;
   for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
     if (given & BIT(flags[i].field))
-      *(bool *)((char *)config + flags[i].place) =
+      *(bool *)((char *)config + flags[i].where) =
           to_flag(L, SLOT(flags[i].field), field_names[flags[i].field]) != flags[i].is_negated;
   }
   if (lua_toboolean(L, SLOT(CONNECT)) && config->datagram && !config->server && !has_address)
-    return refuse(result, "connect goes with an address: no host, ipv4, ipv6 or path");
+    return sock99_refuse(result, "connect goes with an address: no host, ipv4, ipv6 or path");
   return true;
 }
 
@@ -790,7 +607,7 @@ static void check_only(lua_State *L, unsigned int fields, const char *purpose) {
   int field;
   for (field = 0; field < FIELD_COUNT; field++) {
     if ((fields & BIT(field)) == 0 && !lua_isnil(L, SLOT(field)))
-      raise(L, "field '%s' is not for a %s", field_names[field], purpose);
+      raise_error(L, "field '%s' is not for a %s", field_names[field], purpose);
   }
 }
 
@@ -803,7 +620,7 @@ bool sock99_read_lookup(lua_State *L, struct sock99_request *request, socket99_r
       L, BIT(HOST) | BIT(IPV4) | BIT(IPV6) | BIT(PORT) | BIT(FAMILY) | BIT(DATAGRAM) | BIT(TIMEOUT),
       "lookup");
   if (config->host == NULL && config->ipv4 == NULL && config->ipv6 == NULL)
-    return refuse(result, "nothing to look up: no host, ipv4 or ipv6");
+    return sock99_refuse(result, "nothing to look up: no host, ipv4 or ipv6");
   config->unconnected = true;
   return true;
 }
@@ -818,6 +635,6 @@ bool sock99_read_pair(lua_State *L, struct sock99_request *request, socket99_res
     return false;
   check_only(L, BIT(DATAGRAM) | BIT(SEQPACKET) | BIT(NONBLOCKING) | BIT(CLOEXEC), "pair");
   if (request->config.datagram && request->config.seqpacket)
-    return refuse(result, "datagram goes with no seqpacket: give one of them");
+    return sock99_refuse(result, "datagram goes with no seqpacket: give one of them");
   return true;
 }

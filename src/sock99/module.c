@@ -214,9 +214,16 @@ static int l_sleep(lua_State *L) {
 
 
 static const luaL_Reg functions[] = {
-    {"open", l_open},      {"socket", sock99_socket}, {"wrap", sock99_wrap},
-    {"pair", sock99_pair}, {"start", sock99_start},   {"resolve", l_resolve},
-    {"close", l_close},    {"gettime", l_gettime},    {"sleep", l_sleep},
+    {"open", l_open},
+    {"socket", sock99_socket},
+    {"wrap", sock99_wrap},
+    {"pair", sock99_pair},
+    {"start", sock99_start},
+    {"resolve", l_resolve},
+    {"select", sock99_select},
+    {"close", l_close},
+    {"gettime", l_gettime},
+    {"sleep", l_sleep},
     {NULL, NULL},
 };
 

@@ -148,6 +148,13 @@ SOCK99_HIDDEN int sock99_wait_for(struct sock99_socket *s, struct sock99_wait *w
 /* The same, where nothing has been tried yet: a wait of 0 looks. */
 SOCK99_HIDDEN int sock99_look_for(struct sock99_socket *s, struct sock99_wait *wait, short events);
 
+/* The same for what data comes from, or goes to, beside the object's descriptor. */
+SOCK99_HIDDEN int sock99_look_at(int fd, struct sock99_wait *wait, short events);
+
+/* poll(2) until then, past signals: how many are ready, or -1 and errno. */
+struct pollfd;
+SOCK99_HIDDEN int sock99_poll(struct pollfd *polled, size_t count, int64_t end);
+
 /* The end of a wait that begins now: 0 has passed, S99_NEVER never does. */
 SOCK99_HIDDEN int64_t sock99_wait_end(const struct sock99_wait *wait);
 SOCK99_HIDDEN void sock99_sleep_until(int64_t end);

@@ -1,8 +1,265 @@
 /*
-** option.c: options of an object.
+** option.c: options of an object, by name or by number.
+**
+** read_option.c makes the C library's values of Lua's; here is the way back. A
+** name that no system has, or a value of the wrong type, is raised; all else is
+** returned.
 */
 
 #include "object.h"
 
+#include "read_option.h"
 
-const luaL_Reg sock99_option_methods[] = {{NULL, NULL}};
+/* What an option by number may be read into. */
+#define LARGEST ((lua_Integer)1024 * 1024)
+
+/* The option's name or number, its value, and above them what must stay alive. */
+#define OPTION 2
+#define VALUE 3
+#define ANCHOR 4
+
+
+static struct sock99_socket *check_any(lua_State *L) {
+  return sock99_check_socket(L, SOCK99_ANY, "socket");
+}
+
+
+/* nil, "setsockopt TCP_NODELAY: …", code; returns 3. */
+static int push_refusal(lua_State *L, const struct sock99_socket *s, const char *call,
+                        const socket99_option *option, int error) {
+  char label[64];
+  s99_option_label(option, s->type, s->family, label, sizeof(label));
+  return sock99_push_call_failure(L, call, label, error);
+}
+
+
+/* nil, "option rcvbuf: … is not in …", code; returns 3. */
+static int push_impossible(lua_State *L, const char *why) {
+  lua_pushnil(L);
+  lua_pushstring(L, why);
+  lua_pushinteger(L, EINVAL);
+  return 3;
+}
+
+
+/*
+** Setting. Each returns 0, or how many values it pushed: a failure.
+*/
+
+static int set_option(lua_State *L, const struct sock99_socket *s, const socket99_option *option) {
+  char why[SOCKET99_WHERE_SIZE];
+  int error;
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  if (!s99_option_check(option, s->type, why, sizeof(why)))
+    return push_impossible(L, why);
+  if (option->name != NULL)
+    error = socket99_option_set(s->fd, option->name, &option->value);
+  else
+    error = s99_option_apply(s->fd, option, s->type, s->family, false);
+  return error == 0 ? 0 : push_refusal(L, s, "setsockopt", option, error);
+}
+
+
+/* The value on top of the stack. */
+static int set_named(lua_State *L, const struct sock99_socket *s, const char *name,
+                     enum socket99_kind kind) {
+  static const struct sock99_option_place place = {VALUE, ANCHOR};
+  socket99_option option = {name, 0, 0, {SOCKET99_BOOLEAN, 0, 0, NULL, 0, NULL, NULL, NULL}};
+  socket99_result result;
+  if (!sock99_read_option_value(L, &place, name, kind, &option.value, &result))
+    return push_impossible(L, result.where);
+  return set_option(L, s, &option);
+}
+
+
+/* One, or a list. */
+static int set_memberships(lua_State *L, const struct sock99_socket *s, const char *name) {
+  int count = lua_istable(L, VALUE) ? (int)lua_rawlen(L, VALUE) : 0;
+  int i, pushed = 0;
+  if (count == 0) {
+    lua_pushvalue(L, VALUE);
+    return set_named(L, s, name, SOCKET99_MEMBERSHIP);
+  }
+  for (i = 1; i <= count && pushed == 0; i++) {
+    lua_settop(L, VALUE);
+    lua_rawgeti(L, VALUE, i);
+    pushed = set_named(L, s, name, SOCKET99_MEMBERSHIP);
+  }
+  return pushed;
+}
+
+
+static int set_by_name(lua_State *L, const struct sock99_socket *s) {
+  enum socket99_kind kind;
+  const char *name;
+  luaL_checktype(L, OPTION, LUA_TSTRING);
+  name = sock99_check_option_name(L, OPTION, OPTION, s->type, s->family, &kind);
+  if (lua_isnone(L, VALUE) && kind == SOCKET99_BOOLEAN)
+    lua_pushboolean(L, 1);
+  lua_settop(L, VALUE);
+  if (kind == SOCKET99_MEMBERSHIP)
+    return set_memberships(L, s, name);
+  lua_pushvalue(L, VALUE);
+  return set_named(L, s, name, kind);
+}
+
+
+static int set_by_number(lua_State *L, const struct sock99_socket *s) {
+  static const struct sock99_option_place place = {OPTION, ANCHOR};
+  socket99_option option;
+  socket99_result result;
+  luaL_argcheck(L, lua_rawlen(L, OPTION) == 3, OPTION, "{level, option, value} expected");
+  lua_settop(L, VALUE);
+  lua_pushvalue(L, OPTION);
+  if (!sock99_read_numbered_option(L, &place, &option, &result))
+    return push_impossible(L, result.where);
+  return set_option(L, s, &option);
+}
+
+
+/*** Set an option of the socket.
+
+A name is the system's constant in lower case, with or without its prefix.
+@function setoption
+@tparam string|table name the option, or `{level, option, value}` by number
+@param[opt=true] value a boolean, an integer, seconds, a string, or
+`{group=, interface=, source=}` and lists of them, whichever the option takes;
+only that of a boolean may be missing
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string "closed", or why not
+@treturn[2] ?integer errno; ENOPROTOOPT where this system lacks the option
+@raise where no system has an option of that name, or the value is of the wrong
+type
+@usage
+client:setoption('nodelay', true)
+client:setoption('linger', 0)
+*/
+static int l_setoption(lua_State *L) {
+  const struct sock99_socket *s = check_any(L);
+  int pushed = lua_istable(L, OPTION) ? set_by_number(L, s) : set_by_name(L, s);
+  if (pushed > 0)
+    return pushed;
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+/*
+** Getting
+*/
+
+static void push_value(lua_State *L, const socket99_value *value) {
+  switch (value->kind) {
+  case SOCKET99_BOOLEAN:
+    lua_pushboolean(L, value->integer != 0);
+    break;
+  case SOCKET99_INTEGER:
+    if (!sock99_pushwhole(L, value->integer))
+      lua_pushlstring(L, (const char *)&value->integer, sizeof(value->integer));
+    break;
+  case SOCKET99_SECONDS:
+    lua_pushnumber(L, (lua_Number)value->seconds);
+    break;
+  default:
+    lua_pushlstring(L, value->bytes, value->length);
+  }
+}
+
+
+static int get_by_name(lua_State *L, const struct sock99_socket *s) {
+  socket99_option option;
+  socket99_value value;
+  enum socket99_kind kind;
+  char room[4096];
+  int error;
+  memset(&option, 0, sizeof(option));
+  luaL_checktype(L, OPTION, LUA_TSTRING);
+  option.name = sock99_check_option_name(L, OPTION, OPTION, s->type, s->family, &kind);
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  error = socket99_option_get(s->fd, option.name, &value, room, sizeof(room));
+  if (error == ERANGE && value.length > sizeof(room)) {
+    size_t size = value.length;
+    error = socket99_option_get(s->fd, option.name, &value, lua_newuserdata(L, size), size);
+  }
+  if (error != 0)
+    return push_refusal(L, s, "getsockopt", &option, error);
+  push_value(L, &value);
+  return 1;
+}
+
+
+static void push_bytes(lua_State *L, const void *bytes, socklen_t length) {
+  int integer;
+  if (length == sizeof(integer)) {
+    memcpy(&integer, bytes, sizeof(integer));
+    lua_pushinteger(L, integer);
+  } else {
+    lua_pushlstring(L, bytes, length);
+  }
+}
+
+
+/* The size in {level, option, size}; `missing` where there is none. */
+static socklen_t check_size(lua_State *L, socklen_t missing) {
+  long long size = 0;
+  lua_rawgeti(L, OPTION, 3);
+  if (lua_isnil(L, -1))
+    return missing;
+  luaL_argcheck(L, lua_type(L, -1) == LUA_TNUMBER, OPTION, "an option's size: integer expected");
+  luaL_argcheck(L, sock99_to_whole(L, -1, &size) == SOCK99_WHOLE && size > 0 && size <= LARGEST,
+                OPTION, "an option's size is not in 1 to 1048576");
+  return (socklen_t)size;
+}
+
+
+static int get_by_number(lua_State *L, const struct sock99_socket *s) {
+  static const struct sock99_option_place place = {OPTION, ANCHOR};
+  socket99_option option;
+  socket99_result result;
+  char room[4096];
+  void *bytes = room;
+  socklen_t length;
+  lua_settop(L, VALUE);
+  lua_pushvalue(L, OPTION);
+  if (!sock99_read_option_number(L, &place, &option, &result))
+    return push_impossible(L, result.where);
+  length = check_size(L, sizeof(room));
+  if (length > sizeof(room))
+    bytes = lua_newuserdata(L, length);
+  if (s->fd < 0)
+    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  if (getsockopt(s->fd, option.level, option.option_id, bytes, &length) != 0)
+    return push_refusal(L, s, "getsockopt", &option, errno);
+  push_bytes(L, bytes, length);
+  return 1;
+}
+
+
+/*** Get an option of the socket.
+
+@function getoption
+@tparam string|table name the option, or `{level, option, size}` by number; the
+size may be missing
+@return[1] a boolean, an integer, seconds, or a string, whichever the option has.
+`linger` is false where it is off. By number: an integer where the value has 4
+bytes, else its bytes. An integer that is too large for this Lua's numbers is a
+string, its 8 bytes.
+@treturn[2] nil
+@treturn[2] string "closed", or why not
+@treturn[2] ?integer errno; ENOPROTOOPT where this system lacks the option, or it
+can only be set
+@raise where no system has an option of that name
+@usage
+print(client:getoption 'rcvbuf')
+*/
+static int l_getoption(lua_State *L) {
+  const struct sock99_socket *s = check_any(L);
+  return lua_istable(L, OPTION) ? get_by_number(L, s) : get_by_name(L, s);
+}
+
+
+const luaL_Reg sock99_option_methods[] = {
+    {"setoption", l_setoption}, {"getoption", l_getoption}, {NULL, NULL}};

@@ -1,10 +1,350 @@
 /*
 ** select.c: which of many are ready.
+**
+** The tables are walked twice: before the wait, to learn each entry's
+** descriptor, and after it, for those that are ready. Between the two there are
+** only numbers, in memory that Lua owns, since any object's methods may raise.
+** A descriptor is polled once, however many entries mean it: poll(2) takes no
+** more of them than the process may have open.
 */
 
 #include "object.h"
 
+#include <poll.h>
 
+/* So many entries make no garbage. */
+#define INLINE_ENTRIES 32
+
+/* Stack indices: the two tables, then what holds longer lists. */
+#define READERS 1
+#define WRITERS 2
+#define ENTRIES 4
+#define POLLED 5
+
+struct entry {
+  int index; /* in its table */
+  int fd;
+  int place; /* among the descriptors that are polled */
+  bool is_ready;
+};
+
+struct selection {
+  struct entry *entries; /* readers, then writers */
+  int count, reader_count, capacity;
+  bool is_ready; /* without waiting */
+  struct pollfd *polled;
+  int polled_count;
+  int *slots; /* where a descriptor is polled, by its hash; -1: free */
+  unsigned int slot_mask;
+  struct entry inline_entries[INLINE_ENTRIES];
+  struct pollfd inline_polled[INLINE_ENTRIES];
+  int inline_slots[2 * INLINE_ENTRIES];
+};
+
+
+static int raise_error(lua_State *L, int table, int index, const char *what) {
+  lua_pushfstring(L, "entry %d: %s", index, what);
+  return luaL_argerror(L, table, lua_tostring(L, -1));
+}
+
+
+/*
+** Before the wait: descriptors
+*/
+
+static void add_entry(lua_State *L, struct selection *selection, int index, int fd, bool is_ready) {
+  struct entry *entry;
+  if (selection->count == selection->capacity) {
+    size_t bytes = (size_t)selection->capacity * sizeof(*entry);
+    struct entry *larger = lua_newuserdata(L, 2 * bytes);
+    memcpy(larger, selection->entries, bytes);
+    lua_replace(L, ENTRIES);
+    selection->entries = larger;
+    selection->capacity *= 2;
+  }
+  entry = &selection->entries[selection->count++];
+  entry->index = index;
+  entry->fd = fd;
+  entry->is_ready = is_ready;
+  selection->is_ready = selection->is_ready || is_ready;
+}
+
+
+static int number_to_fd(lua_State *L, int table, int index) {
+  lua_Number number = lua_tonumber(L, -1);
+  if (number >= 0 && number <= INT_MAX && (lua_Number)(int)number == number)
+    return (int)number;
+  lua_pushfstring(L, "%s is no descriptor", lua_tostring(L, -1));
+  return raise_error(L, table, index, lua_tostring(L, -1));
+}
+
+
+/* Pushes a method of the object on top of the stack, if it has it. */
+static bool push_method(lua_State *L, const char *name) {
+  lua_getfield(L, -1, name);
+  if (!lua_isnil(L, -1))
+    return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+
+/* Calls a method that was pushed; its result is on top, above the object. */
+static void call_method(lua_State *L) {
+  lua_pushvalue(L, -2);
+  lua_call(L, 1, 1);
+}
+
+
+/* -1: it has none at the moment. */
+static int foreign_fd(lua_State *L, int table, int index) {
+  int type = lua_type(L, -1);
+  lua_Number fd;
+  /* LuaJIT has types beyond Lua's own. */
+  if (type != LUA_TTABLE && type != LUA_TUSERDATA && type <= LUA_TTHREAD) {
+    lua_pushfstring(L, "a socket or a descriptor expected, got %s", luaL_typename(L, -1));
+    return raise_error(L, table, index, lua_tostring(L, -1));
+  }
+  if (!push_method(L, "getfd") && !push_method(L, "pollfd"))
+    return raise_error(L, table, index, "it has neither getfd nor pollfd");
+  call_method(L);
+  fd = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+  lua_pop(L, 1);
+  return fd >= 0 && fd <= INT_MAX ? (int)fd : -1;
+}
+
+
+static bool is_foreign_dirty(lua_State *L) {
+  bool is_dirty;
+  if (!push_method(L, "dirty"))
+    return false;
+  call_method(L);
+  is_dirty = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  return is_dirty;
+}
+
+
+/* The entry on top of the stack. */
+static void read_entry(lua_State *L, struct selection *selection, int table, int index) {
+  const struct sock99_socket *s = sock99_test_socket(L, -1);
+  bool is_ready = false;
+  int fd;
+  if (s != NULL) {
+    fd = s->fd;
+    is_ready = sock99_unread(&s->input) > 0 || s->pending_error != 0;
+  } else if (lua_type(L, -1) == LUA_TNUMBER) {
+    fd = number_to_fd(L, table, index);
+  } else {
+    fd = foreign_fd(L, table, index);
+    is_ready = fd >= 0 && table == READERS && is_foreign_dirty(L);
+  }
+  if (fd >= 0)
+    add_entry(L, selection, index, fd, is_ready && table == READERS);
+}
+
+
+/* Any table, a proxy with __index too. */
+static void push_entry(lua_State *L, int table, int index) {
+  lua_pushinteger(L, index);
+  lua_gettable(L, table);
+}
+
+
+static void read_table(lua_State *L, struct selection *selection, int table) {
+  int index;
+  if (lua_isnil(L, table))
+    return;
+  for (index = 1;; index++) {
+    push_entry(L, table, index);
+    if (lua_isnil(L, -1))
+      break;
+    read_entry(L, selection, table, index);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+
+/*
+** The wait
+*/
+
+/* Room for as many descriptors as there are entries, and slots to find them. */
+static void make_room(lua_State *L, struct selection *selection) {
+  size_t count = (size_t)selection->count, slots = 2 * INLINE_ENTRIES, i;
+  selection->polled = selection->inline_polled;
+  selection->slots = selection->inline_slots;
+  if (count > INLINE_ENTRIES) {
+    while (slots < 2 * count)
+      slots *= 2;
+    selection->polled =
+        lua_newuserdata(L, count * sizeof(struct pollfd) + slots * sizeof(*selection->slots));
+    lua_replace(L, POLLED);
+    selection->slots = (int *)(void *)(selection->polled + count);
+  }
+  selection->slot_mask = (unsigned int)slots - 1;
+  for (i = 0; i < slots; i++)
+    selection->slots[i] = -1;
+}
+
+
+/* Descriptors are small and dense: they are their own hash. */
+static int place_of(struct selection *selection, int fd) {
+  unsigned int slot = (unsigned int)fd & selection->slot_mask;
+  struct pollfd *polled;
+  while (selection->slots[slot] >= 0) {
+    if (selection->polled[selection->slots[slot]].fd == fd)
+      return selection->slots[slot];
+    slot = (slot + 1) & selection->slot_mask;
+  }
+  polled = &selection->polled[selection->polled_count];
+  polled->fd = fd;
+  polled->events = polled->revents = 0;
+  selection->slots[slot] = selection->polled_count;
+  return selection->polled_count++;
+}
+
+
+static int table_of(const struct selection *selection, int i) {
+  return i < selection->reader_count ? READERS : WRITERS;
+}
+
+
+static short events_for(int table) {
+  return table == READERS ? POLLIN : POLLOUT;
+}
+
+
+static void place_entries(lua_State *L, struct selection *selection) {
+  int i;
+  make_room(L, selection);
+  for (i = 0; i < selection->count; i++) {
+    struct entry *entry = &selection->entries[i];
+    entry->place = place_of(selection, entry->fd);
+    selection->polled[entry->place].events |= events_for(table_of(selection, i));
+  }
+}
+
+
+static void wait(lua_State *L, struct selection *selection, double seconds) {
+  int64_t end = selection->is_ready || seconds == 0 ? 0 : sock99_end_after(seconds);
+  char words[128];
+  if (sock99_poll(selection->polled, (size_t)selection->polled_count, end) < 0)
+    luaL_error(L, "poll: %s", s99_strerror(errno, words, sizeof(words)));
+}
+
+
+/*
+** After the wait: results
+*/
+
+static void check_open(lua_State *L, const struct selection *selection) {
+  int i;
+  for (i = 0; i < selection->count; i++) {
+    const struct entry *entry = &selection->entries[i];
+    if ((selection->polled[entry->place].revents & POLLNVAL) == 0)
+      continue;
+    lua_pushfstring(L, "descriptor %d is not open", entry->fd);
+    raise_error(L, table_of(selection, i), entry->index, lua_tostring(L, -1));
+  }
+}
+
+
+/* Appends the value on top of the stack to the result below it, once. An object
+** is a key, too; a number is not, since it would pass for an index. */
+static void tell(lua_State *L, struct pollfd *polled, short events, int *told) {
+  bool again;
+  if (lua_type(L, -1) == LUA_TNUMBER) {
+    again = (polled->events & events) == 0;
+    polled->events = (short)(polled->events & ~events);
+  } else {
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    again = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+  }
+  /* Methods that were called may have changed the table. */
+  if (again || lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  ++*told;
+  if (lua_type(L, -1) != LUA_TNUMBER) {
+    lua_pushvalue(L, -1);
+    lua_pushinteger(L, *told);
+    lua_rawset(L, -4);
+  }
+  lua_rawseti(L, -2, *told);
+}
+
+
+/* Pushes what is ready of one table's entries; returns how many. */
+static int push_ready(lua_State *L, const struct selection *selection, int table) {
+  int i = table == READERS ? 0 : selection->reader_count;
+  int last = table == READERS ? selection->reader_count : selection->count;
+  short events = events_for(table);
+  int told = 0;
+  lua_newtable(L);
+  for (; i < last; i++) {
+    const struct entry *entry = &selection->entries[i];
+    struct pollfd *polled = &selection->polled[entry->place];
+    if (entry->is_ready || (polled->revents & (events | POLLERR | POLLHUP)) != 0) {
+      push_entry(L, table, entry->index);
+      tell(L, polled, events, &told);
+    }
+  }
+  return told;
+}
+
+
+static void check_table(lua_State *L, int index) {
+  if (!lua_isnil(L, index))
+    luaL_checktype(L, index, LUA_TTABLE);
+}
+
+
+/*** Wait until some of many can be read or written without waiting.
+
+An entry is a socket object, a descriptor, or any object with `getfd` (and
+`dirty`, which says that something was read ahead), or else with `pollfd`, as
+openings have it: they belong among the readers. Objects whose descriptor is
+negative are skipped. Whoever has an error to tell, or has ended, is ready.
+@function select
+@tparam ?table readers a list
+@tparam ?table writers a list
+@tparam ?number timeout seconds; nil or negative: no limit; 0: only look
+@treturn table the readers that are ready: a list, in which each object is a key,
+too, whose value is its index
+@treturn table the writers that are ready
+@treturn ?string "timeout" where none is
+@raise where an entry is none of these, or its descriptor is not open
+@usage
+local readable = sock99.select({ server, client }, nil, 1)
+if readable[server] then client = server:accept() end
+*/
 int sock99_select(lua_State *L) {
-  return luaL_error(L, "not there yet");
+  struct selection selection;
+  lua_Number seconds = luaL_optnumber(L, 3, -1);
+  int told;
+  luaL_argcheck(L, seconds == seconds, 3, "not a number");
+  lua_settop(L, POLLED);
+  check_table(L, READERS);
+  check_table(L, WRITERS);
+  selection.entries = selection.inline_entries;
+  selection.capacity = INLINE_ENTRIES;
+  selection.count = selection.polled_count = 0;
+  selection.is_ready = false;
+  read_table(L, &selection, READERS);
+  selection.reader_count = selection.count;
+  read_table(L, &selection, WRITERS);
+  place_entries(L, &selection);
+  wait(L, &selection, (double)seconds);
+  check_open(L, &selection);
+  told = push_ready(L, &selection, READERS);
+  told += push_ready(L, &selection, WRITERS);
+  if (told > 0)
+    return 2;
+  lua_pushliteral(L, "timeout");
+  return 3;
 }

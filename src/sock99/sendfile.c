@@ -1,8 +1,339 @@
 /*
 ** sendfile.c: a file to a stream.
+**
+** Where the file has positions, the kernel copies it, or what it can't copy is
+** read at its position; so what was not sent was not taken, either. A pipe, or
+** a terminal, gives each byte once: what was read of it and could not be sent
+** is told to the caller. A Lua file of that sort is read through its own
+** buffer, in which bytes may lie already.
 */
 
 #include "object.h"
 
+#include <poll.h>
 
-const luaL_Reg sock99_sendfile_methods[] = {{NULL, NULL}};
+/* What one system call takes at most (Linux: 0x7ffff000). */
+#define LARGEST_PIECE ((uint64_t)1 << 30)
+
+#define NO_COUNT UINT64_MAX
+
+#define ROOM ((size_t)16 * 1024)
+
+struct source {
+  FILE *stream; /* NULL: a plain descriptor */
+  int fd;
+  bool has_positions;
+  bool moves;   /* its own position, when all is done */
+  off_t offset; /* of the next byte */
+};
+
+struct transfer {
+  struct sock99_socket *s;
+  struct sock99_wait wait;
+  struct source source;
+  uint64_t left, sent;
+  size_t unsent, unsent_length; /* in `room` */
+  /* Not the scratch buffer: what is left here becomes a string, while finalizers
+  ** may use that. */
+  char room[ROOM];
+};
+
+
+/*
+** Arguments
+*/
+
+/* A count of bytes; false where there is none. */
+static bool check_bytes(lua_State *L, int index, long long *bytes) {
+  if (lua_isnoneornil(L, index))
+    return false;
+  luaL_checknumber(L, index);
+  luaL_argcheck(L, sock99_to_whole(L, index, bytes) == SOCK99_WHOLE && *bytes >= 0, index,
+                "a number of bytes, 0 or more, expected");
+  return true;
+}
+
+
+static void check_source(lua_State *L, struct source *source) {
+  source->stream = NULL;
+  source->has_positions = false;
+  if (sock99_isfile(L, 2)) {
+    source->stream = sock99_tofile(L, 2);
+    luaL_argcheck(L, source->stream != NULL, 2, "closed file");
+    source->fd = fileno(source->stream);
+  } else {
+    lua_Number fd = lua_tonumber(L, 2);
+    luaL_argcheck(L, lua_type(L, 2) == LUA_TNUMBER, 2, "a file or a descriptor expected");
+    luaL_argcheck(L, fd >= 0 && fd <= INT_MAX && (lua_Number)(int)fd == fd, 2,
+                  "a file or a descriptor expected");
+    source->fd = (int)fd;
+  }
+}
+
+
+static void check_arguments(lua_State *L, struct transfer *transfer) {
+  struct source *source = &transfer->source;
+  long long offset = 0, count = 0;
+  check_source(L, source);
+  source->moves = !check_bytes(L, 3, &offset);
+  source->offset = (off_t)offset;
+  luaL_argcheck(L, source->offset == offset, 3, "a position beyond what files have");
+  transfer->left = check_bytes(L, 4, &count) ? (uint64_t)count : NO_COUNT;
+}
+
+
+/*
+** Positions
+*/
+
+static off_t own_position(const struct source *source) {
+  return source->stream != NULL ? ftello(source->stream) : lseek(source->fd, 0, SEEK_CUR);
+}
+
+
+/* Where the next byte is, when all that was written has come to the file. A
+** pipe's stream is not flushed: some systems would drop what it has read. 0 or
+** an errno. */
+static int find_position(struct source *source) {
+  off_t own = own_position(source);
+  if (own < 0)
+    return errno == ESPIPE && source->moves ? 0 : errno;
+  source->has_positions = true;
+  /* BSD says EBADF of what is only read. */
+  if (source->stream != NULL && fflush(source->stream) != 0 && errno != EBADF)
+    return errno;
+  if (source->moves)
+    source->offset = own_position(source);
+  return 0;
+}
+
+
+static void move_position(const struct source *source) {
+  if (!source->moves || !source->has_positions)
+    return;
+  if (source->stream != NULL)
+    (void)fseeko(source->stream, source->offset, SEEK_SET);
+  else
+    (void)lseek(source->fd, source->offset, SEEK_SET);
+}
+
+
+/*
+** The kernel copies
+*/
+
+static void count_sent(struct transfer *transfer, size_t count) {
+  transfer->sent += count;
+  transfer->s->sent += count;
+  transfer->left -= transfer->left == NO_COUNT ? 0 : count;
+}
+
+
+/* 0: all of it, or an error; ENOSYS where the file has to be read. */
+static int copy_in_kernel(struct transfer *transfer) {
+  struct source *source = &transfer->source;
+  while (transfer->left > 0) {
+    size_t piece = (size_t)(transfer->left < LARGEST_PIECE ? transfer->left : LARGEST_PIECE);
+    ssize_t sent = s99_sendfile(transfer->s->fd, source->fd, &source->offset, piece);
+    int error = sent < 0 ? errno : 0;
+    if (sent == 0)
+      return 0;
+    if (sent > 0)
+      count_sent(transfer, (size_t)sent);
+    else if (error == EINVAL)
+      return ENOSYS;
+    else if (error == EAGAIN || error == EWOULDBLOCK)
+      error = sock99_wait_for(transfer->s, &transfer->wait, POLLOUT);
+    if (error != 0 && error != EINTR)
+      return error;
+  }
+  return 0;
+}
+
+
+static int copy_without_sigpipe(struct transfer *transfer) {
+  struct s99_no_sigpipe held;
+  int error;
+  s99_begin_no_sigpipe(&held);
+  error = copy_in_kernel(transfer);
+  s99_end_no_sigpipe(&held, error != 0);
+  return error;
+}
+
+
+/*
+** Reading and sending
+*/
+
+/* After a read that failed: 0 if it is to be repeated, else the error. */
+static int wait_to_read(struct transfer *transfer, int error) {
+  if (error == EINTR)
+    return 0;
+  if (error == EAGAIN || error == EWOULDBLOCK)
+    return sock99_look_at(transfer->source.fd, &transfer->wait, POLLIN);
+  return error;
+}
+
+
+static int read_position(struct transfer *transfer, size_t size, ssize_t *got) {
+  const struct source *source = &transfer->source;
+  *got = pread(source->fd, transfer->room, size, source->offset);
+  return *got < 0 ? wait_to_read(transfer, errno) : 0;
+}
+
+
+/* A pipe may keep us waiting as long as the object's timeouts allow. */
+static int read_descriptor(struct transfer *transfer, size_t size, ssize_t *got) {
+  int error = sock99_look_at(transfer->source.fd, &transfer->wait, POLLIN);
+  if (error != 0)
+    return error;
+  *got = read(transfer->source.fd, transfer->room, size);
+  return *got < 0 ? wait_to_read(transfer, errno) : 0;
+}
+
+
+static int read_stream(struct transfer *transfer, size_t size, ssize_t *got) {
+  FILE *stream = transfer->source.stream;
+  int error;
+  clearerr(stream);
+  *got = (ssize_t)fread(transfer->room, 1, size, stream);
+  if (*got > 0 || !ferror(stream))
+    return 0;
+  error = errno;
+  clearerr(stream);
+  *got = -1;
+  return wait_to_read(transfer, error);
+}
+
+
+/* 0 and what came, nothing at the end; or an error. */
+static int read_some(struct transfer *transfer, ssize_t *got) {
+  const struct source *source = &transfer->source;
+  size_t size = transfer->left < ROOM ? (size_t)transfer->left : ROOM;
+  int error = 0;
+  *got = -1;
+  while (error == 0 && *got < 0) {
+    if (source->has_positions)
+      error = read_position(transfer, size, got);
+    else if (source->stream != NULL)
+      error = read_stream(transfer, size, got);
+    else
+      error = read_descriptor(transfer, size, got);
+  }
+  return error;
+}
+
+
+static int send_room(struct transfer *transfer, size_t count) {
+  int flags = sock99_message_flags(transfer->s), error = 0;
+  size_t done = 0;
+  while (error == 0 && done < count) {
+    ssize_t sent = send(transfer->s->fd, transfer->room + done, count - done, flags);
+    if (sent >= 0) {
+      count_sent(transfer, (size_t)sent);
+      transfer->source.offset += sent;
+      done += (size_t)sent;
+      continue;
+    }
+    error = errno == EINTR ? 0 : errno;
+    if (error == EAGAIN || error == EWOULDBLOCK)
+      error = sock99_wait_for(transfer->s, &transfer->wait, POLLOUT);
+  }
+  transfer->unsent = done;
+  transfer->unsent_length = transfer->source.has_positions ? 0 : count - done;
+  return error;
+}
+
+
+static int copy_through_room(struct transfer *transfer) {
+  int error = 0;
+  while (error == 0 && transfer->left > 0) {
+    ssize_t got;
+    error = read_some(transfer, &got);
+    if (error == 0 && got == 0)
+      break;
+    if (error == 0)
+      error = send_room(transfer, (size_t)got);
+  }
+  return error;
+}
+
+
+/*
+** All of it
+*/
+
+/* What sendfile(2) needs: it has no flag like MSG_DONTWAIT. */
+static int unblock(struct sock99_socket *s) {
+  bool may_end = s->each_wait >= 0 || s->whole_call >= 0;
+  return may_end ? sock99_set_nonblocking(s) : 0;
+}
+
+
+static int copy(struct transfer *transfer) {
+  int error = find_position(&transfer->source);
+  if (error == 0)
+    error = unblock(transfer->s);
+  if (error == 0 && transfer->source.has_positions) {
+    error = copy_without_sigpipe(transfer);
+    if (error != ENOSYS)
+      return error;
+    error = 0;
+  }
+  return error == 0 ? copy_through_room(transfer) : error;
+}
+
+
+static int push_failure(lua_State *L, const struct transfer *transfer, int error) {
+  sock99_push_count(L, transfer->sent);
+  sock99_push_partial(L, error);
+  if (transfer->unsent_length == 0)
+    return 4;
+  lua_pushlstring(L, transfer->room + transfer->unsent, transfer->unsent_length);
+  return 5;
+}
+
+
+/*** Send a file, without its passing through Lua.
+
+What was written to a Lua file is flushed first. The file's own position, where
+none is given, moves by what was sent; so after a timeout the same call goes on.
+The timeouts of the object are for sending, and for what a descriptor without
+positions (a pipe) has to say.
+@function sendfile
+@tparam file|integer file a file of Lua's, or a descriptor
+@tparam[opt] integer offset where to begin; 0 is the first byte, nil the file's own
+position
+@tparam[opt] integer count bytes; to the end of the file where it is missing
+@treturn[1] integer bytes sent: fewer than `count` where the file has ended
+@treturn[2] nil
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] integer bytes sent so far
+@treturn[2] ?integer errno
+@treturn[2] ?string what was read from a pipe, which does not give it a second
+time, and not sent
+@usage
+local file = assert(io.open('index.html', 'rb'))
+assert(client:sendfile(file))
+*/
+static int l_sendfile(lua_State *L) {
+  struct transfer transfer;
+  int error;
+  transfer.sent = transfer.unsent_length = 0;
+  transfer.s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
+  check_arguments(L, &transfer);
+  if (transfer.s->fd < 0)
+    return push_failure(L, &transfer, SOCK99_CLOSED);
+  if (transfer.s->type != SOCK_STREAM)
+    return push_failure(L, &transfer, EOPNOTSUPP);
+  sock99_begin_wait(transfer.s, &transfer.wait);
+  error = copy(&transfer);
+  move_position(&transfer.source);
+  if (error != 0)
+    return push_failure(L, &transfer, error);
+  sock99_push_count(L, transfer.sent);
+  return 1;
+}
+
+
+const luaL_Reg sock99_sendfile_methods[] = {{"sendfile", l_sendfile}, {NULL, NULL}};

@@ -1,9 +1,9 @@
 /*
 ** sock99.h: what the rooms of the Lua module share.
 **
-** config.c turns a Lua table into a socket99_config, module.c opens it and
-** tells the result, opening.c opens it in steps, errno.c is the table of error
-** numbers.
+** config.c turns a Lua table into a socket99_config, read_option.c the options
+** in it, module.c opens it and tells the result, opening.c opens it in steps,
+** errno.c is the table of error numbers. object.h has the objects' share.
 */
 #ifndef SOCK99_H
 #define SOCK99_H
@@ -16,8 +16,10 @@
 
 #if defined(__GNUC__)
 #define SOCK99_HIDDEN __attribute__((visibility("hidden")))
+#define SOCK99_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define SOCK99_HIDDEN
+#define SOCK99_PRINTF(text, first)
 #endif
 
 /* Options that a table may hold before their list moves to a userdata. */
@@ -49,6 +51,15 @@ SOCK99_HIDDEN bool sock99_read_lookup(lua_State *L, struct sock99_request *reque
 /* The same for sock99.pair, whose table may be missing. */
 SOCK99_HIDDEN bool sock99_read_pair(lua_State *L, struct sock99_request *request,
                                     socket99_result *result);
+
+/* "configuration: …", EINVAL, as the result. Returns false. */
+SOCK99_HIDDEN bool sock99_refuse(socket99_result *result, const char *format, ...)
+    SOCK99_PRINTF(2, 3);
+
+/* A number as an integer, if it is one. */
+enum sock99_whole { SOCK99_WHOLE, SOCK99_FRACTION, SOCK99_TOO_LARGE };
+
+SOCK99_HIDDEN enum sock99_whole sock99_to_whole(lua_State *L, int index, long long *out);
 
 /* Functions of the module, in the rooms of what they make. */
 SOCK99_HIDDEN int sock99_socket(lua_State *L);

@@ -51,16 +51,23 @@ static int poll_ms(int64_t end) {
 }
 
 
+int sock99_poll(struct pollfd *polled, size_t count, int64_t end) {
+  int ms, ready;
+  do {
+    ms = poll_ms(end);
+    ready = poll(polled, (nfds_t)count, ms);
+  } while ((ready < 0 && errno == EINTR) || (ready == 0 && ms != 0));
+  return ready;
+}
+
+
 static int poll_until(int fd, short events, int64_t end) {
   struct pollfd polled;
-  int ms, ready;
+  int ready;
   polled.fd = fd;
   polled.events = events;
-  do {
-    polled.revents = 0;
-    ms = poll_ms(end);
-    ready = poll(&polled, 1, ms);
-  } while ((ready < 0 && errno == EINTR) || (ready == 0 && ms != 0));
+  polled.revents = 0;
+  ready = sock99_poll(&polled, 1, end);
   if (ready < 0)
     return errno;
   if ((polled.revents & POLLNVAL) != 0)
@@ -87,8 +94,13 @@ int sock99_wait_for(struct sock99_socket *s, struct sock99_wait *wait, short eve
 }
 
 
+int sock99_look_at(int fd, struct sock99_wait *wait, short events) {
+  return poll_until(fd, events, sock99_wait_end(wait));
+}
+
+
 int sock99_look_for(struct sock99_socket *s, struct sock99_wait *wait, short events) {
-  int error = poll_until(s->fd, events, sock99_wait_end(wait));
+  int error = sock99_look_at(s->fd, wait, events);
   s->wants_writing = error == SOCK99_TIMEOUT && (events & POLLOUT) != 0;
   return error;
 }

@@ -7,6 +7,9 @@
 #ifndef SOCKET99_PLATFORM_H
 #define SOCKET99_PLATFORM_H
 
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64 /* large files where off_t has 32 bits by default */
+#endif
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* Linux: accept4, SOCK_CLOEXEC, struct ucred, renameat2 */
 #endif
@@ -43,7 +46,9 @@
 #include <time.h>
 
 #if defined(__linux__)
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #endif
 
@@ -189,6 +194,64 @@ static inline int s99_no_sigpipe(int fd) {
 #else
   (void)fd;
   return 0;
+#endif
+}
+
+
+/* sendfile(2) from an offset, which moves on by what was sent. Where it can't, and
+** the file has to be read: EINVAL or ENOSYS. Elsewhere than on Linux it always has
+** to, since each system has a call of its own. */
+static inline ssize_t s99_sendfile(int fd, int file, off_t *offset, size_t count) {
+#if defined(__linux__)
+  return sendfile(fd, file, offset, count);
+#else
+  (void)fd;
+  (void)file;
+  (void)offset;
+  (void)count;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+
+/* Between these two this thread gets no SIGPIPE, which s99_sendfile would raise;
+** one that was pending before still is. */
+struct s99_no_sigpipe {
+  bool was_pending;
+#if defined(__linux__)
+  sigset_t mask;
+#endif
+};
+
+static inline void s99_begin_no_sigpipe(struct s99_no_sigpipe *held) {
+#if defined(__linux__)
+  sigset_t pending, sigpipe;
+  held->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+  sigemptyset(&sigpipe);
+  sigaddset(&sigpipe, SIGPIPE);
+  if (!held->was_pending)
+    pthread_sigmask(SIG_BLOCK, &sigpipe, &held->mask);
+#else
+  held->was_pending = true;
+#endif
+}
+
+
+static inline void s99_end_no_sigpipe(const struct s99_no_sigpipe *held, bool may_have_come) {
+#if defined(__linux__)
+  static const struct timespec at_once = {0, 0};
+  sigset_t sigpipe;
+  if (held->was_pending)
+    return;
+  sigemptyset(&sigpipe);
+  sigaddset(&sigpipe, SIGPIPE);
+  while (may_have_come && sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
+    continue;
+  pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
+#else
+  (void)held;
+  (void)may_have_come;
 #endif
 }
 

@@ -548,10 +548,13 @@ static int l_setuid(lua_State *L) {
 }
 
 
+/* Above the hard limit only root gets. */
 static int l_limit_descriptors(lua_State *L) {
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = (rlim_t)check_int(L, 1);
+  if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max)
+    limit.rlim_max = limit.rlim_cur;
   return outcome(L, setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
 }
 
