@@ -78,6 +78,11 @@ int64_t sock99_wait_end(const struct sock99_wait *wait) {
 }
 
 
+bool sock99_is_over(const struct sock99_wait *wait) {
+  return wait->end != 0 && wait->end != S99_NEVER && s99_now() >= wait->end;
+}
+
+
 /* An end of 0 has passed already: what the call has just found out counts. */
 int sock99_wait_for(struct sock99_socket *s, struct sock99_wait *wait, short events) {
   int64_t end = sock99_wait_end(wait);
@@ -110,9 +115,13 @@ long long sock99_wait_ms(const struct sock99_wait *wait) {
 }
 
 
+bool sock99_has_timeout(const struct sock99_socket *s) {
+  return s->each_wait >= 0 || s->whole_call >= 0;
+}
+
+
 int sock99_message_flags(const struct sock99_socket *s) {
-  bool may_end = s->each_wait >= 0 || s->whole_call >= 0;
-  return S99_MSG_NOSIGNAL | (may_end ? MSG_DONTWAIT : 0);
+  return S99_MSG_NOSIGNAL | (sock99_has_timeout(s) ? MSG_DONTWAIT : 0);
 }
 
 
