@@ -259,7 +259,7 @@ static size_t enough(struct sock99_input *input, const struct request *request) 
 static size_t wanted(const struct sock99_input *input, const struct request *request) {
   if (request->until == UNTIL_COUNT)
     return request->count - sock99_unread(input);
-  return 1;
+  return SOCK99_LEAST_ROOM;
 }
 
 
