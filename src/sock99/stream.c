@@ -56,6 +56,11 @@ static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct
     if (count > 0) {
       parts->iov_base = (char *)parts->iov_base + written;
       parts->iov_len -= (size_t)written;
+      /* A peer that takes every byte at once must not keep it from ending. */
+      if (sock99_is_over(wait)) {
+        s->wants_writing = true;
+        return SOCK99_TIMEOUT;
+      }
     }
   }
   return 0;
@@ -357,9 +362,14 @@ static int gather(lua_State *L, struct sock99_socket *s, const struct request *r
   int error = s->fd < 0 ? SOCK99_CLOSED : 0;
   *taken = 0;
   sock99_begin_wait(s, &wait);
-  while (error == 0 && (*taken = enough(&s->input, request)) == 0)
+  for (;;) {
+    if (error != 0 || (*taken = enough(&s->input, request)) > 0)
+      return error;
     error = fill(L, s, &wait, wanted(&s->input, request));
-  return error;
+    /* Bytes that never end must not keep the call from ending. */
+    if (error == 0 && sock99_is_over(&wait) && enough(&s->input, request) == 0)
+      error = SOCK99_TIMEOUT;
+  }
 }
 
 
