@@ -561,10 +561,11 @@ A last line without an end counts, too. Whatever else ends it is raised.
 for line in client:lines() do print(line) end
 */
 static int l_lines(lua_State *L) {
+  bool keep = lua_toboolean(L, 2) != 0;
   check_client(L);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
-  lua_pushboolean(L, lua_toboolean(L, 2));
+  lua_pushboolean(L, keep);
   lua_pushcclosure(L, next_line, 3);
   return 1;
 }
