@@ -381,12 +381,14 @@ static int finish_connect(struct sock99_socket *s, struct sock99_wait *wait) {
 
 static int connect_inet(struct sock99_socket *s, const struct s99_address *peer,
                         struct sock99_wait *wait) {
-  if (connect(s->fd, &peer->addr.sa, peer->len) == 0)
-    return 0;
+  int error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
+  /* By this, Linux forgets the last attempt, whose own error was told. */
+  if (error == ECONNABORTED)
+    error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
   /* EALREADY: begun through another object on the same descriptor. */
-  if (errno != EINPROGRESS && errno != EINTR && errno != EALREADY)
-    return errno;
-  return finish_connect(s, wait);
+  if (error == EINPROGRESS || error == EINTR || error == EALREADY)
+    return finish_connect(s, wait);
+  return error;
 }
 
 
