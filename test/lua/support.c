@@ -162,12 +162,12 @@ static int l_getpeername(lua_State *L) {
 
 static int l_socket(lua_State *L) {
   static const char *const families[] = {"inet", "inet6", "unix", NULL};
-  static const char *const types[] = {"stream", "dgram", "seqpacket", NULL};
+  static const char *const types[] = {"stream", "dgram", "seqpacket", "raw", NULL};
   static const int family_numbers[] = {AF_INET, AF_INET6, AF_UNIX};
-  static const int type_numbers[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+  static const int type_numbers[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_RAW};
   int family = family_numbers[luaL_checkoption(L, 1, NULL, families)];
   int type = type_numbers[luaL_checkoption(L, 2, "stream", types)];
-  return outcome(L, socket(family, type, 0), "socket");
+  return outcome(L, socket(family, type, type == SOCK_RAW ? IPPROTO_ICMP : 0), "socket");
 }
 
 

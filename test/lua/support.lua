@@ -89,6 +89,23 @@ function support.keep(object, other, ...)
 end
 
 
+-- A listening object on a free port of 127.0.0.1, or what else `t` says.
+function support.listener(t)
+  t = t or { host = '127.0.0.1' }
+  t.server = true
+  return support.keep(sock99.socket(t))
+end
+
+
+-- A connection over TCP: the client, the accepted object, the listener.
+function support.connection(host)
+  local server = support.listener { host = host or '127.0.0.1' }
+  local name, port = server:getsockname()
+  local client = support.keep(sock99.socket { host = name, port = port })
+  return client, support.keep(server:accept()), server
+end
+
+
 -- A file name in a directory of the test's own.
 function support.path(name)
   directory = directory or assert(system.mkdtemp())
