@@ -351,6 +351,19 @@ static int l_nonblocking(lua_State *L) {
 }
 
 
+/* Of all descriptors that share it. */
+static int l_set_nonblocking(lua_State *L) {
+  int fd = check_int(L, 1), flags = fcntl(fd, F_GETFL);
+  flags = lua_toboolean(L, 2) ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  return outcome(L, fcntl(fd, F_SETFL, flags), "fcntl");
+}
+
+
+static int l_dup(lua_State *L) {
+  return outcome(L, dup(check_int(L, 1)), "dup");
+}
+
+
 static int l_cloexec(lua_State *L) {
   lua_pushboolean(L, fcntl(check_int(L, 1), F_GETFD) & FD_CLOEXEC);
   return 1;
@@ -684,6 +697,14 @@ static int l_alarms(lua_State *L) {
 }
 
 
+/* Whoever started us may have had SIGPIPE ignored. */
+static int l_default_sigpipe(lua_State *L) {
+  signal(SIGPIPE, SIG_DFL);
+  (void)L;
+  return 0;
+}
+
+
 static int l_sleep(lua_State *L) {
   poll(NULL, 0, (int)(luaL_checknumber(L, 1) * 1000));
   return 0;
@@ -747,6 +768,8 @@ static const luaL_Reg functions[] = {
     {"getsockopt", l_getsockopt},
     {"linger", l_linger},
     {"nonblocking", l_nonblocking},
+    {"set_nonblocking", l_set_nonblocking},
+    {"dup", l_dup},
     {"cloexec", l_cloexec},
     {"descriptors", l_descriptors},
     {"close", l_close},
@@ -775,6 +798,7 @@ static const luaL_Reg functions[] = {
     {"deny", l_deny},
     {"interface_up", l_interface_up},
     {"alarms", l_alarms},
+    {"default_sigpipe", l_default_sigpipe},
     {"sleep", l_sleep},
     {"now", l_now},
     {"starve", l_starve},

@@ -98,10 +98,10 @@ end
 
 
 -- A connection over TCP: the client, the accepted object, the listener.
-function support.connection(host)
-  local server = support.listener { host = host or '127.0.0.1' }
+function support.connection(host, sockopts)
+  local server = support.listener { host = host or '127.0.0.1', sockopts = sockopts }
   local name, port = server:getsockname()
-  local client = support.keep(sock99.socket { host = name, port = port })
+  local client = support.keep(sock99.socket { host = name, port = port, sockopts = sockopts })
   return client, support.keep(server:accept()), server
 end
 
