@@ -53,14 +53,13 @@ static int poll_ms(int64_t end) {
 
 static int poll_until(int fd, short events, int64_t end) {
   struct pollfd polled;
-  int ms, ready;
+  int ready;
   polled.fd = fd;
   polled.events = events;
   do {
     polled.revents = 0;
-    ms = poll_ms(end);
-    ready = poll(&polled, 1, ms);
-  } while ((ready < 0 && errno == EINTR) || (ready == 0 && ms != 0));
+    ready = poll(&polled, 1, poll_ms(end));
+  } while ((ready < 0 && errno == EINTR) || (ready == 0 && poll_ms(end) != 0));
   if (ready < 0)
     return errno;
   if ((polled.revents & POLLNVAL) != 0)
