@@ -346,4 +346,35 @@ function support.output_of(command)
 end
 
 
+-- System calls
+
+-- What strace(1) tells of a program, between two calls of close that do nothing:
+-- support.close(-1000).
+function support.trace(text)
+  lu.skipIf(support.runner, 'the RUNNER makes calls of its own')
+  local program, told = support.path 'program.lua', support.path 'trace'
+  local file = assert(io.open(program, 'w'))
+  file:write(text)
+  file:close()
+  local output = support.output_of(('strace -f -e trace=network,%%desc -o %s %s %s 2>&1'):format(
+    told, support.interpreter, program))
+  file = io.open(told)
+  lu.skipIf(not file or output:find 'ptrace', 'strace does not work here: ' .. output)
+  local lines = file:read '*a'
+  file:close()
+  lu.assertEquals(output, '')
+  return assert(lines:match 'close%(%-1000%).-\n(.*)%d+ +close%(%-1000%)', lines)
+end
+
+
+-- The names of those calls, in order.
+function support.calls(text)
+  local names = {}
+  for name in support.trace(text):gmatch '%d+ +([%w_]+)%(' do
+    names[#names + 1] = name
+  end
+  return table.concat(names, ' ')
+end
+
+
 return support
