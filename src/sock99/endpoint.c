@@ -2,7 +2,8 @@
 ** endpoint.c: the addresses that methods take and give.
 **
 ** A host is numeric, or "*", or a name, which is looked up for as long as the
-** object's timeouts allow. IPv4 goes through an IPv6 object as a mapped
+** object's timeouts allow; of a service only the resolver knows the port, too. IPv4 goes through an
+*IPv6 object as a mapped
 ** address (RFC 4291, 2.5.5.2), and is told, and taken, as plain IPv4.
 */
 
@@ -158,16 +159,23 @@ static int look_up(lua_State *L, const struct sock99_socket *s, const char *host
 
 
 /* A number, or what converts to one; else a service's name. */
-static const char *read_port(lua_State *L, int index, int *port) {
+static int read_port(lua_State *L, int index, int *port, const char **service) {
   lua_Number number;
   *port = 0;
-  if (!lua_isnumber(L, index))
-    return lua_isnoneornil(L, index) ? NULL : luaL_checkstring(L, index);
+  *service = NULL;
+  if (lua_isnoneornil(L, index))
+    return 0;
+  if (!lua_isnumber(L, index)) {
+    *service = luaL_checkstring(L, index);
+    return 0;
+  }
   number = lua_tonumber(L, index);
-  luaL_argcheck(L, number >= 0 && number <= 65535, index, "port is not in 0 to 65535");
-  *port = (int)number;
-  luaL_argcheck(L, (lua_Number)*port == number, index, "port is not an integer");
-  return NULL;
+  if (number >= 0 && number <= 65535 && (lua_Number)(int)number == number) {
+    *port = (int)number;
+    return 0;
+  }
+  lua_pushvalue(L, index);
+  return tell(L, EINVAL, "port %s is not an integer in 0 to 65535", lua_tostring(L, -1));
 }
 
 
@@ -175,21 +183,21 @@ int sock99_read_address(lua_State *L, const struct sock99_socket *s, int first,
                         struct sock99_wait *wait, struct s99_address *out) {
   const char *host, *service;
   size_t length;
-  int port;
+  int port, error;
   if (s->family == AF_UNIX)
     return read_path(L, first, out);
   host = luaL_checklstring(L, first, &length);
   if (strlen(host) != length)
     return tell(L, EINVAL, "host '%s' has a NUL byte in it", host);
-  service = read_port(L, first + 1, &port);
+  error = read_port(L, first + 1, &port, &service);
+  if (error != 0)
+    return error;
   if (strcmp(host, "*") == 0)
-    s99_wildcard(s->family, out);
-  else if (s99_numeric(host, out) != S99_NUMERIC)
+    host = s->family == AF_INET6 ? "::" : "0.0.0.0";
+  if (service != NULL || s99_numeric(host, out) != S99_NUMERIC)
     return look_up(L, s, host, service, port, wait, out);
-  else if (!fit_family(s->family, out))
+  if (!fit_family(s->family, out))
     return tell(L, EAFNOSUPPORT, "%s is no address of the socket's family", host);
-  if (service != NULL)
-    return look_up(L, s, host, service, port, wait, out);
   s99_set_port(out, port);
   return 0;
 }

@@ -10,9 +10,6 @@
 
 #include "input.h"
 
-/* Less room than this is not worth a read. */
-#define LEAST_ROOM ((size_t)16 * 1024)
-
 
 static bool is_borrowed(const struct sock99_input *input) {
   return input->data != NULL && input->capacity == 0;
@@ -129,7 +126,7 @@ static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch 
       scratch->user = NULL;
     return true;
   }
-  if (input->capacity - input->end >= LEAST_ROOM)
+  if (input->capacity - input->end >= SOCK99_LEAST_ROOM)
     return true;
   if (sock99_unread(input) <= input->capacity / 2) {
     move_to_front(input);
@@ -141,11 +138,13 @@ static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch 
 
 static bool make_room(struct sock99_input *input, struct sock99_scratch *scratch, size_t wanted) {
   size_t unread = sock99_unread(input);
-  if (wanted > SOCK99_SCRATCH_SIZE || unread > SOCK99_SCRATCH_SIZE - LEAST_ROOM)
+  if (unread > SOCK99_SCRATCH_SIZE || wanted > SOCK99_SCRATCH_SIZE - unread)
     return make_room_on_heap(input, scratch);
   if (!is_borrowed(input))
     return borrow(input, scratch);
-  if (SOCK99_SCRATCH_SIZE - input->end < LEAST_ROOM)
+  /* A move of no more than was taken since the last one costs little, and the
+  ** next read can be a large one. */
+  if (unread <= input->begin || SOCK99_SCRATCH_SIZE - input->end < wanted)
     move_to_front(input);
   return true;
 }

@@ -13,6 +13,10 @@
 
 #define SOCK99_SCRATCH_SIZE ((size_t)64 * 1024)
 
+/* What to ask of a read of which nobody knows how much it will bring: less room
+** is not worth the call. */
+#define SOCK99_LEAST_ROOM ((size_t)16 * 1024)
+
 struct sock99_input {
   char *data;
   size_t begin, end; /* the unread bytes */

@@ -8,6 +8,8 @@
 
 #include "object.h"
 
+#include <float.h>
+
 
 /* Their addresses mark objects, and those that were collected, which finalizers
 ** may still use. */
@@ -130,6 +132,7 @@ static struct sock99_socket *new_of_kind(lua_State *L, enum sock99_class class) 
 
 
 struct sock99_socket *sock99_new_socket(lua_State *L, enum sock99_class class) {
+  luaL_checkstack(L, LUA_MINSTACK, "too many values");
   push_native_kind(L);
   return new_of_kind(L, class);
 }
@@ -193,6 +196,8 @@ int sock99_adopt(lua_State *L, int index, int fd) {
   int type, error = get_int(fd, SO_TYPE, &type);
   if (error != 0)
     return error;
+  if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
+    return EPROTOTYPE;
   memset(&own, 0, sizeof(own));
   own.len = sizeof(own.addr);
   if (getsockname(fd, &own.addr.sa, &own.len) != 0)
@@ -405,10 +410,12 @@ static int l_settimeout(lua_State *L) {
   lua_Number seconds = luaL_optnumber(L, 2, -1);
   const char *mode = luaL_optstring(L, 3, "b");
   luaL_argcheck(L, seconds == seconds, 2, "not a number");
+  if (seconds < 0 || seconds > (lua_Number)DBL_MAX)
+    seconds = -1;
   if (mode[0] == 'b')
-    s->each_wait = seconds < 0 ? -1 : (double)seconds;
+    s->each_wait = (double)seconds;
   else if (mode[0] == 't' || mode[0] == 'r')
-    s->whole_call = seconds < 0 ? -1 : (double)seconds;
+    s->whole_call = (double)seconds;
   else
     luaL_argerror(L, 3, "invalid timeout mode");
   lua_pushinteger(L, 1);
@@ -446,6 +453,17 @@ static int l_getstats(lua_State *L) {
 }
 
 
+static void read_stat(lua_State *L, int index, uint64_t *stat) {
+  lua_Number count;
+  if (lua_isnoneornil(L, index))
+    return;
+  count = luaL_checknumber(L, index);
+  luaL_argcheck(L, count >= 0 && count < 9223372036854775808.0, index,
+                "a number of bytes, 0 or more, expected");
+  *stat = (uint64_t)count;
+}
+
+
 /*** Set what `getstats` counts from.
 
 @function setstats
@@ -456,10 +474,13 @@ static int l_getstats(lua_State *L) {
 */
 static int l_setstats(lua_State *L) {
   struct sock99_socket *s = check_any(L);
-  s->received = (uint64_t)luaL_optnumber(L, 2, (lua_Number)s->received);
-  s->sent = (uint64_t)luaL_optnumber(L, 3, (lua_Number)s->sent);
-  if (lua_isnumber(L, 4))
-    s->birth = sock99_seconds() - (double)lua_tonumber(L, 4);
+  uint64_t received = s->received, sent = s->sent;
+  double now = sock99_seconds(), age = (double)luaL_optnumber(L, 4, now - s->birth);
+  read_stat(L, 2, &received);
+  read_stat(L, 3, &sent);
+  s->received = received;
+  s->sent = sent;
+  s->birth = now - age;
   lua_pushinteger(L, 1);
   return 1;
 }

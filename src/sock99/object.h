@@ -155,6 +155,10 @@ SOCK99_HIDDEN int sock99_look_at(int fd, struct sock99_wait *wait, short events)
 struct pollfd;
 SOCK99_HIDDEN int sock99_poll(struct pollfd *polled, size_t count, int64_t end);
 
+/* Whether the time of the whole call has passed, for a call that goes on without
+** waiting. One that has no time at all may do what needs no wait. */
+SOCK99_HIDDEN bool sock99_is_over(const struct sock99_wait *wait);
+
 /* The end of a wait that begins now: 0 has passed, S99_NEVER never does. */
 SOCK99_HIDDEN int64_t sock99_wait_end(const struct sock99_wait *wait);
 SOCK99_HIDDEN void sock99_sleep_until(int64_t end);
@@ -165,6 +169,8 @@ SOCK99_HIDDEN int64_t sock99_end_after(double seconds);
 /* Milliseconds that the object's timeouts leave for name lookups and the like:
 ** 0: no limit, as in socket99_config. */
 SOCK99_HIDDEN long long sock99_wait_ms(const struct sock99_wait *wait);
+
+SOCK99_HIDDEN bool sock99_has_timeout(const struct sock99_socket *s);
 
 /* MSG_NOSIGNAL, and MSG_DONTWAIT exactly when a timeout is set: O_NONBLOCK is
 ** shared with every dup of the descriptor, and set and unset under us. */

@@ -316,8 +316,9 @@ static bool concerns_the_connection(int error) {
 
 /* A descriptor, or an error in `*error`. */
 static int accept_one(struct sock99_socket *s, struct sock99_wait *wait, int *error) {
-  /* A descriptor of somebody else's may block in accept(2). */
-  *error = s->is_nonblocking ? 0 : sock99_look_for(s, wait, POLLIN);
+  /* Where somebody else takes the connection that poll(2) told of, accept(2) on
+  ** a descriptor that was wrapped as it is would wait for the next one. */
+  *error = sock99_has_timeout(s) ? sock99_set_nonblocking(s) : 0;
   while (*error == 0) {
     int fd = s99_accept(s->fd, s->stays_nonblocking);
     if (fd >= 0)
@@ -344,9 +345,10 @@ static int l_accept(lua_State *L) {
   struct sock99_socket *peer;
   struct sock99_wait wait;
   int error;
+  /* First, since the garbage that Lua collects may close the server. */
+  peer = sock99_new_sibling(L, 1, SOCK99_CLIENT);
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
-  peer = sock99_new_sibling(L, 1, SOCK99_CLIENT);
   sock99_begin_wait(s, &wait);
   peer->fd = accept_one(s, &wait, &error);
   if (peer->fd < 0)
@@ -379,12 +381,14 @@ static int finish_connect(struct sock99_socket *s, struct sock99_wait *wait) {
 
 static int connect_inet(struct sock99_socket *s, const struct s99_address *peer,
                         struct sock99_wait *wait) {
-  if (connect(s->fd, &peer->addr.sa, peer->len) == 0)
-    return 0;
-  if (errno != EINPROGRESS && errno != EINTR)
-    return errno;
-  s->connecting = true;
-  return finish_connect(s, wait);
+  int error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
+  /* By this, Linux forgets the last attempt, whose own error was told. */
+  if (error == ECONNABORTED)
+    error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
+  /* EALREADY: begun through another object on the same descriptor. */
+  if (error == EINPROGRESS || error == EINTR || error == EALREADY)
+    return finish_connect(s, wait);
+  return error;
 }
 
 
@@ -420,18 +424,36 @@ static int refuse_itself(struct sock99_socket *s, const struct s99_address *peer
 
 static int connect_to(struct sock99_socket *s, const struct s99_address *peer,
                       struct sock99_wait *wait) {
-  int error = 0;
-  if (s->each_wait >= 0 || s->whole_call >= 0)
-    error = sock99_set_nonblocking(s);
+  int error = sock99_has_timeout(s) ? sock99_set_nonblocking(s) : 0;
   if (error != 0)
     return error;
-  return s->family == AF_UNIX ? connect_unix(s, peer, wait) : connect_inet(s, peer, wait);
+  if (s->family == AF_UNIX)
+    return connect_unix(s, peer, wait);
+  error = connect_inet(s, peer, wait);
+  return error == 0 ? refuse_itself(s, peer) : error;
+}
+
+
+/* The address is that of the call which began, so it is not looked up again. */
+static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait) {
+  const char *host = luaL_checkstring(L, 2), *port = luaL_checkstring(L, 3);
+  int error = finish_connect(s, wait);
+  if (error == 0) {
+    struct s99_address peer;
+    peer.len = sizeof(peer.addr);
+    error = getpeername(s->fd, &peer.addr.sa, &peer.len) == 0 ? refuse_itself(s, &peer) : errno;
+  }
+  if (error == 0)
+    return push_done(L);
+  lua_pushfstring(L, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+  return sock99_push_call_failure(L, "connect", lua_tostring(L, -1), error);
 }
 
 
 /*** Connect the object, which becomes a client.
 
-After a timeout the connection is still being made: call again to go on.
+After a timeout the connection is still being made, and the object is a client:
+call again to go on, or wait until it is writable and use it.
 @function connect
 @tparam string host numeric, or a name; of a Unix socket the path
 @tparam integer|string port
@@ -448,20 +470,22 @@ static int l_connect(lua_State *L) {
   int error;
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
+  luaL_argcheck(L, s->family == AF_UNIX || !lua_isnoneornil(L, 3), 3, "port expected");
   sock99_begin_wait(s, &wait);
+  if (s->connecting)
+    return go_on_connecting(L, s, &wait);
   error = sock99_read_address(L, s, 2, &wait, &peer);
   if (error == SOCK99_TOLD)
     return 3;
   if (error == 0)
-    error = s->connecting ? finish_connect(s, &wait) : connect_to(s, &peer, &wait);
-  if (error == 0 && s->family != AF_UNIX)
-    error = refuse_itself(s, &peer);
+    error = connect_to(s, &peer, &wait);
+  if (error == 0 || s->connecting)
+    sock99_set_class(L, 1, SOCK99_CLIENT);
+  if (error == 0)
+    return push_done(L);
   if (error == SOCK99_TIMEOUT)
     return sock99_push_errno_failure(L, error);
-  if (error != 0)
-    return sock99_push_address_failure(L, "connect", &peer, error);
-  sock99_set_class(L, 1, SOCK99_CLIENT);
-  return push_done(L);
+  return sock99_push_address_failure(L, "connect", &peer, error);
 }
 
 

@@ -56,6 +56,11 @@ static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct
     if (count > 0) {
       parts->iov_base = (char *)parts->iov_base + written;
       parts->iov_len -= (size_t)written;
+      /* A peer that takes every byte at once must not keep it from ending. */
+      if (sock99_is_over(wait)) {
+        s->wants_writing = true;
+        return SOCK99_TIMEOUT;
+      }
     }
   }
   return 0;
@@ -259,7 +264,7 @@ static size_t enough(struct sock99_input *input, const struct request *request) 
 static size_t wanted(const struct sock99_input *input, const struct request *request) {
   if (request->until == UNTIL_COUNT)
     return request->count - sock99_unread(input);
-  return 1;
+  return SOCK99_LEAST_ROOM;
 }
 
 
@@ -357,9 +362,14 @@ static int gather(lua_State *L, struct sock99_socket *s, const struct request *r
   int error = s->fd < 0 ? SOCK99_CLOSED : 0;
   *taken = 0;
   sock99_begin_wait(s, &wait);
-  while (error == 0 && (*taken = enough(&s->input, request)) == 0)
+  for (;;) {
+    if (error != 0 || (*taken = enough(&s->input, request)) > 0)
+      return error;
     error = fill(L, s, &wait, wanted(&s->input, request));
-  return error;
+    /* Bytes that never end must not keep the call from ending. */
+    if (error == 0 && sock99_is_over(&wait) && enough(&s->input, request) == 0)
+      error = SOCK99_TIMEOUT;
+  }
 }
 
 
@@ -551,10 +561,11 @@ A last line without an end counts, too. Whatever else ends it is raised.
 for line in client:lines() do print(line) end
 */
 static int l_lines(lua_State *L) {
+  bool keep = lua_toboolean(L, 2) != 0;
   check_client(L);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
-  lua_pushboolean(L, lua_toboolean(L, 2));
+  lua_pushboolean(L, keep);
   lua_pushcclosure(L, next_line, 3);
   return 1;
 }

@@ -52,11 +52,10 @@ static int poll_ms(int64_t end) {
 
 
 int sock99_poll(struct pollfd *polled, size_t count, int64_t end) {
-  int ms, ready;
+  int ready;
   do {
-    ms = poll_ms(end);
-    ready = poll(polled, (nfds_t)count, ms);
-  } while ((ready < 0 && errno == EINTR) || (ready == 0 && ms != 0));
+    ready = poll(polled, (nfds_t)count, poll_ms(end));
+  } while ((ready < 0 && errno == EINTR) || (ready == 0 && poll_ms(end) != 0));
   return ready;
 }
 
@@ -82,6 +81,11 @@ int64_t sock99_wait_end(const struct sock99_wait *wait) {
     return wait->each == 0 ? 0 : wait->end;
   end = s99_now() + wait->each;
   return end < wait->end ? end : wait->end;
+}
+
+
+bool sock99_is_over(const struct sock99_wait *wait) {
+  return wait->end != 0 && wait->end != S99_NEVER && s99_now() >= wait->end;
 }
 
 
@@ -122,9 +126,13 @@ long long sock99_wait_ms(const struct sock99_wait *wait) {
 }
 
 
+bool sock99_has_timeout(const struct sock99_socket *s) {
+  return s->each_wait >= 0 || s->whole_call >= 0;
+}
+
+
 int sock99_message_flags(const struct sock99_socket *s) {
-  bool may_end = s->each_wait >= 0 || s->whole_call >= 0;
-  return S99_MSG_NOSIGNAL | (may_end ? MSG_DONTWAIT : 0);
+  return S99_MSG_NOSIGNAL | (sock99_has_timeout(s) ? MSG_DONTWAIT : 0);
 }
 
 

@@ -162,12 +162,12 @@ static int l_getpeername(lua_State *L) {
 
 static int l_socket(lua_State *L) {
   static const char *const families[] = {"inet", "inet6", "unix", NULL};
-  static const char *const types[] = {"stream", "dgram", "seqpacket", NULL};
+  static const char *const types[] = {"stream", "dgram", "seqpacket", "raw", NULL};
   static const int family_numbers[] = {AF_INET, AF_INET6, AF_UNIX};
-  static const int type_numbers[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+  static const int type_numbers[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_RAW};
   int family = family_numbers[luaL_checkoption(L, 1, NULL, families)];
   int type = type_numbers[luaL_checkoption(L, 2, "stream", types)];
-  return outcome(L, socket(family, type, 0), "socket");
+  return outcome(L, socket(family, type, type == SOCK_RAW ? IPPROTO_ICMP : 0), "socket");
 }
 
 
@@ -348,6 +348,19 @@ static int l_linger(lua_State *L) {
 static int l_nonblocking(lua_State *L) {
   lua_pushboolean(L, fcntl(check_int(L, 1), F_GETFL) & O_NONBLOCK);
   return 1;
+}
+
+
+/* Of all descriptors that share it. */
+static int l_set_nonblocking(lua_State *L) {
+  int fd = check_int(L, 1), flags = fcntl(fd, F_GETFL);
+  flags = lua_toboolean(L, 2) ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  return outcome(L, fcntl(fd, F_SETFL, flags), "fcntl");
+}
+
+
+static int l_dup(lua_State *L) {
+  return outcome(L, dup(check_int(L, 1)), "dup");
 }
 
 
@@ -687,6 +700,14 @@ static int l_alarms(lua_State *L) {
 }
 
 
+/* Whoever started us may have had SIGPIPE ignored. */
+static int l_default_sigpipe(lua_State *L) {
+  signal(SIGPIPE, SIG_DFL);
+  (void)L;
+  return 0;
+}
+
+
 static int l_sleep(lua_State *L) {
   poll(NULL, 0, (int)(luaL_checknumber(L, 1) * 1000));
   return 0;
@@ -750,6 +771,8 @@ static const luaL_Reg functions[] = {
     {"getsockopt", l_getsockopt},
     {"linger", l_linger},
     {"nonblocking", l_nonblocking},
+    {"set_nonblocking", l_set_nonblocking},
+    {"dup", l_dup},
     {"cloexec", l_cloexec},
     {"descriptors", l_descriptors},
     {"close", l_close},
@@ -778,6 +801,7 @@ static const luaL_Reg functions[] = {
     {"deny", l_deny},
     {"interface_up", l_interface_up},
     {"alarms", l_alarms},
+    {"default_sigpipe", l_default_sigpipe},
     {"sleep", l_sleep},
     {"now", l_now},
     {"starve", l_starve},

@@ -89,6 +89,23 @@ function support.keep(object, other, ...)
 end
 
 
+-- A listening object on a free port of 127.0.0.1, or what else `t` says.
+function support.listener(t)
+  t = t or { host = '127.0.0.1' }
+  t.server = true
+  return support.keep(sock99.socket(t))
+end
+
+
+-- A connection over TCP: the client, the accepted object, the listener.
+function support.connection(host, sockopts)
+  local server = support.listener { host = host or '127.0.0.1', sockopts = sockopts }
+  local name, port = server:getsockname()
+  local client = support.keep(sock99.socket { host = name, port = port, sockopts = sockopts })
+  return client, support.keep(server:accept()), server
+end
+
+
 -- A file name in a directory of the test's own.
 function support.path(name)
   directory = directory or assert(system.mkdtemp())
@@ -326,6 +343,37 @@ function support.output_of(command)
   local output = pipe:read('*a')
   pipe:close()
   return (output:gsub('\n$', ''))
+end
+
+
+-- System calls
+
+-- What strace(1) tells of a program, between two calls of close that do nothing:
+-- support.close(-1000).
+function support.trace(text)
+  lu.skipIf(support.runner, 'the RUNNER makes calls of its own')
+  local program, told = support.path 'program.lua', support.path 'trace'
+  local file = assert(io.open(program, 'w'))
+  file:write(text)
+  file:close()
+  local output = support.output_of(('strace -f -e trace=network,%%desc -o %s %s %s 2>&1'):format(
+    told, support.interpreter, program))
+  file = io.open(told)
+  lu.skipIf(not file or output:find 'ptrace', 'strace does not work here: ' .. output)
+  local lines = file:read '*a'
+  file:close()
+  lu.assertEquals(output, '')
+  return assert(lines:match 'close%(%-1000%).-\n(.*)%d+ +close%(%-1000%)', lines)
+end
+
+
+-- The names of those calls, in order.
+function support.calls(text)
+  local names = {}
+  for name in support.trace(text):gmatch '%d+ +([%w_]+)%(' do
+    names[#names + 1] = name
+  end
+  return table.concat(names, ' ')
 end
 
 

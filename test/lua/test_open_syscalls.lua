@@ -6,7 +6,7 @@ local support = require 'support'
 TestBudget = support.suite()
 
 
--- What a traced interpreter runs: `text` between two marks that do nothing.
+-- What a traced interpreter runs.
 local function script(text)
   return ([[
     local sock99, support = require 'sock99', require 'test_support'
@@ -28,29 +28,12 @@ end
 
 
 local function trace(text)
-  lu.skipIf(support.runner, 'the RUNNER makes calls of its own')
-  local program, told = support.path 'program.lua', support.path 'trace'
-  local file = assert(io.open(program, 'w'))
-  file:write(script(text))
-  file:close()
-  local output = support.output_of(('strace -f -e trace=network,%%desc -o %s %s %s 2>&1'):format(
-    told, support.interpreter, program))
-  file = io.open(told)
-  lu.skipIf(not file or output:find 'ptrace', 'strace does not work here: ' .. output)
-  local lines = file:read '*a'
-  file:close()
-  lu.assertEquals(output, '')
-  return assert(lines:match 'close%(%-1000%).-\n(.*)%d+ +close%(%-1000%)', lines)
+  return support.trace(script(text))
 end
 
 
--- The names of the calls, in order.
 local function calls(text)
-  local names = {}
-  for name in trace(text):gmatch '%d+ +([%w_]+)%(' do
-    names[#names + 1] = name
-  end
-  return table.concat(names, ' ')
+  return support.calls(script(text))
 end
 
 
