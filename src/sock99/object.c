@@ -584,6 +584,7 @@ static void push_methods(lua_State *L, enum sock99_class class, int scratch) {
   if (class >= SOCK99_CONNECTED) {
     add_functions(L, sock99_datagram_methods, scratch);
   } else {
+    add_functions(L, sock99_connection_methods, scratch);
     add_functions(L, sock99_stream_methods, scratch);
     add_functions(L, sock99_sendfile_methods, scratch);
   }

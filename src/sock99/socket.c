@@ -488,7 +488,9 @@ static int l_shutdown(lua_State *L) {
 
 
 const luaL_Reg sock99_life_methods[] = {
-    {"accept", l_accept},       {"bind", sock99_bind},          {"connect", l_connect},
-    {"getfamily", l_getfamily}, {"getpeername", l_getpeername}, {"getsockname", l_getsockname},
-    {"listen", l_listen},       {"shutdown", l_shutdown},       {NULL, NULL},
+    {"bind", sock99_bind},          {"getfamily", l_getfamily}, {"getpeername", l_getpeername},
+    {"getsockname", l_getsockname}, {"shutdown", l_shutdown},   {NULL, NULL},
 };
+
+const luaL_Reg sock99_connection_methods[] = {
+    {"accept", l_accept}, {"connect", l_connect}, {"listen", l_listen}, {NULL, NULL}};
