@@ -552,6 +552,7 @@ for line in client:lines() do print(line) end
 */
 static int l_lines(lua_State *L) {
   check_client(L);
+  lua_settop(L, 2);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
   lua_pushboolean(L, lua_toboolean(L, 2));
