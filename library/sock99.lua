@@ -100,6 +100,12 @@ local sock99 = {}
 ---@field [2] integer
 ---@field [3] integer|string
 
+---What has no name, to be asked for: `{level, option, size}`.
+---@class sock99.raw_name
+---@field [1] integer
+---@field [2] integer
+---@field [3] integer? bytes of the value
+
 ---A datagram and where it came from, or goes to.
 ---@class sock99.packet
 ---@field [1] string
@@ -177,16 +183,16 @@ function sock99.pair(t) end
 ---@return sock99.stage? stage
 function sock99.start(t) end
 
----@alias sock99.selectable integer|sock99.any|{ getfd: fun(self: any): integer }
+---@alias sock99.selectable integer|sock99.any|sock99.opening|{ getfd: fun(self: any): integer }
 
----Wait until one of many sockets is ready.
----@param r? sock99.selectable[] to be read from, or accepted
----@param w? sock99.selectable[] to be written to
----@param timeout? number seconds; nil or negative: no limit
----@return table readable a list, with each entry as a key, too
----@return table writable a list, with each entry as a key, too
+---Wait until some of many can be read or written without waiting.
+---@param readers? sock99.selectable[] openings belong here
+---@param writers? sock99.selectable[]
+---@param timeout? number seconds; nil or negative: no limit; 0: only look
+---@return table readable a list, in which each object is a key, too
+---@return table writable a list, in which each object is a key, too
 ---@return 'timeout'? message where none is ready
-function sock99.select(r, w, timeout) end
+function sock99.select(readers, writers, timeout) end
 
 ---The sockets that systemd passed; a second call gives none.
 ---@return sock99.passed[]
@@ -323,19 +329,19 @@ function socket:bind(host, port) end
 ---@return integer? code
 function socket:shutdown(how) end
 
----Set a socket option.
----@param name string a field of `sock99.options`, or the constant's name
+---Set an option of the socket.
+---@param name string|sock99.raw_option a field of `sock99.options`, or the constant's name; or `{level, option, value}`
 ---@param value? sock99.option_value true where missing
 ---@return 1? done
----@return string? message
----@return integer? code
+---@return string? message "closed", or why not
+---@return integer? code ENOPROTOOPT where this system lacks the option
 function socket:setoption(name, value) end
 
----The value of a socket option.
----@param name string a field of `sock99.options`, or the constant's name
+---Get an option of the socket.
+---@param name string|sock99.raw_name a field of `sock99.options`, or the constant's name; or `{level, option, size}`
 ---@return sock99.option_value? value
----@return string? message
----@return integer? code
+---@return string? message "closed", or why not
+---@return integer? code ENOPROTOOPT where this system lacks the option, or it can only be set
 function socket:getoption(name) end
 
 ---Send data to a Unix peer, and descriptors with its first byte.

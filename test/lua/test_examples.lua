@@ -199,9 +199,8 @@ local function names(example)
 end
 
 
-function TestExamples:test_names_with_poll()
-  needs 'posix.poll'
-  names 'names_poll.lua'
+function TestExamples:test_names_with_select()
+  names 'names_select.lua'
 end
 
 
