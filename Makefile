@@ -9,6 +9,7 @@ PREFIX ?= /usr/local
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
 MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/sock99
 INSTALL ?= install
 
 # The user's CPPFLAGS, CFLAGS and LDFLAGS come after ours, and win.
@@ -130,6 +131,13 @@ bench:
 	@$(MAKE) --no-print-directory all lua-tests
 	@BUILD='$(BUILD)' bench/run
 
+# ldoc takes the directory as seen from its configuration, and says what it does.
+doc:
+	@scripts/install-dependencies doc
+	@mkdir -p $(BUILD)/doc
+	ldoc --fatalwarnings -c doc/config.ld -d $(abspath $(BUILD))/doc . >/dev/null
+	@echo $(BUILD)/doc/index.html
+
 
 install: lib
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(MANDIR)/man3
@@ -173,13 +181,19 @@ define uninstall_lua
 
 endef
 
+# What editors know of the module. On package.path library/sock99.lua would be
+# found in place of the module, so it never goes into one of Lua's directories.
 install-lua: modules
 	$(one_lua)
 	$(foreach v,$(installed_luas),$(call install_lua,$v))
+	$(INSTALL) -d $(DESTDIR)$(DATADIR)/library
+	$(INSTALL) -m 644 library/sock99.lua $(DESTDIR)$(DATADIR)/library
 
 uninstall-lua:
 	$(one_lua)
 	$(foreach v,$(installed_luas),$(call uninstall_lua,$v))
+	rm -f $(DESTDIR)$(DATADIR)/library/sock99.lua
+	rmdir $(DESTDIR)$(DATADIR)/library $(DESTDIR)$(DATADIR) 2>/dev/null || true
 
 clean:
 	rm -rf $(BUILD)
@@ -192,11 +206,13 @@ make run            the tour: one socket of each kind
 make test           all tests; TESTS='test_open …' for some of them
 make check          compilers' warnings, linters, sanitizers, valgrind
 make bench          the benchmarks
+make doc            the reference of the Lua module, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
-make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH
+make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
+                    definitions for editors to $(PREFIX)/share/sock99/library
 make uninstall, uninstall-lua, clean
 
-On Debian and Ubuntu, run, test, check and bench install what is missing.
+On Debian and Ubuntu, run, test, check, bench and doc install what is missing.
 LUAS='5.3 jit'      only these, of $(known_luas)
 LUA_INCDIR=dir      where lua.h is
 BUILD=dir           where everything is built
@@ -207,6 +223,6 @@ help:
 	$(info $(help))
 	@:
 
-.PHONY: all lib modules c-tests lua-tests run test test-built check bench install uninstall \
+.PHONY: all lib modules c-tests lua-tests run test test-built check bench doc install uninstall \
   install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:

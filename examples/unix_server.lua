@@ -4,29 +4,25 @@
 -- Path /tmp/hello.sock where missing; ends after so many clients, 1 where missing.
 
 local sock99 = require 'sock99'
-local socket = require 'posix.sys.socket'
-local signal = require 'posix.signal'
-local stat = require 'posix.sys.stat'
 
 local path, clients = arg[1] or '/tmp/hello.sock', tonumber(arg[2] or 1)
-
-signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 -- mode: whatever the umask is, and before anyone can connect.
 -- unlink: what a server that was killed left behind is in the way no more;
 -- a server that is alive keeps its path, and this is EADDRINUSE.
-local server = assert(sock99.open { path = path, server = true, mode = '0660', unlink = true })
-print(('listening on %s, mode %04o'):format(path, stat.stat(path).st_mode % 512))
+local server = assert(sock99.socket{ path = path, server = true, mode = '0660', unlink = true })
+print('listening on ' .. server:getsockname())
 io.stdout:flush()
 
 for _ = 1, clients do
-  local fd = assert(socket.accept(server))
-  local name = assert(socket.recv(fd, 4096)):gsub('%s+$', '')
-  socket.send(fd, ('hello, %s\n'):format(name))
-  print('greeted ' .. name)
-  sock99.close(fd)
+  local client = assert(server:accept())
+  local name = assert(client:receive())
+  assert(client:send(('hello, %s\n'):format(name)))
+  -- The kernel knows who is at the other end, whatever they say.
+  print(('greeted %s, who is user %d'):format(name, assert(client:getpeercred()).uid))
+  client:close()
 end
 
 -- The file stays until someone removes it; the next server could, too.
-sock99.close(server)
+server:close()
 os.remove(path)

@@ -10,8 +10,8 @@ description = {
   summary = "One call opens any socket",
   detailed = [[
 TCP, UDP and Unix domain sockets, client and server, from one table: the
-right address, within the time given, with no descriptor lost. Gives a file
-descriptor for luaposix, cqueues or luv.]],
+right address, within the time given, with no descriptor lost. Gives a socket
+object that does it all, or a file descriptor for luaposix, cqueues or luv.]],
   license = "BSD-3-Clause",
   labels = { "socket", "network", "unix" },
 }
@@ -67,6 +67,8 @@ build = {
       libraries = { "pthread" },
     },
   },
+  -- library/ is for editors; beside the modules it would hide sock99.so.
+  copy_directories = { "doc", "library" },
   platforms = {
     linux = {
       modules = {

@@ -23,6 +23,8 @@
 /* Datagrams that one system call sends or receives. */
 #define BATCH 64
 
+/*** @module sock99 */
+
 
 static struct sock99_socket *check_datagram(lua_State *L) {
   return sock99_check_socket(L, SOCK99_DATAGRAMS, "udp{connected|unconnected}");
@@ -145,6 +147,15 @@ int sock99_send_message(lua_State *L, struct sock99_socket *s) {
   return 1;
 }
 
+
+/*** Sockets of messages: UDP, and Unix datagrams.
+
+A message is sent and received whole. An object that has a peer is
+`"udp{connected}"`, and hears of errors that the network reports; other ones
+are `"udp{unconnected}"`. Unix sockets have the same names.
+
+@type datagram
+*/
 
 /*** Send a datagram to the peer. It is sent whole, or not at all.
 

@@ -8,6 +8,8 @@
 
 #include "sock99.h"
 
+/*** @module sock99 */
+
 
 static const struct {
   const char *name;

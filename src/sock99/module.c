@@ -5,6 +5,23 @@
 #include "object.h"
 
 
+/*** One call opens any socket.
+
+Functions that fail return nil, a message, and a number of @{errno} by which a
+program can tell errors apart; those that open a socket add the stage that
+failed. What only the program's text can have wrong (a value of the wrong type,
+an unknown field) is raised.
+
+A socket object is of the class `socket`, and, by its type, a `stream` or a
+`datagram` as well.
+
+@module sock99
+@usage
+local sock99 = require 'sock99'
+local client = assert(sock99.socket{ host = 'localhost', port = 'http', timeout = 2 })
+*/
+
+
 /* Error text: a result's "where", the stage and the system's reason. */
 #define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
 
@@ -212,6 +229,10 @@ static int l_sleep(lua_State *L) {
   return 0;
 }
 
+
+/*** Name and version: "sock99 1.0.0".
+@field _VERSION
+*/
 
 static const luaL_Reg functions[] = {
     {"open", l_open},

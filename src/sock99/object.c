@@ -10,6 +10,8 @@
 
 #include <float.h>
 
+/*** @module sock99 */
+
 
 /* Their addresses mark objects, and those that were collected, which finalizers
 ** may still use. */
@@ -244,6 +246,21 @@ static struct sock99_socket *check_any(lua_State *L) {
 }
 
 
+/*** A socket object: what every one has.
+
+After `close`, `detach` and `setfd(-1)` methods return nil and "closed"; those
+that ask nothing of the system still answer. A method that the object's kind
+does not have raises an error.
+
+@type socket
+*/
+
+
+/*** What the object is at the moment: "tcp{master}", "tcp{client}",
+"tcp{server}", "udp{connected}" or "udp{unconnected}".
+@field class
+*/
+
 /*** Close the socket. The object stays, and is of no more use.
 
 Bytes and descriptors that were received and not taken are dropped. Closing
@@ -404,6 +421,9 @@ Without a limit they take as long as it takes. With 0 they never wait.
 @tparam[opt="b"] string mode "b": the limit of each wait within a call; "t":
 that of the whole call. Both can be set.
 @treturn integer 1
+@usage
+client:settimeout(5) -- no wait is longer than 5 seconds
+client:settimeout(60, 't') -- and no call is longer than a minute
 */
 static int l_settimeout(lua_State *L) {
   struct sock99_socket *s = check_any(L);
@@ -605,6 +625,7 @@ static void push_methods(lua_State *L, enum sock99_class class, int scratch) {
   if (class >= SOCK99_CONNECTED) {
     add_functions(L, sock99_datagram_methods, scratch);
   } else {
+    add_functions(L, sock99_connection_methods, scratch);
     add_functions(L, sock99_stream_methods, scratch);
     add_functions(L, sock99_sendfile_methods, scratch);
   }

@@ -229,12 +229,13 @@ SOCK99_HIDDEN int sock99_read_address(lua_State *L, const struct sock99_socket *
 ** Rooms: each adds its methods to those of streams or datagrams.
 */
 
-SOCK99_HIDDEN extern const luaL_Reg sock99_life_methods[];     /* socket.c: all classes */
-SOCK99_HIDDEN extern const luaL_Reg sock99_option_methods[];   /* option.c: all classes */
-SOCK99_HIDDEN extern const luaL_Reg sock99_stream_methods[];   /* stream.c: streams */
-SOCK99_HIDDEN extern const luaL_Reg sock99_sendfile_methods[]; /* sendfile.c: streams */
-SOCK99_HIDDEN extern const luaL_Reg sock99_datagram_methods[]; /* datagram.c: datagrams */
-SOCK99_HIDDEN extern const luaL_Reg sock99_unix_methods[];     /* unix.c: all classes */
+SOCK99_HIDDEN extern const luaL_Reg sock99_life_methods[];       /* socket.c: all classes */
+SOCK99_HIDDEN extern const luaL_Reg sock99_connection_methods[]; /* socket.c: streams */
+SOCK99_HIDDEN extern const luaL_Reg sock99_option_methods[];     /* option.c: all classes */
+SOCK99_HIDDEN extern const luaL_Reg sock99_stream_methods[];     /* stream.c: streams */
+SOCK99_HIDDEN extern const luaL_Reg sock99_sendfile_methods[];   /* sendfile.c: streams */
+SOCK99_HIDDEN extern const luaL_Reg sock99_datagram_methods[];   /* datagram.c: datagrams */
+SOCK99_HIDDEN extern const luaL_Reg sock99_unix_methods[];       /* unix.c: all classes */
 
 /* socket.c: bind(2), which datagrams call setsockname, too. */
 SOCK99_HIDDEN int sock99_bind(lua_State *L);

@@ -7,6 +7,8 @@
 
 #include "object.h"
 
+/*** @module sock99 */
+
 
 #define OPENING "sock99.opening"
 

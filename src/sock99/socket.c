@@ -7,6 +7,8 @@
 
 #include <poll.h>
 
+/*** @module sock99 */
+
 /* A Unix listener whose backlog is full never says when there is room. */
 #define FIRST_RETRY S99_MILLISECOND
 #define LONGEST_RETRY (20 * S99_MILLISECOND)
@@ -90,6 +92,8 @@ asked; its flags are left alone.
 @treturn[2] nil
 @treturn[2] string why not; the descriptor is still yours
 @treturn[2] integer errno
+@usage
+local stdin = assert(sock99.wrap(0)) -- as inetd starts a program
 */
 int sock99_wrap(lua_State *L) {
   lua_Integer fd = luaL_checkinteger(L, 1);
@@ -126,6 +130,8 @@ static void set_end(lua_State *L, int index, int fd, const struct sock99_traits 
 @treturn[2] string why not
 @treturn[2] integer errno
 @treturn[2] string the stage
+@usage
+local parent, child = assert(sock99.pair())
 */
 int sock99_pair(lua_State *L) {
   struct sock99_request request;
@@ -155,6 +161,8 @@ int sock99_pair(lua_State *L) {
 /*
 ** Addresses
 */
+
+/*** @type socket */
 
 typedef int get_name(int, struct sockaddr *, socklen_t *);
 
@@ -264,6 +272,16 @@ int sock99_bind(lua_State *L) {
 ** Listeners
 */
 
+/*** Sockets of bytes: TCP, Unix streams, and SOCK_SEQPACKET, whose messages
+`send` and `receive` pass whole.
+
+What an object can do depends on its `class`: `"tcp{master}"` is neither
+connected nor listening, `"tcp{client}"` is connected, `"tcp{server}"` listens;
+Unix sockets have the same names.
+
+@type stream
+*/
+
 /*** Wait for connections, from now on: the object becomes a server.
 
 @function listen
@@ -339,6 +357,10 @@ static int accept_one(struct sock99_socket *s, struct sock99_wait *wait, int *er
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
 @treturn[2] integer errno
+@usage
+local server = assert(sock99.socket{ host = '127.0.0.1', server = true })
+local client = assert(server:accept())
+client:settimeout(10)
 */
 static int l_accept(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_SERVER), "tcp{server}");
@@ -489,6 +511,8 @@ static int l_connect(lua_State *L) {
 }
 
 
+/*** @type socket */
+
 /*** End one direction of a connection, or both.
 
 @function shutdown
@@ -512,7 +536,9 @@ static int l_shutdown(lua_State *L) {
 
 
 const luaL_Reg sock99_life_methods[] = {
-    {"accept", l_accept},       {"bind", sock99_bind},          {"connect", l_connect},
-    {"getfamily", l_getfamily}, {"getpeername", l_getpeername}, {"getsockname", l_getsockname},
-    {"listen", l_listen},       {"shutdown", l_shutdown},       {NULL, NULL},
+    {"bind", sock99_bind},          {"getfamily", l_getfamily}, {"getpeername", l_getpeername},
+    {"getsockname", l_getsockname}, {"shutdown", l_shutdown},   {NULL, NULL},
 };
+
+const luaL_Reg sock99_connection_methods[] = {
+    {"accept", l_accept}, {"connect", l_connect}, {"listen", l_listen}, {NULL, NULL}};

@@ -13,9 +13,13 @@
 #include <poll.h>
 #include <sys/uio.h>
 
+/*** @module sock99 */
+
 /* Strings that one system call takes (IOV_MAX is 1,024 on Linux and the BSDs). */
 #define BATCH 1024
 
+
+/*** @type stream */
 
 static struct sock99_socket *check_client(lua_State *L) {
   return sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
@@ -185,6 +189,9 @@ goes in one system call for each 1,024 of them
 @treturn[2] string "timeout", "closed", or why not
 @treturn[2] integer the same index or number: go on with the byte after it
 @treturn[2] ?integer errno
+@usage
+local last, message, partial = client:send(data)
+if message == 'timeout' then last = client:send(data, partial + 1) end
 */
 static int l_send(lua_State *L) {
   struct sock99_socket *s = check_client(L);
@@ -563,6 +570,7 @@ for line in client:lines() do print(line) end
 static int l_lines(lua_State *L) {
   bool keep = lua_toboolean(L, 2) != 0;
   check_client(L);
+  lua_settop(L, 2);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
   lua_pushboolean(L, keep);

@@ -24,6 +24,8 @@ union control {
   char bytes[CONTROL_SIZE];
 };
 
+/*** @module sock99 */
+
 
 /*
 ** Rights
@@ -221,6 +223,8 @@ static int send_with_fds(struct sock99_socket *s, const char *data, size_t lengt
   return error;
 }
 
+
+/*** @type socket */
 
 /*** Send data to a Unix peer, and descriptors with its first byte.
 

@@ -3,6 +3,7 @@
 # that a program may use is in it, and the table of options is the library's own.
 #
 # test_docs.sh options     prints that table, for doc/options.md
+# test_docs.sh fields      prints the same for editors, for library/sock99.lua
 
 set -eu
 tmp=$(mktemp -d)
@@ -65,10 +66,55 @@ options() {
     }' src/socket99/option_rows.h
 }
 
-if [ "${1:-}" = options ]; then
-  options
+# The same as fields in LuaCATS; a name that means two things has both their types.
+fields() {
+  options | awk -F ' \\| ' '
+    BEGIN {
+      type["boolean"] = type["boolean; true does it"] = "boolean"
+      type["integer"] = type["integer, 0 to 4294967295"] = type["integer, -1 to 255"] = "integer"
+      type["integer, or 8 bytes; -1: no limit"] = "integer|string"
+      type["whole seconds, or false"] = "integer|false"
+      type["seconds, or false"] = "number|false"
+      type["string, up to 15 bytes"] = type["bytes"] = "string"
+      type["interface"] = "string|integer"
+      type["membership"] = type["membership with a source"] = \
+        "sock99.membership|sock99.membership[]"
+    }
+    function tell() {
+      if (name != "")
+        print "---@field " name " " types "|nil " constants
+    }
+    {
+      sub(/^\| `/, "", $1)
+      sub(/`$/, "", $1)
+      sub(/ \|$/, "", $3)
+      gsub(/`/, "", $2)
+      if (!($3 in type)) {
+        print "no type for: " $3
+        exit 1
+      }
+      if ($1 ~ /^[0-9]/)
+        $1 = "[\047" $1 "\047]"
+      if ($1 == name) {
+        if (type[$3] != types)
+          types = types "|" type[$3]
+        constants = constants ", " $2
+        next
+      }
+      tell()
+      name = $1
+      types = type[$3]
+      constants = $2
+    }
+    END { tell() }'
+}
+
+case ${1:-} in
+options | fields)
+  "$1"
   exit
-fi
+  ;;
+esac
 
 
 # The nth block of code in a Markdown file, by its language.
@@ -100,11 +146,11 @@ says() {
   [ ! -s "$tmp/expected" ] || diff "$tmp/expected" "$tmp/output" || fail "$1: other output"
 }
 
-# The first Lua that is built, can be run, and has luaposix, which the examples need.
+# The first Lua that is built, can be run, and has cqueues, which an example needs.
 usable_lua() {
   for version in ${LUAS:-5.4 5.3 5.2 jit 5.1 5.5}; do
     [ -e "$build/$version/sock99.so" ] || continue
-    if scripts/with-lua "$version" -e 'require "posix.sys.socket"' 2>/dev/null; then
+    if scripts/with-lua "$version" -e 'require "cqueues"' 2>/dev/null; then
       echo "$version"
       return
     fi
@@ -139,6 +185,7 @@ sed -n '/field_names\[FIELD_COUNT\]/,/;/p' src/sock99/config.c | grep -o '"[a-z0
   sed 's/"/`/g' | names_all README.md 17
 sed -n '/^static const luaL_Reg functions/,/^};/p' src/sock99/module.c | grep -o '"[a-z]*"' |
   tr -d '"' | sed 's/.*/sock99\\.&/' | names_all README.md 2
+sed -n 's/^function [a-z]*:\([a-z]*\)(.*/\1/p' library/sock99.lua | names_all README.md 35
 awk '/^SOCKET99_API/' include/socket99.h | grep -o 'socket99_[a-z_]*(' | tr -d '(' |
   names_all doc/socket99.3 11
 sed -n '/^enum socket99_status {/,/^};/p; /^enum socket99_kind {/,/^};/p' include/socket99.h |
@@ -153,6 +200,12 @@ options >"$tmp/options" || fail "$(tail -n 1 "$tmp/options")"
 grep '^| `' doc/options.md | diff - "$tmp/options" ||
   fail 'doc/options.md: not the table that test_docs.sh options prints'
 
+fields >"$tmp/fields" || fail "$(tail -n 1 "$tmp/fields")"
+[ "$(wc -l <"$tmp/fields")" -gt 200 ] || fail 'too few fields found'
+sed -n '/^---@class sock99\.options$/,/^$/p' library/sock99.lua | grep '|nil ' |
+  diff - "$tmp/fields" ||
+  fail 'library/sock99.lua: sock99.options are not the fields that test_docs.sh fields prints'
+
 # Programs
 if command -v man >/dev/null && man --version >/dev/null 2>&1; then
   warned=$(LC_ALL=C man --warnings -l doc/socket99.3 2>&1 >/dev/null) || true
@@ -162,7 +215,7 @@ manual_example | runs_c 'the manual page'
 block README.md c 1 | runs_c 'README.md, C'
 
 if ! lua=$(usable_lua); then
-  echo 'skipped: the Lua examples, since no Lua that is built has luaposix'
+  echo 'skipped: the Lua examples, since no Lua that is built has cqueues'
   exit 77
 fi
 ran=0

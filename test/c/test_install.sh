@@ -31,9 +31,12 @@ exports() {
 
 installed install install-lua
 for file in lib/libsocket99.a lib/libsocket99.so.1.0.0 lib/libsocket99.so.1 lib/libsocket99.so \
-  include/socket99.h lib/pkgconfig/socket99.pc share/man/man3/socket99.3; do
+  include/socket99.h lib/pkgconfig/socket99.pc share/man/man3/socket99.3 \
+  share/sock99/library/sock99.lua; do
   [ -e "$stage/opt/s99/$file" ] || fail "no $file"
 done
+# On package.path the definitions would hide the module.
+[ -z "$(find "$stage" -path '*/share/lua/*' -name sock99.lua)" ] || fail 'sock99.lua hides the module'
 
 cat >"$tmp/program.c" <<'C'
 #include <socket99.h>

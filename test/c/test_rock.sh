@@ -1,7 +1,7 @@
 #!/bin/sh
 # The rock: its list of sources is the tree's; `luarocks make` builds it
 # offline into an empty tree, and what is there can be required and exports
-# luaopen_sock99 alone.
+# luaopen_sock99 alone. The definitions for editors are where they hide nothing.
 
 set -eu
 rockspec=$PWD/rockspecs/luasock99-1.0.0-1.rockspec
@@ -21,7 +21,7 @@ if ! command -v luarocks >/dev/null; then
 fi
 
 # luarocks puts objects beside their sources, and a cache into HOME.
-cp -R include src rockspecs "$tmp"
+cp -R include src rockspecs doc library "$tmp"
 [ ! -d lua ] || cp -R lua "$tmp"
 cd "$tmp"
 unset LUA_PATH LUA_CPATH MAKEFLAGS
@@ -29,6 +29,12 @@ export HOME="$tmp"
 version=$(luarocks config lua_version)
 lua=$(luarocks config lua_interpreter)
 luarocks make --tree="$tmp/tree" "rockspecs/$(basename "$rockspec")"
+
+definitions=$(luarocks --tree="$tmp/tree" show --rock-dir luasock99)/library/sock99.lua
+if [ ! -f "$definitions" ]; then
+  echo "there is no $definitions"
+  exit 1
+fi
 
 cd /
 LUA_PATH="$tmp/tree/share/lua/$version/?.lua" LUA_CPATH="$tmp/tree/lib/lua/$version/?.so" \

@@ -1,0 +1,764 @@
+---@meta sock99
+
+-- What editors know of the module: definitions in LuaCATS, for
+-- lua-language-server. Nothing here is ever run. On package.path this file
+-- would be found in place of the module itself, so it must not get there.
+
+
+---One call opens any socket.
+---
+---Functions that fail return nil, a message, and a number of `sock99.errno` by
+---which a program can tell errors apart; those that open a socket add the stage
+---that failed. What only the program's text can have wrong is raised.
+---@class sock99
+---@field _VERSION string name and version: "sock99 1.0.0"
+---@field errno sock99.errno
+local sock99 = {}
+
+
+-- What is given
+
+---Numbers of errors by name, EAI_ codes, too: `sock99.errno.ECONNREFUSED`; and
+---names by number: `sock99.errno[111]`.
+---@class sock99.errno
+---@field [string] integer
+---@field [integer] string
+
+---@alias sock99.stage
+---| 'configuration' # a value out of range, or fields that contradict each other
+---| 'getaddrinfo' # the name or the service was not found; the code is an EAI_ one
+---| 'socket'
+---| 'setsockopt'
+---| 'bind'
+---| 'listen'
+---| 'connect'
+---| 'fcntl'
+---| 'snprintf'
+---| 'timeout' # the deadline passed
+---| 'unknown' # memory or descriptors ran out
+
+---What to open. Fields count also when they are inherited through `__index`.
+---@class sock99.config
+---@field host? string name or numeric address to connect to, or to listen on
+---@field port? integer|string 0 to 65535, or a service's name; 0 or missing with `server`: any free port
+---@field path? string of a Unix domain socket; a leading "\0" is an abstract name
+---@field ipv4? string numeric IPv4 address, in place of `host`
+---@field ipv6? string numeric IPv6 address, in place of `host`
+---@field family? 'inet'|'inet6'|'unix' only addresses of this family
+---@field connect? boolean false: only create the socket, with its options and its own address
+---@field server? boolean bind and listen; a datagram server binds
+---@field datagram? boolean datagrams instead of a stream
+---@field seqpacket? boolean SOCK_SEQPACKET, for Unix domain sockets
+---@field nonblocking? boolean the descriptor has O_NONBLOCK set; an object never waits
+---@field backlog? integer of a stream server: connections that may wait; 0 or missing: SOMAXCONN
+---@field bind? sock99.address a client's own address
+---@field sockopts? sock99.options set before the socket is bound or connected
+---@field mode? string|integer permission bits of a Unix server's file: octal digits, '0660'
+---@field unlink? boolean a Unix server replaces a socket file that nobody listens on
+---@field cloexec? boolean close-on-exec; true where missing
+---@field timeout? number seconds for the whole opening, name lookup included; more than 0
+---@field attempt_delay? number seconds that one attempt has before the next address is tried beside it, 0.01 to 2; 0.25 where missing
+
+---@class sock99.address
+---@field host? string numeric
+---@field port? integer|string
+---@field path? string
+
+---What to look up.
+---@class sock99.lookup
+---@field host? string
+---@field ipv4? string
+---@field ipv6? string
+---@field port? integer|string
+---@field family? 'inet'|'inet6'
+---@field datagram? boolean
+---@field timeout? number seconds; more than 0
+
+---@class sock99.found
+---@field host string numeric
+---@field port integer
+---@field family 'inet'|'inet6'
+
+---What `sock99.pair` makes.
+---@class sock99.pair_config
+---@field datagram? boolean
+---@field seqpacket? boolean
+---@field nonblocking? boolean the two never wait
+---@field cloexec? boolean close-on-exec; true where missing
+
+---A multicast group to join or to leave.
+---@class sock99.membership
+---@field group string numeric address
+---@field interface? string|integer its name, its index, or, for IPv4, an address of it
+---@field source? string numeric address; of source-specific options
+
+---@alias sock99.option_value boolean|number|string|sock99.membership|sock99.membership[]
+
+---What has no name: `{level, option, value}`.
+---@class sock99.raw_option
+---@field [1] integer
+---@field [2] integer
+---@field [3] integer|string
+
+---What has no name, to be asked for: `{level, option, size}`.
+---@class sock99.raw_name
+---@field [1] integer
+---@field [2] integer
+---@field [3] integer? bytes of the value
+
+---A datagram and where it came from, or goes to.
+---@class sock99.packet
+---@field [1] string
+---@field [2] string? numeric host; of a Unix socket the path
+---@field [3] integer? port
+
+---A socket that systemd passed.
+---@class sock99.passed
+---@field name string of LISTEN_FDNAMES
+---@field fd integer
+---@field socket? sock99.any the object that owns the descriptor; nil where that is no socket
+
+
+-- The module
+
+---Open the socket that a table describes, and get its descriptor.
+---@param t sock99.config
+---@return integer? fd yours to close
+---@return string? message what failed on what, and why
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return sock99.stage? stage
+function sock99.open(t) end
+
+---Look up the addresses of a name, without opening anything.
+---@param t sock99.lookup
+---@return sock99.found[]? addresses in the system's order
+---@return string? message
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return sock99.stage? stage
+function sock99.resolve(t) end
+
+---Close a raw descriptor.
+---@param fd integer
+---@return true? done
+---@return string? message
+---@return integer? code
+function sock99.close(fd) end
+
+---Seconds since the Epoch, with a fraction.
+---@return number
+function sock99.gettime() end
+
+---Wait.
+---@param seconds number fractions count; 0 or less: not at all
+function sock99.sleep(seconds) end
+
+---Open the socket that a table describes, as an object.
+---@param t sock99.config `timeout` is for the opening alone
+---@return sock99.any? socket
+---@return string? message what failed on what, and why
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return sock99.stage? stage
+function sock99.socket(t) end
+
+---Make an object of a descriptor, which the object owns from then on.
+---@param fd integer a TCP, UDP or Unix domain socket
+---@return sock99.any? socket
+---@return string? message the descriptor is still yours
+---@return integer? code
+function sock99.wrap(fd) end
+
+---Two Unix domain sockets that are connected to each other.
+---@param t? sock99.pair_config
+---@return sock99.any? one
+---@return sock99.any|string other a message where `one` is nil
+---@return integer? code
+---@return sock99.stage? stage
+function sock99.pair(t) end
+
+---Begin to open the socket that a table describes, without ever blocking.
+---@param t sock99.config
+---@return sock99.opening? opening what to step
+---@return string? message what is wrong with the table
+---@return integer? code
+---@return sock99.stage? stage
+function sock99.start(t) end
+
+---@alias sock99.selectable integer|sock99.any|sock99.opening|{ getfd: fun(self: any): integer }
+
+---Wait until some of many can be read or written without waiting.
+---@param readers? sock99.selectable[] openings belong here
+---@param writers? sock99.selectable[]
+---@param timeout? number seconds; nil or negative: no limit; 0: only look
+---@return table readable a list, in which each object is a key, too
+---@return table writable a list, in which each object is a key, too
+---@return 'timeout'? message where none is ready
+function sock99.select(readers, writers, timeout) end
+
+---The sockets that systemd passed; a second call gives none.
+---@return sock99.passed[]
+function sock99.listen_fds() end
+
+
+-- Openings
+
+---What `sock99.start` returns.
+---@class sock99.opening
+local opening = {}
+
+---Go on as far as it gets. Never blocks.
+---@return sock99.any|false|nil socket false: not yet
+---@return string? message what failed on what, and why
+---@return integer? code EALREADY after the final result, ECANCELED after `cancel`
+---@return sock99.stage? stage
+function opening:step() end
+
+---What to wait for: readable whenever a step would get further.
+---@return integer fd the same from `start` to `cancel`; -1 after that
+function opening:pollfd() end
+
+---What `pollfd` is to be watched for.
+---@return 'r'
+function opening:events() end
+
+---When a step is due even if `pollfd` is not watched; a hint.
+---@return number? seconds nil where only the network can say
+function opening:timeout() end
+
+---End it, whatever its state. Also `__gc` and `__close`.
+function opening:cancel() end
+
+
+-- Socket objects
+
+---@alias sock99.any sock99.stream|sock99.datagram
+
+---A socket object: what every one has.
+---@class sock99.socket
+---@field class 'tcp{master}'|'tcp{client}'|'tcp{server}'|'udp{connected}'|'udp{unconnected}' what the object is at the moment
+local socket = {}
+
+---Close the socket. The object stays, and is of no more use.
+---@return 1
+function socket:close() end
+
+---Give the descriptor up: the object is closed, the descriptor is not.
+---@return integer? fd yours to close
+---@return string? unread what was received and not taken; "closed" where `fd` is nil
+function socket:detach() end
+
+---The descriptor, which stays the object's.
+---@return integer fd -1 where the object is closed
+function socket:getfd() end
+
+---Give the object another descriptor, or none. The old one is not closed.
+---@param fd integer what the object owns from now on; -1: nothing
+---@return 1? done
+---@return string? message
+---@return integer? code
+function socket:setfd(fd) end
+
+---Whether bytes are read ahead, so that `receive` need not wait for more.
+---@return boolean
+function socket:dirty() end
+
+---What an event loop watches. The same as `getfd`.
+---@return integer fd -1 where the object is closed
+function socket:pollfd() end
+
+---What `pollfd` is to be watched for.
+---@return 'r'|'w' events "w" after a call that timed out while sending or connecting
+function socket:events() end
+
+---When the object is ready whatever its descriptor says.
+---@return integer? seconds 0 while bytes are read ahead
+function socket:timeout() end
+
+---Limit how long calls on the object may take.
+---@param seconds? number nil, negative or math.huge: no limit; 0: never wait
+---@param mode? 'b'|'t' "b", where missing: the limit of each wait; "t": that of the whole call
+---@return 1
+function socket:settimeout(seconds, mode) end
+
+---The limits that `settimeout` has set; -1: no limit.
+---@return number each_wait
+---@return number whole_call
+function socket:gettimeout() end
+
+---How much has passed through the object.
+---@return integer received bytes
+---@return integer sent bytes
+---@return number age seconds
+function socket:getstats() end
+
+---Set what `getstats` counts from.
+---@param received? integer
+---@param sent? integer
+---@param age? number
+---@return 1
+function socket:setstats(received, sent, age) end
+
+---The object's own address.
+---@return string? host numeric; of a Unix socket its path, "" where it has none
+---@return integer|string|nil port a message where `host` is nil
+---@return 'inet'|'inet6'|integer|nil family a code where `host` is nil
+function socket:getsockname() end
+
+---The address of the peer.
+---@return string? host numeric; of a Unix socket its path, "" where it has none
+---@return integer|string|nil port a message where `host` is nil
+---@return 'inet'|'inet6'|integer|nil family a code where `host` is nil
+function socket:getpeername() end
+
+---The family of the object's descriptor.
+---@return 'inet4'|'inet6'|'unix'|nil family
+---@return string? message "closed"
+function socket:getfamily() end
+
+---Give the object an address of its own.
+---@param host string numeric, or a name, or "*"; of a Unix socket the path
+---@param port? integer|string 0, where missing: any that is free
+---@return 1? done
+---@return string? message
+---@return integer? code
+function socket:bind(host, port) end
+
+---End one direction of a connection, or both.
+---@param how? 'both'|'send'|'receive' "both" where missing
+---@return 1? done
+---@return string? message
+---@return integer? code
+function socket:shutdown(how) end
+
+---Set an option of the socket.
+---@param name string|sock99.raw_option a field of `sock99.options`, or the constant's name; or `{level, option, value}`
+---@param value? sock99.option_value true where missing
+---@return 1? done
+---@return string? message "closed", or why not
+---@return integer? code ENOPROTOOPT where this system lacks the option
+function socket:setoption(name, value) end
+
+---Get an option of the socket.
+---@param name string|sock99.raw_name a field of `sock99.options`, or the constant's name; or `{level, option, size}`
+---@return sock99.option_value? value
+---@return string? message "closed", or why not
+---@return integer? code ENOPROTOOPT where this system lacks the option, or it can only be set
+function socket:getoption(name) end
+
+---Send data to a Unix peer, and descriptors with its first byte.
+---@param data string at least 1 byte
+---@param fd integer|table|file* a descriptor, a socket, a Lua file, or any object with `getfd`; it stays yours
+---@param ... integer|table|file* more of them, 253 in all
+---@return integer? sent bytes
+---@return string? message "timeout", "closed", or why not
+---@return integer? partial bytes that were sent; if not 0, the descriptors are, too
+---@return integer? code
+function socket:sendfds(data, fd, ...) end
+
+---Receive data, and the descriptors that came with it.
+---@param max? integer how many descriptors at most; more stay for the next call
+---@return string? data a message, or what is there of a stream
+---@return integer[]|string fds close-on-exec, yours to close; where `data` is nil "timeout", "closed", or why not
+---@return 'truncated'|integer|nil truncated where the process has too many open, and some were closed; where `data` is nil a code
+function socket:receivefds(max) end
+
+---Who the peer of a Unix socket is.
+---@return { pid: integer?, uid: integer, gid: integer }? cred
+---@return string? message
+---@return integer? code
+function socket:getpeercred() end
+
+
+---Sockets of bytes: TCP, Unix streams, and SOCK_SEQPACKET.
+---@class sock99.stream: sock99.socket
+local stream = {}
+
+---Wait for connections, from now on: the object becomes a server.
+---@param backlog? integer connections that may wait; SOMAXCONN where it is missing
+---@return 1? done
+---@return string? message
+---@return integer? code
+function stream:listen(backlog) end
+
+---The next connection to a server.
+---@return sock99.stream? connection without a timeout
+---@return string? message "timeout", "closed", or why not
+---@return integer? code
+function stream:accept() end
+
+---Connect the object, which becomes a client. After a timeout, call it again.
+---@param host string numeric, or a name; of a Unix socket the path
+---@param port? integer|string
+---@return 1? done
+---@return string? message "timeout", or why not
+---@return integer? code
+function stream:connect(host, port) end
+
+---Send bytes.
+---@param data string|number|(string|number)[] a list goes in one system call
+---@param i? integer the first byte to send, as in `string.sub`
+---@param j? integer the last one
+---@return integer? last index of the last byte sent; of a list, the number of bytes
+---@return string? message "timeout", "closed", or why not
+---@return integer? partial the same index or number: go on with the byte after it
+---@return integer? code
+function stream:send(data, i, j) end
+
+---Receive bytes.
+---@param pattern? integer|'*l'|'*L'|'*a'|'l'|'L'|'a' so many bytes; a line ("*l", where missing), a line with its end, or all
+---@param prefix? string what an earlier call returned as partial
+---@return string? data
+---@return string? message "timeout", "closed", or why not
+---@return string? partial what came so far, the prefix before it
+---@return integer? code nil where the peer ended the stream
+function stream:receive(pattern, prefix) end
+
+---Receive what is there: at least one byte.
+---@param max? integer at most so many bytes
+---@return string? data
+---@return string? message "timeout", "closed", or why not
+---@return string? partial ""
+---@return integer? code nil where the peer ended the stream
+function stream:receiveany(max) end
+
+---Iterate over lines, until the peer ends the stream; whatever else ends it is raised.
+---@param keep? boolean the line's end stays on
+---@return fun(): string?
+function stream:lines(keep) end
+
+---Send a file, which does not pass through Lua.
+---@param file file*|integer a Lua file, or a descriptor
+---@param offset? integer the first byte, from 0; where missing: the file's position
+---@param count? integer so many bytes; where missing: to the file's end
+---@return integer? sent bytes
+---@return string? message "timeout", "closed", or why not
+---@return integer? partial bytes that were sent
+---@return integer? code
+function stream:sendfile(file, offset, count) end
+
+
+---Sockets of messages: UDP, and Unix datagrams.
+---@class sock99.datagram: sock99.socket
+local datagram = {}
+
+---Send a datagram to the peer. It is sent whole, or not at all.
+---@param data string|number|(string|number)[] the strings of a list are sent as one
+---@param i? integer the first byte to send, as in `string.sub`
+---@param j? integer the last one
+---@return integer? last index of the last byte sent
+---@return string? message "timeout", "closed", or why not
+---@return integer? code
+function datagram:send(data, i, j) end
+
+---Send a datagram to an address. It is sent whole, or not at all.
+---@param data string|number
+---@param host string numeric, or a name; of a Unix socket the path
+---@param port? integer|string
+---@return integer? sent bytes
+---@return string? message "timeout", "closed", or why not
+---@return integer? code
+function datagram:sendto(data, host, port) end
+
+---Send many datagrams, 64 of them in one system call.
+---@param list (string|sock99.packet)[] what has no address goes to the peer
+---@return integer? sent datagrams: all
+---@return string? message "timeout", "closed", or why the next one was not sent
+---@return integer? partial datagrams that were sent
+---@return integer? code
+function datagram:sendmany(list) end
+
+---Receive a datagram: the whole of it, whatever its size.
+---@param max? integer at most so many bytes of it; the rest is dropped
+---@return string? data "" is an empty datagram, not the end
+---@return 'truncated'|string|nil message "truncated" where it was longer than `max`; where `data` is nil "timeout", "closed", or why not
+---@return integer? length the whole length of a truncated one; where `data` is nil a code
+function datagram:receive(max) end
+
+---Receive a datagram, and where it came from.
+---@param max? integer at most so many bytes of it; the rest is dropped
+---@return string? data "" is an empty datagram, not the end
+---@return string host numeric; of a Unix socket the path, "" where it has none; where `data` is nil "timeout", "closed", or why not
+---@return integer? port nil of a Unix socket; where `data` is nil a code
+---@return 'truncated'? truncated where it was longer than `max`
+---@return integer? length the whole length then
+function datagram:receivefrom(max) end
+
+---Receive many datagrams: waits for the first, and takes what else is there.
+---@param max? integer how many at most; 64, which is the most, where missing
+---@return sock99.packet[]? list
+---@return string? message "timeout", "closed", or why not
+---@return integer? code
+function datagram:receivemany(max) end
+
+---Connect to a peer, or to no peer any more.
+---@param host string numeric, or a name; of a Unix socket the path; "*": no peer
+---@param port? integer|string
+---@return 1? done
+---@return string? message "timeout", "closed", or why not
+---@return integer? code
+function datagram:setpeername(host, port) end
+
+---Give the object an address of its own.
+---@param host string numeric, or a name, or "*"; of a Unix socket the path
+---@param port? integer|string 0, where missing: any that is free
+---@return 1? done
+---@return string? message
+---@return integer? code
+function datagram:setsockname(host, port) end
+
+
+-- Socket options: which of them there are depends on the system
+
+---Options by name, in lower or upper case, with or without the prefix of their
+---constant; and entries `{level, option, value}`.
+---@class sock99.options
+---@field [integer] sock99.raw_option
+---@field [string] sock99.option_value
+---@field ['2292dstopts'] boolean|nil IPV6_2292DSTOPTS
+---@field ['2292hoplimit'] boolean|nil IPV6_2292HOPLIMIT
+---@field ['2292hopopts'] boolean|nil IPV6_2292HOPOPTS
+---@field ['2292pktinfo'] boolean|nil IPV6_2292PKTINFO
+---@field ['2292pktoptions'] string|nil IPV6_2292PKTOPTIONS
+---@field ['2292rthdr'] boolean|nil IPV6_2292RTHDR
+---@field acceptconn boolean|nil SO_ACCEPTCONN
+---@field acceptfilter string|nil SO_ACCEPTFILTER
+---@field add_membership sock99.membership|sock99.membership[]|nil IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP
+---@field add_source_membership sock99.membership|sock99.membership[]|nil MCAST_JOIN_SOURCE_GROUP
+---@field addr_preferences integer|nil IPV6_ADDR_PREFERENCES
+---@field addrform integer|nil IPV6_ADDRFORM
+---@field ao_add_key string|nil TCP_AO_ADD_KEY
+---@field ao_del_key string|nil TCP_AO_DEL_KEY
+---@field ao_get_keys string|nil TCP_AO_GET_KEYS
+---@field ao_info string|nil TCP_AO_INFO
+---@field ao_repair string|nil TCP_AO_REPAIR
+---@field attach_bpf integer|nil SO_ATTACH_BPF
+---@field attach_filter string|nil SO_ATTACH_FILTER
+---@field attach_reuseport_cbpf string|nil SO_ATTACH_REUSEPORT_CBPF
+---@field attach_reuseport_ebpf integer|nil SO_ATTACH_REUSEPORT_EBPF
+---@field authhdr boolean|nil IPV6_AUTHHDR
+---@field autoflowlabel boolean|nil IPV6_AUTOFLOWLABEL
+---@field bind_address_no_port boolean|nil IP_BIND_ADDRESS_NO_PORT
+---@field bindany boolean|nil SO_BINDANY, IP_BINDANY, IPV6_BINDANY
+---@field bindtodevice string|nil SO_BINDTODEVICE
+---@field bindtoifindex integer|nil SO_BINDTOIFINDEX
+---@field bintime boolean|nil SO_BINTIME
+---@field block_source sock99.membership|sock99.membership[]|nil MCAST_BLOCK_SOURCE
+---@field bound_if integer|nil IP_BOUND_IF, IPV6_BOUND_IF
+---@field bpf_extensions integer|nil SO_BPF_EXTENSIONS
+---@field broadcast boolean|nil SO_BROADCAST
+---@field bsdcompat boolean|nil SO_BSDCOMPAT
+---@field buf_lock integer|nil SO_BUF_LOCK
+---@field busy_poll integer|nil SO_BUSY_POLL
+---@field busy_poll_budget integer|nil SO_BUSY_POLL_BUDGET
+---@field cc_info string|nil TCP_CC_INFO
+---@field checksum boolean|integer|nil IP_CHECKSUM, IPV6_CHECKSUM
+---@field cnx_advice integer|nil SO_CNX_ADVICE
+---@field congestion string|nil TCP_CONGESTION
+---@field connection_info string|nil TCP_CONNECTION_INFO
+---@field connectiontimeout integer|nil TCP_CONNECTIONTIMEOUT
+---@field cookie integer|string|nil SO_COOKIE
+---@field cookie_transactions string|nil TCP_COOKIE_TRANSACTIONS
+---@field cork boolean|nil TCP_CORK, UDP_CORK
+---@field debug boolean|nil SO_DEBUG
+---@field defer_accept integer|nil TCP_DEFER_ACCEPT
+---@field delack_max_us integer|nil TCP_DELACK_MAX_US
+---@field detach_bpf boolean|nil SO_DETACH_BPF
+---@field detach_filter boolean|nil SO_DETACH_FILTER
+---@field detach_reuseport_bpf boolean|nil SO_DETACH_REUSEPORT_BPF
+---@field domain integer|nil SO_DOMAIN
+---@field dontfrag boolean|nil IP_DONTFRAG, IPV6_DONTFRAG
+---@field dontroute boolean|nil SO_DONTROUTE
+---@field donttrunc boolean|nil SO_DONTTRUNC
+---@field drop_membership sock99.membership|sock99.membership[]|nil IP_DROP_MEMBERSHIP, IPV6_LEAVE_GROUP
+---@field drop_source_membership sock99.membership|sock99.membership[]|nil MCAST_LEAVE_SOURCE_GROUP
+---@field dstopts string|nil IPV6_DSTOPTS
+---@field enable_ecn boolean|nil TCP_ENABLE_ECN
+---@field encap integer|nil UDP_ENCAP
+---@field error integer|nil SO_ERROR
+---@field fastopen integer|nil TCP_FASTOPEN
+---@field fastopen_connect boolean|nil TCP_FASTOPEN_CONNECT
+---@field fastopen_key string|nil TCP_FASTOPEN_KEY
+---@field fastopen_no_cookie boolean|nil TCP_FASTOPEN_NO_COOKIE
+---@field flowinfo boolean|nil IPV6_FLOWINFO
+---@field flowinfo_send boolean|nil IPV6_FLOWINFO_SEND
+---@field flowlabel_mgr string|nil IPV6_FLOWLABEL_MGR
+---@field freebind boolean|nil IP_FREEBIND, IPV6_FREEBIND
+---@field function_blk string|nil TCP_FUNCTION_BLK
+---@field get_filter string|nil SO_GET_FILTER
+---@field gro boolean|nil UDP_GRO
+---@field hdrincl boolean|nil IP_HDRINCL, IPV6_HDRINCL
+---@field hoplimit boolean|nil IPV6_HOPLIMIT
+---@field hopopts string|nil IPV6_HOPOPTS
+---@field incoming_cpu integer|nil SO_INCOMING_CPU
+---@field incoming_napi_id integer|nil SO_INCOMING_NAPI_ID
+---@field info string|nil TCP_INFO
+---@field inq boolean|nil SO_INQ, TCP_INQ
+---@field ipsec_policy string|nil IP_IPSEC_POLICY, IPV6_IPSEC_POLICY
+---@field is_mptcp boolean|nil TCP_IS_MPTCP
+---@field join_anycast sock99.membership|sock99.membership[]|nil IPV6_JOIN_ANYCAST
+---@field join_group sock99.membership|sock99.membership[]|nil IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP
+---@field join_source_group sock99.membership|sock99.membership[]|nil MCAST_JOIN_SOURCE_GROUP
+---@field keepalive boolean|integer|nil SO_KEEPALIVE, TCP_KEEPALIVE
+---@field keepcnt integer|nil TCP_KEEPCNT
+---@field keepidle integer|nil TCP_KEEPIDLE
+---@field keepinit integer|nil TCP_KEEPINIT
+---@field keepintvl integer|nil TCP_KEEPINTVL
+---@field leave_anycast sock99.membership|sock99.membership[]|nil IPV6_LEAVE_ANYCAST
+---@field leave_group sock99.membership|sock99.membership[]|nil IP_DROP_MEMBERSHIP, IPV6_LEAVE_GROUP
+---@field leave_source_group sock99.membership|sock99.membership[]|nil MCAST_LEAVE_SOURCE_GROUP
+---@field linger integer|false|nil SO_LINGER
+---@field linger2 integer|nil TCP_LINGER2
+---@field linger_sec integer|false|nil SO_LINGER_SEC
+---@field listenincqlen integer|nil SO_LISTENINCQLEN
+---@field listenqlen integer|nil SO_LISTENQLEN
+---@field listenqlimit integer|nil SO_LISTENQLIMIT
+---@field local_port_range integer|nil IP_LOCAL_PORT_RANGE
+---@field lock_filter boolean|nil SO_LOCK_FILTER
+---@field mark integer|nil SO_MARK
+---@field max_pacing_rate integer|string|nil SO_MAX_PACING_RATE
+---@field maxseg integer|nil TCP_MAXSEG
+---@field md5sig string|nil TCP_MD5SIG
+---@field md5sig_ext string|nil TCP_MD5SIG_EXT
+---@field meminfo string|nil SO_MEMINFO
+---@field minhopcount integer|nil IP_MINTTL, IPV6_MINHOPCOUNT
+---@field minttl integer|nil IP_MINTTL, IPV6_MINHOPCOUNT
+---@field msfilter string|nil IP_MSFILTER, MCAST_MSFILTER
+---@field mtu integer|nil IP_MTU, IPV6_MTU
+---@field mtu_discover integer|nil IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+---@field multicast_all boolean|nil IP_MULTICAST_ALL, IPV6_MULTICAST_ALL
+---@field multicast_hops integer|nil IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS
+---@field multicast_if string|integer|nil IP_MULTICAST_IF, IPV6_MULTICAST_IF
+---@field multicast_loop boolean|nil IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP
+---@field multicast_ttl integer|nil IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS
+---@field net_service_type integer|nil SO_NET_SERVICE_TYPE
+---@field netns_cookie integer|string|nil SO_NETNS_COOKIE
+---@field nexthop string|nil IPV6_NEXTHOP
+---@field no_check boolean|nil SO_NO_CHECK
+---@field no_check6_rx boolean|nil UDP_NO_CHECK6_RX
+---@field no_check6_tx boolean|nil UDP_NO_CHECK6_TX
+---@field noaddrerr boolean|nil SO_NOADDRERR
+---@field nocksum boolean|nil UDP_NOCKSUM
+---@field nodefrag boolean|nil IP_NODEFRAG
+---@field nodelay boolean|nil TCP_NODELAY
+---@field nofcs boolean|nil SO_NOFCS
+---@field noopt boolean|nil TCP_NOOPT
+---@field nopush boolean|nil TCP_NOPUSH
+---@field nosigpipe boolean|nil SO_NOSIGPIPE
+---@field notsent_lowat integer|nil TCP_NOTSENT_LOWAT
+---@field nread integer|nil SO_NREAD
+---@field nwrite integer|nil SO_NWRITE
+---@field onesbcast boolean|nil IP_ONESBCAST
+---@field oobinline boolean|nil SO_OOBINLINE
+---@field options string|nil IP_OPTIONS
+---@field origdstaddr boolean|nil IP_ORIGDSTADDR, IPV6_ORIGDSTADDR
+---@field passcred boolean|nil SO_PASSCRED
+---@field passpidfd boolean|nil SO_PASSPIDFD
+---@field passrights boolean|nil SO_PASSRIGHTS
+---@field passsec boolean|nil SO_PASSSEC, IP_PASSSEC
+---@field pathmtu string|nil IPV6_PATHMTU
+---@field peek_off integer|nil SO_PEEK_OFF
+---@field peercred string|nil SO_PEERCRED
+---@field peergroups string|nil SO_PEERGROUPS
+---@field peername string|nil SO_PEERNAME
+---@field peerpidfd integer|nil SO_PEERPIDFD
+---@field peersec string|nil SO_PEERSEC
+---@field pktinfo boolean|string|nil IP_PKTINFO, IPV6_RECVPKTINFO, IPV6_PKTINFO
+---@field pktoptions string|nil IP_PKTOPTIONS
+---@field pmtudisc integer|nil IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+---@field portrange integer|nil IP_PORTRANGE, IPV6_PORTRANGE
+---@field prefer_busy_poll boolean|nil SO_PREFER_BUSY_POLL
+---@field priority integer|nil SO_PRIORITY
+---@field protocol integer|nil SO_PROTOCOL, IP_PROTOCOL
+---@field queue_seq integer|nil TCP_QUEUE_SEQ
+---@field quickack boolean|nil TCP_QUICKACK
+---@field randomport boolean|nil SO_RANDOMPORT
+---@field rcvbuf integer|nil SO_RCVBUF
+---@field rcvbufforce integer|nil SO_RCVBUFFORCE
+---@field rcvlowat integer|nil SO_RCVLOWAT
+---@field rcvmark boolean|nil SO_RCVMARK
+---@field rcvpriority boolean|nil SO_RCVPRIORITY
+---@field rcvtimeo number|false|nil SO_RCVTIMEO
+---@field recvdstaddr boolean|nil IP_RECVDSTADDR
+---@field recvdstopts boolean|nil IPV6_RECVDSTOPTS
+---@field recverr boolean|nil IP_RECVERR, IPV6_RECVERR
+---@field recverr_rfc4884 boolean|nil IP_RECVERR_RFC4884, IPV6_RECVERR_RFC4884
+---@field recvfragsize boolean|nil IP_RECVFRAGSIZE, IPV6_RECVFRAGSIZE
+---@field recvhoplimit boolean|nil IP_RECVTTL, IPV6_RECVHOPLIMIT
+---@field recvhopopts boolean|nil IPV6_RECVHOPOPTS
+---@field recvif boolean|nil IP_RECVIF
+---@field recvopts boolean|nil IP_RECVOPTS
+---@field recvorigdstaddr boolean|nil IP_RECVORIGDSTADDR, IPV6_RECVORIGDSTADDR
+---@field recvpathmtu boolean|nil IPV6_RECVPATHMTU
+---@field recvpktinfo boolean|nil IP_PKTINFO, IPV6_RECVPKTINFO
+---@field recvretopts boolean|nil IP_RECVRETOPTS
+---@field recvrthdr boolean|nil IPV6_RECVRTHDR
+---@field recvtclass boolean|nil IP_RECVTOS, IPV6_RECVTCLASS
+---@field recvtos boolean|nil IP_RECVTOS, IPV6_RECVTCLASS
+---@field recvttl boolean|nil IP_RECVTTL, IPV6_RECVHOPLIMIT
+---@field repair integer|nil TCP_REPAIR
+---@field repair_options string|nil TCP_REPAIR_OPTIONS
+---@field repair_queue integer|nil TCP_REPAIR_QUEUE
+---@field repair_window string|nil TCP_REPAIR_WINDOW
+---@field reserve_mem integer|nil SO_RESERVE_MEM
+---@field retopts boolean|nil IP_RETOPTS
+---@field reuseaddr boolean|nil SO_REUSEADDR
+---@field reuseport boolean|nil SO_REUSEPORT
+---@field reuseport_lb boolean|nil SO_REUSEPORT_LB
+---@field reuseshareuid boolean|nil SO_REUSESHAREUID
+---@field router_alert integer|nil IP_ROUTER_ALERT, IPV6_ROUTER_ALERT
+---@field router_alert_isolate boolean|nil IPV6_ROUTER_ALERT_ISOLATE
+---@field rtable integer|nil SO_RTABLE
+---@field rthdr string|nil IPV6_RTHDR
+---@field rthdrdstopts string|nil IPV6_RTHDRDSTOPTS
+---@field rto_max_ms integer|nil TCP_RTO_MAX_MS
+---@field rto_min_us integer|nil TCP_RTO_MIN_US
+---@field rxdstopts string|nil IPV6_RXDSTOPTS
+---@field rxhopopts string|nil IPV6_RXHOPOPTS
+---@field rxq_ovfl boolean|nil SO_RXQ_OVFL
+---@field rxt_conndroptime integer|nil TCP_RXT_CONNDROPTIME
+---@field rxt_findrop boolean|nil TCP_RXT_FINDROP
+---@field sack_enable boolean|nil TCP_SACK_ENABLE
+---@field save_syn integer|nil TCP_SAVE_SYN
+---@field saved_syn string|nil TCP_SAVED_SYN
+---@field security_authentication integer|nil SO_SECURITY_AUTHENTICATION
+---@field security_encryption_network integer|nil SO_SECURITY_ENCRYPTION_NETWORK
+---@field security_encryption_transport integer|nil SO_SECURITY_ENCRYPTION_TRANSPORT
+---@field segment integer|nil UDP_SEGMENT
+---@field select_err_queue boolean|nil SO_SELECT_ERR_QUEUE
+---@field sendmoreacks boolean|nil TCP_SENDMOREACKS
+---@field setfib integer|nil SO_SETFIB
+---@field sndbuf integer|nil SO_SNDBUF
+---@field sndbufforce integer|nil SO_SNDBUFFORCE
+---@field sndlowat integer|nil SO_SNDLOWAT
+---@field sndtimeo number|false|nil SO_SNDTIMEO
+---@field syncnt integer|nil TCP_SYNCNT
+---@field tclass integer|nil IP_TOS, IPV6_TCLASS
+---@field thin_dupack boolean|nil TCP_THIN_DUPACK
+---@field thin_linear_timeouts boolean|nil TCP_THIN_LINEAR_TIMEOUTS
+---@field timestamp boolean|integer|nil SO_TIMESTAMP, TCP_TIMESTAMP
+---@field timestamping integer|nil SO_TIMESTAMPING
+---@field timestampns boolean|nil SO_TIMESTAMPNS
+---@field tos integer|nil IP_TOS, IPV6_TCLASS
+---@field transparent boolean|nil IP_TRANSPARENT, IPV6_TRANSPARENT
+---@field ts_clock integer|nil SO_TS_CLOCK
+---@field ttl integer|nil IP_TTL, IPV6_UNICAST_HOPS
+---@field tx_delay integer|nil TCP_TX_DELAY
+---@field txrehash integer|nil SO_TXREHASH
+---@field txtime string|nil SO_TXTIME
+---@field type integer|nil SO_TYPE
+---@field ulp string|nil TCP_ULP
+---@field unblock_source sock99.membership|sock99.membership[]|nil MCAST_UNBLOCK_SOURCE
+---@field unicast_hops integer|nil IP_TTL, IPV6_UNICAST_HOPS
+---@field unicast_if string|integer|nil IP_UNICAST_IF, IPV6_UNICAST_IF
+---@field use_min_mtu integer|nil IPV6_USE_MIN_MTU
+---@field useloopback boolean|nil SO_USELOOPBACK
+---@field user_cookie integer|nil SO_USER_COOKIE
+---@field user_timeout integer|nil TCP_USER_TIMEOUT
+---@field v6only boolean|nil IPV6_V6ONLY
+---@field wifi_status boolean|nil SO_WIFI_STATUS
+---@field window_clamp integer|nil TCP_WINDOW_CLAMP
+---@field xfrm_policy string|nil IP_XFRM_POLICY, IPV6_XFRM_POLICY
+---@field zerocopy boolean|nil SO_ZEROCOPY
+---@field zerocopy_receive string|nil TCP_ZEROCOPY_RECEIVE
+
+
+return sock99

@@ -1,0 +1,296 @@
+-- What the module really has, what the reference says of it (make doc), and
+-- what editors are told (library/sock99.lua) are the same.
+--
+-- A member is told by its class: "socket:close", "socket.class", "sock99.open".
+-- A method that every object has is the class socket's, unless streams and
+-- datagrams each say what theirs does.
+
+local lu = require 'luaunit'
+local sock99 = require 'sock99'
+local support = require 'support'
+
+-- Every field of open, with a value that is not raised about.
+local fields_of_open = {
+  attempt_delay = 1, backlog = 1, bind = { host = '127.0.0.1' }, cloexec = true, connect = false,
+  datagram = true, family = 'inet', host = '127.0.0.1', ipv4 = '127.0.0.1', ipv6 = '::1',
+  mode = '600', nonblocking = true, path = '/nosuch/socket', port = 1, seqpacket = true,
+  server = true, sockopts = {}, timeout = 1, unlink = true,
+}
+
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read('*a')
+  file:close()
+  return text
+end
+
+
+local function keys(set)
+  local list = {}
+  for key in pairs(set) do
+    list[#list + 1] = key
+  end
+  table.sort(list)
+  return list
+end
+
+
+-- The definitions
+
+-- The lines that stand above a function or between two empty lines.
+local function definition_blocks()
+  local text = read 'library/sock99.lua'
+  assert(text:match '^%-%-%-@meta')
+  return (text .. '\n'):gsub('\n\n', '\n\0'):gmatch '[^%z]+'
+end
+
+
+local function names(text, pattern)
+  local list = {}
+  for name in text:gmatch(pattern) do
+    list[#list + 1] = name:gsub('%?$', '')
+  end
+  return list
+end
+
+
+local function count(text, pattern)
+  return #names(text, '(' .. pattern .. ')')
+end
+
+
+-- For each member its parameters and its number of results; for each class its
+-- fields.
+local function definitions()
+  local members, classes = {}, {}
+  for block in definition_blocks() do
+    local owner, mark, name, parameters =
+      block:match '\nfunction ([%w_]+)([.:])([%w_]+)%((.-)%) end'
+    if owner then
+      local member = owner .. mark .. name
+      assert(not members[member], member .. ' is defined twice')
+      lu.assertEquals(table.concat(names(block, '@param (%S+)'), ', '), parameters, member)
+      members[member] = { parameters = parameters, results = count(block, '%-%-%-@return ') }
+    end
+    local class = block:match '%-%-%-@class ([%w_.]+)'
+    if class then
+      classes[class] = names(block, '%-%-%-@field (%S+)')
+      local variable = block:match '\nlocal ([%w_]+) = {}'
+      lu.assertEquals(variable and (variable == 'sock99' and '' or 'sock99.') .. variable,
+        variable and class)
+    end
+  end
+  for _, class in ipairs { 'sock99', 'socket' } do
+    for _, field in ipairs(classes[class == 'sock99' and class or 'sock99.' .. class]) do
+      members[class .. '.' .. field] = { results = 0 }
+    end
+  end
+  return members, classes
+end
+
+
+-- The reference
+
+local function reference_html()
+  lu.skipIf(support.output_of('command -v ldoc') == '', 'there is no ldoc')
+  local directory = support.path()
+  local told = support.output_of(
+    ('ldoc --fatalwarnings -c doc/config.ld -d %s . 2>&1 >%s.log || echo failed'):format(
+      directory, directory))
+  lu.assertEquals(told, '')
+  return read(directory .. '/index.html')
+end
+
+
+-- How many values the longest of its results has.
+local function result_count(entry)
+  local most = 0
+  local results = entry:match 'Returns:</h3>(.*)' or ''
+  results = results:gsub('<h3>Or</h3>', '\0'):gsub('<h3>.*', '')
+  for group in results:gmatch '[^%z]+' do
+    most = math.max(most, count(group, '<span class="types">'))
+  end
+  return most
+end
+
+
+-- A program in the reference is a program.
+local function assert_examples_compile(entry)
+  for example in entry:gmatch '<pre class="example">(.-)</pre>' do
+    example = example:gsub('<[^>]*>', ''):gsub('&lt;', '<'):gsub('&gt;', '>')
+      :gsub('&quot;', '"'):gsub('&apos;', "'"):gsub('&amp;', '&')
+    lu.assertNotNil((loadstring or load)(example), example)
+  end
+end
+
+
+local function reference()
+  local members, html = {}, reference_html()
+  for entry in html:gsub('<dt>', '\0'):gmatch '%z([^%z]*)' do
+    local signature = entry:match '<strong>([^<]*)</strong>'
+    local member, parameters = signature:match '^(%S+) ?%(?(.-)%)?$'
+    parameters = parameters:gsub('=[^,%]]*', ''):gsub('[%[%]]', '')
+    if not member:find '[.:]' then
+      member = 'sock99.' .. member
+    end
+    assert(not members[member], member .. ' is in the reference twice')
+    members[member] = { parameters = parameters, results = result_count(entry), text = entry }
+  end
+  return members
+end
+
+
+-- The module
+
+local function methods_of(object)
+  return getmetatable(object).__index
+end
+
+
+-- Objects of every class, the streams and the datagrams.
+local function kinds()
+  local listener = support.keep(sock99.socket { server = true, host = '127.0.0.1' })
+  local client, peer = support.keep(sock99.pair())
+  local master = support.keep(sock99.socket { connect = false, family = 'inet' })
+  local connected, other = support.keep(sock99.pair { datagram = true })
+  local unconnected = support.keep(sock99.socket { datagram = true })
+  local classes = {}
+  for _, object in ipairs { listener, client, master, connected, unconnected } do
+    classes[object.class] = true
+  end
+  lu.assertEquals(keys(classes),
+    { 'tcp{client}', 'tcp{master}', 'tcp{server}', 'udp{connected}', 'udp{unconnected}' })
+  return { listener, client, peer, master }, { connected, other, unconnected }
+end
+
+
+local function members_of_kind(objects)
+  local members = methods_of(objects[1])
+  for _, object in ipairs(objects) do
+    lu.assertEquals(keys(methods_of(object)), keys(members), object.class)
+  end
+  return members
+end
+
+
+local function module_members(told)
+  local members = {}
+  local function add(class, name, value)
+    local mark = type(value) == 'function' and class ~= 'sock99' and ':' or '.'
+    members[class .. mark .. name] = true
+  end
+  for name, value in pairs(sock99) do
+    add('sock99', name, value)
+  end
+  local streams, datagrams = kinds()
+  local stream, datagram = members_of_kind(streams), members_of_kind(datagrams)
+  for name, value in pairs(stream) do
+    add(datagram[name] and not told['stream:' .. name] and 'socket' or 'stream', name, value)
+  end
+  for name, value in pairs(datagram) do
+    add(stream[name] and not told['datagram:' .. name] and 'socket' or 'datagram', name, value)
+  end
+  local opening = assert(sock99.start { server = true, host = '127.0.0.1' })
+  for name, value in pairs(methods_of(opening)) do
+    add('opening', name, value)
+  end
+  opening:cancel()
+  return members
+end
+
+
+-- The keys of one that the other lacks.
+local function missing(set, other)
+  local list = {}
+  for _, key in ipairs(keys(set)) do
+    if other[key] == nil then
+      list[#list + 1] = key
+    end
+  end
+  return table.concat(list, ' ')
+end
+
+
+local function assert_of_what_there_is(told)
+  local there = module_members(told)
+  lu.assertEquals(missing(there, told), '', 'what is there, and not told')
+  lu.assertEquals(missing(told, there), '', 'what is told, and not there')
+end
+
+
+TestReference = support.suite()
+
+
+function TestReference:test_definitions_are_of_what_there_is()
+  assert_of_what_there_is((definitions()))
+end
+
+
+function TestReference:test_the_reference_is_of_what_there_is()
+  assert_of_what_there_is(reference())
+end
+
+
+function TestReference:test_definitions_and_reference_agree_on_parameters_and_results()
+  local told, defined = reference(), definitions()
+  local differences = {}
+  for _, member in ipairs(keys(defined)) do
+    local definition, entry = defined[member], told[member] or {}
+    if definition.parameters ~= entry.parameters and definition.parameters then
+      differences[#differences + 1] =
+        ('%s(%s) or (%s)'):format(member, definition.parameters, tostring(entry.parameters))
+    elseif definition.results ~= entry.results then
+      differences[#differences + 1] =
+        ('%s: %d or %s results'):format(member, definition.results, tostring(entry.results))
+    end
+  end
+  lu.assertEquals(table.concat(differences, '\n'), '')
+end
+
+
+function TestReference:test_examples_in_the_reference_compile()
+  local html = reference_html()
+  lu.assertTrue(count(html, '<pre class="example">') >= 10)
+  assert_examples_compile(html)
+end
+
+
+function TestReference:test_definitions_and_reference_have_the_fields_of_open()
+  local _, classes = definitions()
+  local source = read('src/sock99/config.c'):match 'field_names%[FIELD_COUNT%] = {(.-)}'
+  local fields = keys(fields_of_open)
+  lu.assertEquals(names(source, '"([a-z0-9_]+)"'), fields)
+  table.sort(classes['sock99.config'])
+  lu.assertEquals(classes['sock99.config'], fields)
+  local text = reference()['sock99.open'].text
+  for _, field in ipairs(fields) do
+    lu.assertStrContains(text, '<code>' .. field .. '</code>')
+  end
+end
+
+
+-- The fields of open that a function does not raise about.
+local function fields_of(f)
+  local fields = {}
+  for field, value in pairs(fields_of_open) do
+    local ok, one, other = pcall(f, { [field] = value })
+    fields[field] = ok or nil
+    if type(one) == 'userdata' then
+      support.keep(one, other)
+    end
+  end
+  return keys(fields)
+end
+
+
+function TestReference:test_definitions_have_the_fields_of_resolve_and_pair()
+  local _, classes = definitions()
+  for class, f in pairs { lookup = sock99.resolve, pair_config = sock99.pair } do
+    table.sort(classes['sock99.' .. class])
+    lu.assertEquals(classes['sock99.' .. class], fields_of(f), class)
+  end
+end
+
+
+support.run()
