@@ -16,6 +16,19 @@ function libraries.sock99()
 end
 
 
+function libraries.objects()
+  local socket = require 'sock99'.socket
+  return {
+    tcp_server = function(host, port) return socket { host = host, port = port, server = true } end,
+    tcp_client = function(host, port) return socket { host = host, port = port } end,
+    udp_client = function(host, port)
+      return socket { host = host, port = port, datagram = true }
+    end,
+    unix_client = function(_, _, path) return socket { path = path } end,
+  }, function(object) object:close() end
+end
+
+
 function libraries.luaposix()
   local s = require 'posix.sys.socket'
 

@@ -9,11 +9,14 @@
 -- connection, so that nothing stays in TIME_WAIT. Its port is below 32768:
 -- a loopback peer above would have to be told apart from the client itself.
 
+package.path = 'bench/?.lua;' .. package.path
+
+local harness = require 'harness'
 local sock99 = require 'sock99'
 local socket = require 'posix.sys.socket'
 local unistd = require 'posix.unistd'
 
-local build, rounds = os.getenv 'BUILD', tonumber(os.getenv 'ROUNDS' or 15)
+local build, output, print_table = harness.build, harness.output, harness.print_table
 local host = '127.0.0.1'
 
 local kinds = {
@@ -29,39 +32,11 @@ local contenders = {
   { title = 'sock99, Lua 5.3', lua = '5.3', library = 'sock99', module = 'sock99' },
   { title = 'sock99, Lua 5.4', lua = '5.4', library = 'sock99', module = 'sock99' },
   { title = 'sock99, LuaJIT', lua = 'jit', library = 'sock99', module = 'sock99' },
+  { title = 'sock99 objects, Lua 5.3', lua = '5.3', library = 'objects', module = 'sock99' },
   { title = 'luaposix, Lua 5.3', lua = '5.3', library = 'luaposix', module = 'posix.sys.socket' },
   { title = 'LuaSocket, Lua 5.3', lua = '5.3', library = 'luasocket', module = 'socket.unix' },
   { title = 'cqueues, Lua 5.3', lua = '5.3', library = 'cqueues', module = 'cqueues.socket' },
 }
-
-
-local function output(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read '*a'
-  local ok = pipe:close()
-  return text, ok
-end
-
-
--- True, or nil and the reason why this contender is not here.
-local function find(contender)
-  if not contender.lua then
-    return true
-  end
-  local interpreter = output('scripts/find-lua interpreter ' .. contender.lua):match '%S+'
-  if not interpreter then
-    return nil, 'no interpreter'
-  end
-  local path = ("LUA_CPATH='%s/%s/?.so;;'"):format(build, contender.lua)
-  local _, found = output(("%s %s -e 'require \"%s\"' 2>/dev/null")
-    :format(path, interpreter, contender.module))
-  if not found then
-    return nil, 'no module ' .. contender.module
-  end
-  contender.environment = path
-  contender.command = ('%s bench/open.lua %s'):format(interpreter, contender.library)
-  return true
-end
 
 
 local function free_port(datagram)
@@ -101,7 +76,9 @@ end
 
 -- What a contender prints about n openings; `under` runs it, `tail` redirects.
 local function run(contender, kind, n, under, tail)
-  local command = table.concat({ contender.environment or '', under or '', contender.command,
+  local program = contender.command
+    or contender.interpreter .. ' bench/open.lua ' .. contender.library
+  local command = table.concat({ contender.environment or '', under or '', program,
     kind.name, n, host, ports[kind.name], path, tail or '' }, ' ')
   local text, ok = output(command)
   assert(ok, 'failed: ' .. command)
@@ -115,51 +92,16 @@ local function microseconds(contender, kind)
 end
 
 
-local function median(list)
-  table.sort(list)
-  local middle = #list / 2
-  return (list[math.ceil(middle)] + list[math.floor(middle) + 1]) / 2
-end
-
-
-local function measure(present)
-  for _, kind in ipairs(kinds) do
-    local times, ratios = { [bare] = {} }, {}
-    for _, contender in ipairs(present) do
-      times[contender], ratios[contender] = {}, {}
-    end
-    for _ = 1, rounds do
-      for _, contender in ipairs(present) do
-        local base, own = microseconds(bare, kind), microseconds(contender, kind)
-        table.insert(times[bare], base)
-        table.insert(times[contender], own)
-        table.insert(ratios[contender], own / base)
-      end
-    end
-    bare[kind] = { time = median(times[bare]), ratio = 1 }
-    for _, contender in ipairs(present) do
-      contender[kind] = { time = median(times[contender]), ratio = median(ratios[contender]) }
-    end
-  end
-end
-
-
 -- System calls by name, and the names in the order of their last appearance.
 local function count_calls(contender, kind, n)
-  local log = build .. '/bench/strace.log'
-  run(contender, kind, n, 'strace -f -o ' .. log, '>/dev/null')
-  local counts, order, lines = {}, {}, {}
-  for line in io.lines(log) do
-    local name = line:match '^%d+%s+([%w_]+)%('
-    if name then
-      counts[name] = (counts[name] or 0) + 1
-      table.insert(lines, name)
-    end
-  end
-  for i = #lines, 1, -1 do
-    if not order[lines[i]] then
-      order[lines[i]] = true
-      table.insert(order, 1, lines[i])
+  local counts, names = harness.system_calls(function(under)
+    run(contender, kind, n, under, '>/dev/null')
+  end)
+  local order = {}
+  for i = #names, 1, -1 do
+    if not order[names[i]] then
+      order[names[i]] = true
+      table.insert(order, 1, names[i])
     end
   end
   return counts, order
@@ -183,73 +125,40 @@ end
 
 -- Instructions of the program itself, the kernel's not counted.
 local function instructions(contender, kind)
-  local log = build .. '/bench/callgrind.log'
-  local under = 'valgrind --tool=callgrind --callgrind-out-file=/dev/null --log-file=' .. log
-
   local function count(n)
-    run(contender, kind, n, under, '>/dev/null')
-    local file = assert(io.open(log))
-    local text = file:read '*a'
-    file:close()
-    return tonumber(text:match 'Collected : (%d+)')
+    return harness.instructions(function(under)
+      run(contender, kind, n, under, '>/dev/null')
+    end)
   end
 
   return (count(300) - count(100)) / 200
 end
 
 
-local function print_table(title, rows, cell)
-  local head, line = { title }, { '---' }
-  for _, kind in ipairs(kinds) do
-    table.insert(head, kind.title)
-    table.insert(line, '---:')
-  end
-  print('\n| ' .. table.concat(head, ' | ') .. ' |')
-  print('| ' .. table.concat(line, ' | ') .. ' |')
-  for _, row in ipairs(rows) do
-    local cells = { row.title }
-    for _, kind in ipairs(kinds) do
-      table.insert(cells, cell(row, kind))
-    end
-    print('| ' .. table.concat(cells, ' | ') .. ' |')
-    io.stdout:flush()
-  end
-end
-
-
-local function has(program)
-  return select(2, output('command -v ' .. program .. ' >/dev/null'))
-end
-
-
 local function benchmark()
-  local present, all = {}, { bare }
   local system = output('uname -srm'):match '[^\n]+'
-  print(('%s; %s; median of %d rounds.'):format(sock99._VERSION, system, rounds))
-  for _, contender in ipairs(contenders) do
-    local found, reason = find(contender)
-    if found then
-      table.insert(present, contender)
-      table.insert(all, contender)
-    else
-      print(('Skipped: %s: %s'):format(contender.title, reason))
-    end
+  print(('%s; %s; median of %d rounds.'):format(sock99._VERSION, system, harness.rounds))
+  local present = harness.present(contenders)
+  local all = { bare }
+  for _, contender in ipairs(present) do
+    table.insert(all, contender)
   end
-
-  measure(present)
-  print_table('CPU time of open and close, to bare C', all, function(contender, kind)
+  for _, kind in ipairs(kinds) do
+    harness.compare(bare, present, kind, harness.rounds, microseconds)
+  end
+  print_table('CPU time of open and close, to bare C', all, kinds, function(contender, kind)
     return ('%.2f'):format(contender[kind].ratio)
   end)
-  print_table('in microseconds', all, function(contender, kind)
+  print_table('in microseconds', all, kinds, function(contender, kind)
     return ('%.2f'):format(contender[kind].time)
   end)
-  if has 'strace' then
-    print_table('system calls', all, system_calls)
+  if harness.has 'strace' then
+    print_table('system calls', all, kinds, system_calls)
   else
     print '\nSkipped: system calls: no strace'
   end
-  if has 'valgrind' then
-    print_table('instructions outside the kernel', all, function(contender, kind)
+  if harness.has 'valgrind' then
+    print_table('instructions outside the kernel', all, kinds, function(contender, kind)
       return ('%.0f'):format(instructions(contender, kind))
     end)
   else

@@ -235,19 +235,19 @@ void sock99_push_scratch(lua_State *L) {
 
 
 /* What owns a buffer while it is made a string. */
-static struct sock99_scratch *push_owner(lua_State *L) {
-  struct sock99_scratch *owner = lua_newuserdata(L, sizeof(*owner));
-  memset(owner, 0, sizeof(*owner));
+static void push_owner(lua_State *L, struct sock99_piece *piece) {
+  piece->owner = lua_newuserdata(L, sizeof(*piece->owner));
+  memset(piece->owner, 0, sizeof(*piece->owner));
   lua_getmetatable(L, lua_upvalueindex(1));
   lua_setmetatable(L, -2);
-  return owner;
+  piece->index = lua_gettop(L);
 }
 
 
 /* The whole buffer, whose unread bytes are what is asked for. */
 static void hand_over(struct sock99_input *input, struct sock99_scratch *scratch,
-                      struct sock99_scratch *owner, struct sock99_piece *piece) {
-  owner->bytes = input->data;
+                      struct sock99_piece *piece) {
+  piece->owner->bytes = input->data;
   piece->bytes = sock99_unread_bytes(input);
   piece->is_scratch = is_borrowed(input);
   if (piece->is_scratch) {
@@ -269,35 +269,36 @@ static void copy_out(struct sock99_input *input, struct sock99_scratch *scratch,
 
 void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
                         struct sock99_piece *piece) {
-  struct sock99_scratch *scratch = sock99_scratch_of(L), *owner;
+  struct sock99_scratch *scratch = sock99_scratch_of(L);
   piece->is_scratch = false;
+  piece->owner = NULL;
   if (count <= SOCK99_SMALL_PIECE) {
     copy_out(input, scratch, count, piece->small, piece);
-    lua_pushnil(L);
     return;
   }
-  owner = push_owner(L);
+  push_owner(L, piece);
   if (sock99_unread(input) < count)
     luaL_error(L, "the object was read from, or closed, by a finalizer in the middle of a call");
   if (sock99_unread(input) == count) {
-    hand_over(input, scratch, owner, piece);
+    hand_over(input, scratch, piece);
     return;
   }
-  owner->bytes = malloc(count);
-  if (owner->bytes == NULL)
+  piece->owner->bytes = malloc(count);
+  if (piece->owner->bytes == NULL)
     luaL_error(L, "not enough memory");
-  copy_out(input, scratch, count, owner->bytes, piece);
+  copy_out(input, scratch, count, piece->owner->bytes, piece);
 }
 
 
-void sock99_end_piece(lua_State *L, int index, const struct sock99_piece *piece) {
-  struct sock99_scratch *scratch = sock99_scratch_of(L), *owner = lua_touserdata(L, index);
-  if (owner != NULL) {
-    if (piece->is_scratch && scratch->bytes == NULL)
-      scratch->bytes = owner->bytes;
-    else
-      free(owner->bytes);
-    owner->bytes = NULL;
-  }
-  lua_remove(L, index);
+void sock99_end_piece(lua_State *L, const struct sock99_piece *piece) {
+  struct sock99_scratch *scratch;
+  if (piece->owner == NULL)
+    return;
+  scratch = sock99_scratch_of(L);
+  if (piece->is_scratch && scratch->bytes == NULL)
+    scratch->bytes = piece->owner->bytes;
+  else
+    free(piece->owner->bytes);
+  piece->owner->bytes = NULL;
+  lua_remove(L, piece->index);
 }

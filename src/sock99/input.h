@@ -76,20 +76,22 @@ SOCK99_HIDDEN void sock99_input_drop(struct sock99_input *input, struct sock99_s
 ** bytes are taken out first. A few are copied; of many, the whole buffer
 ** changes hands, to a userdata that frees it if memory runs out.
 **
-** sock99_begin_piece pushes one value, which sock99_end_piece, with its index,
-** removes. The scratch buffer is that of the running method.
+** sock99_begin_piece may push a value, which sock99_end_piece removes from below
+** the string. The scratch buffer is that of the running method.
 */
 #define SOCK99_SMALL_PIECE ((size_t)8 * 1024)
 
 struct sock99_piece {
   const char *bytes;
+  struct sock99_scratch *owner; /* at `index` of the stack; NULL: the bytes are a copy */
+  int index;
   bool is_scratch;
   char small[SOCK99_SMALL_PIECE];
 };
 
 SOCK99_HIDDEN void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
                                       struct sock99_piece *piece);
-SOCK99_HIDDEN void sock99_end_piece(lua_State *L, int index, const struct sock99_piece *piece);
+SOCK99_HIDDEN void sock99_end_piece(lua_State *L, const struct sock99_piece *piece);
 
 /* The scratch buffer: one a Lua state, an upvalue of every method. */
 SOCK99_HIDDEN void sock99_push_scratch(lua_State *L);

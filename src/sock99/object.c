@@ -301,11 +301,9 @@ static int l_detach(lua_State *L) {
   struct sock99_socket *s = check_any(L);
   struct sock99_piece piece;
   size_t unread = sock99_unread(&s->input);
-  int anchor;
   sock99_begin_piece(L, &s->input, unread, &piece);
-  anchor = lua_gettop(L);
   lua_pushlstring(L, piece.bytes, unread);
-  sock99_end_piece(L, anchor, &piece);
+  sock99_end_piece(L, &piece);
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   lua_pushinteger(L, s->fd);

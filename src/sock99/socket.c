@@ -18,13 +18,12 @@
 ** Birth
 */
 
-static enum sock99_class class_opened(const socket99_config *config,
-                                      const socket99_result *result) {
+static enum sock99_class class_opened(const socket99_config *config, bool is_connected) {
   if (config->datagram)
-    return result->connected ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
+    return is_connected ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
   if (config->server && !config->unconnected)
     return SOCK99_SERVER;
-  return result->connected ? SOCK99_CLIENT : SOCK99_MASTER;
+  return is_connected ? SOCK99_CLIENT : SOCK99_MASTER;
 }
 
 
@@ -46,7 +45,7 @@ void sock99_born(lua_State *L, const struct sock99_traits *traits, const socket9
   s->is_nonblocking = traits->config.nonblocking;
   if (traits->never_waits)
     s->each_wait = 0;
-  sock99_set_class(L, -1, class_opened(&traits->config, result));
+  sock99_set_class(L, -1, class_opened(&traits->config, result->connected));
 }
 
 
@@ -74,7 +73,8 @@ int sock99_socket(lua_State *L) {
   if (!sock99_read_config(L, &request, &result))
     return sock99_push_failure(L, &result);
   sock99_prepare(&request.config, &traits);
-  sock99_new_socket(L, traits.type == SOCK_DGRAM ? SOCK99_UNCONNECTED : SOCK99_MASTER);
+  /* What it will most likely be, so that it need not become another one. */
+  sock99_new_socket(L, class_opened(&request.config, !request.config.unconnected));
   if (!socket99_open(&request.config, &result))
     return sock99_push_failure(L, &result);
   sock99_born(L, &traits, &result);

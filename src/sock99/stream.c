@@ -341,13 +341,12 @@ static void push_line(lua_State *L, struct request *request, const char *bytes, 
 static void push_taken(lua_State *L, struct sock99_socket *s, struct request *request,
                        size_t count) {
   struct sock99_piece piece;
-  int anchor = lua_gettop(L) + 1;
   sock99_begin_piece(L, &s->input, count, &piece);
   if (request->until == UNTIL_NEWLINE)
     push_line(L, request, piece.bytes, count);
   else
     push_joined(L, request, piece.bytes, count);
-  sock99_end_piece(L, anchor, &piece);
+  sock99_end_piece(L, &piece);
 }
 
 
@@ -355,10 +354,9 @@ static void push_taken(lua_State *L, struct sock99_socket *s, struct request *re
 static void push_rest(lua_State *L, struct sock99_socket *s, struct request *request) {
   size_t count = sock99_unread(&s->input);
   struct sock99_piece piece;
-  int anchor = lua_gettop(L) + 1;
   sock99_begin_piece(L, &s->input, count, &piece);
   push_text(L, request, piece.bytes, count);
-  sock99_end_piece(L, anchor, &piece);
+  sock99_end_piece(L, &piece);
 }
 
 

@@ -300,7 +300,6 @@ static int fill(lua_State *L, struct sock99_socket *s) {
 static bool push_stream_data(lua_State *L, struct sock99_socket *s) {
   struct sock99_piece piece;
   size_t unread;
-  int anchor;
   int error = s->rights != NULL ? 0 : fill(L, s);
   if (error != 0) {
     (void)sock99_push_errno_failure(L, error);
@@ -308,9 +307,8 @@ static bool push_stream_data(lua_State *L, struct sock99_socket *s) {
   }
   unread = sock99_unread(&s->input);
   sock99_begin_piece(L, &s->input, unread, &piece);
-  anchor = lua_gettop(L);
   lua_pushlstring(L, piece.bytes, unread);
-  sock99_end_piece(L, anchor, &piece);
+  sock99_end_piece(L, &piece);
   return true;
 }
 
