@@ -411,7 +411,7 @@ where it has none
 @treturn[2] string "timeout", "closed", or why not
 @treturn[2] ?integer errno
 */
-static int l_receivefrom(lua_State *L) {
+int sock99_receivefrom(lua_State *L) {
   struct sock99_socket *s = check_datagram(L);
   size_t max = check_max(L, 2);
   struct received in;
@@ -884,7 +884,7 @@ const luaL_Reg sock99_datagram_methods[] = {
     {"sendto", l_sendto},
     {"sendmany", l_sendmany},
     {"receive", l_receive},
-    {"receivefrom", l_receivefrom},
+    {"receivefrom", sock99_receivefrom},
     {"receivemany", l_receivemany},
     {"setpeername", l_setpeername},
     {"setsockname", sock99_bind},
