@@ -192,8 +192,6 @@ static int l_sendto(lua_State *L) {
   error = sock99_read_address(L, s, 3, &wait, &to);
   if (error == 0)
     error = send_one(s, &wait, data, length, &to);
-  if (error == SOCK99_TOLD)
-    return 3;
   if (error != 0)
     return sock99_push_errno_failure(L, error);
   sock99_push_count(L, length);
@@ -852,8 +850,6 @@ static int l_setpeername(lua_State *L) {
     return forget_peer(L, s);
   sock99_begin_wait(s, &wait);
   error = sock99_read_address(L, s, 2, &wait, &peer);
-  if (error == SOCK99_TOLD)
-    return 3;
   if (error != 0)
     return sock99_push_errno_failure(L, error);
   if (!has_port(&peer))

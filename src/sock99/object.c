@@ -509,7 +509,18 @@ void sock99_push_code(lua_State *L, int error) {
 }
 
 
+/* What was told already has a code, which may have to go. */
+static int push_told(lua_State *L) {
+  if (!has_own_words(L))
+    return 3;
+  lua_pop(L, 1);
+  return 2;
+}
+
+
 int sock99_push_errno_failure(lua_State *L, int error) {
+  if (error == SOCK99_TOLD)
+    return push_told(L);
   lua_pushnil(L);
   sock99_push_error(L, error);
   if (has_own_words(L))

@@ -195,8 +195,8 @@ SOCK99_HIDDEN double sock99_seconds(void);
 SOCK99_HIDDEN void sock99_push_error(lua_State *L, int error);
 SOCK99_HIDDEN void sock99_push_code(lua_State *L, int error);
 
-/* nil, message, code. Here and below: they return how many they pushed; a kind
-** with words of its own has no code. */
+/* nil, message, code; for SOCK99_TOLD they are there already. Here and below: they
+** return how many there are; a kind with words of its own has no code. */
 SOCK99_HIDDEN int sock99_push_errno_failure(lua_State *L, int error);
 
 /* nil, "what: message", code. `what` may be "". */

@@ -250,8 +250,6 @@ int sock99_bind(lua_State *L) {
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &wait);
   error = sock99_read_address(L, s, 2, &wait, &own);
-  if (error == SOCK99_TOLD)
-    return 3;
   if (error != 0)
     return sock99_push_errno_failure(L, error);
   if (bind(s->fd, &own.addr.sa, own.len) != 0)
@@ -450,13 +448,11 @@ static int l_connect(lua_State *L) {
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &wait);
   error = sock99_read_address(L, s, 2, &wait, &peer);
-  if (error == SOCK99_TOLD)
-    return 3;
   if (error == 0)
     error = s->connecting ? finish_connect(s, &wait) : connect_to(s, &peer, &wait);
   if (error == 0 && s->family != AF_UNIX)
     error = refuse_itself(s, &peer);
-  if (error == SOCK99_TIMEOUT)
+  if (error < 0)
     return sock99_push_errno_failure(L, error);
   if (error != 0)
     return sock99_push_address_failure(L, "connect", &peer, error);
