@@ -32,6 +32,48 @@ static const struct {
 } families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}};
 
 
+/* Gives the object a descriptor of this family; the one that it had is closed. */
+static bool create(lua_State *L, struct sock99_socket *s, int family, socket99_result *result) {
+  socket99_config config;
+  memset(&config, 0, sizeof(config));
+  config.family = family;
+  config.datagram = s->type == SOCK_DGRAM;
+  config.unconnected = true;
+  config.nonblocking = true;
+  if (!socket99_open(&config, result))
+    return false;
+  sock99_close_socket(L, s);
+  s->fd = result->fd;
+  s->family = family;
+  s->is_nonblocking = true;
+  return true;
+}
+
+
+static bool is_port(lua_State *L, int index) {
+  lua_Number port = lua_tonumber(L, index);
+  return lua_isnumber(L, index) && port >= 0 && port <= 65535 && (lua_Number)(int)port == port;
+}
+
+
+/* connect_fresh(host, port): connect, of an object that never had a descriptor, to a
+** numeric address; no results, and nothing was done, where it is anything else. */
+static int l_connect_fresh(lua_State *L) {
+  struct sock99_socket *s = sock99_check_socket(L, SOCK99_STREAMS, "tcp{any}");
+  struct s99_address address;
+  socket99_result result;
+  size_t length;
+  const char *host = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &length) : NULL;
+  if (s->fd >= 0 || s->family != AF_UNSPEC || host == NULL || !is_port(L, 3))
+    return 0;
+  if (strlen(host) != length || s99_numeric(host, &address) != S99_NUMERIC)
+    return 0;
+  if (!create(L, s, address.addr.sa.sa_family, &result))
+    return sock99_push_errno_failure(L, result.saved_errno);
+  return sock99_connect(L);
+}
+
+
 /* LuaSocket cuts a datagram at the size asked for, and says nothing. */
 static int l_receive_datagram(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_DATAGRAMS, "udp{connected|unconnected}");
@@ -54,7 +96,8 @@ static int l_receivefrom(lua_State *L) {
 
 /* kind(words) → the kind: metatables of the classes 1 to 5 */
 static int l_kind(lua_State *L) {
-  static const luaL_Reg streams[] = {{"receive", sock99_receive_luasocket}, {NULL, NULL}};
+  static const luaL_Reg streams[] = {
+      {"receive", sock99_receive_luasocket}, {"connect_fresh", l_connect_fresh}, {NULL, NULL}};
   static const luaL_Reg datagrams[] = {
       {"receive", l_receive_datagram}, {"receivefrom", l_receivefrom}, {NULL, NULL}};
   static const struct sock99_faces faces = {streams, datagrams};

@@ -242,8 +242,9 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_sendfile_methods[]; /* sendfile.c: st
 SOCK99_HIDDEN extern const luaL_Reg sock99_datagram_methods[]; /* datagram.c: datagrams */
 SOCK99_HIDDEN extern const luaL_Reg sock99_unix_methods[];     /* unix.c: all classes */
 
-/* socket.c: bind(2), which datagrams call setsockname, too. */
+/* socket.c: bind(2), which datagrams call setsockname, too; and connect(2). */
 SOCK99_HIDDEN int sock99_bind(lua_State *L);
+SOCK99_HIDDEN int sock99_connect(lua_State *L);
 
 /* unix.c: recvmsg(2) that keeps the descriptors that come along in s->rights;
 ** and recv(2) that does, with msg_flags in `*flags`. */

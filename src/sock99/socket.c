@@ -438,7 +438,7 @@ After a timeout the connection is still being made: call again to go on.
 @treturn[2] string "timeout", or why not
 @treturn[2] integer errno
 */
-static int l_connect(lua_State *L) {
+int sock99_connect(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(
       L, SOCK99_ONLY(SOCK99_MASTER) | SOCK99_ONLY(SOCK99_CLIENT), "tcp{master}");
   struct sock99_wait wait;
@@ -484,7 +484,7 @@ static int l_shutdown(lua_State *L) {
 
 
 const luaL_Reg sock99_life_methods[] = {
-    {"accept", l_accept},       {"bind", sock99_bind},          {"connect", l_connect},
+    {"accept", l_accept},       {"bind", sock99_bind},          {"connect", sock99_connect},
     {"getfamily", l_getfamily}, {"getpeername", l_getpeername}, {"getsockname", l_getsockname},
     {"listen", l_listen},       {"shutdown", l_shutdown},       {NULL, NULL},
 };

@@ -49,6 +49,11 @@ local kept = setmetatable({}, { __mode = 'k' })
 local nothing = {}
 
 
+function objects.is_plain(object)
+  return kept[object] == nil
+end
+
+
 function objects.kept(object)
   return kept[object] or nothing
 end

@@ -13,6 +13,12 @@ local streams = {}
 
 local native = objects.native(objects.MASTER)
 
+local connect_fresh = native.connect_fresh
+
+for _, class in ipairs { objects.MASTER, objects.CLIENT, objects.SERVER } do
+  objects.metatable(class).__index.connect_fresh = nil
+end
+
 
 -- bind
 
@@ -133,17 +139,22 @@ end
 
 -- After a failure the descriptor stays, for whoever waits for it and asks for its
 -- error; but it is of no more use: POSIX leaves open what its next connect does.
+local function note_failure(object, message)
+  local goes_on = message == 'timeout' and native.events(object) == 'w'
+  if not goes_on and message ~= errors.connected then
+    objects.keep(object, 'failed', true)
+    objects.keep(object, 'failure', message)
+  end
+end
+
+
 local function connect_descriptor(object, host, port)
   local ok, message = native.connect(object, host, port)
   if ok then
     objects.forget(object)
     return 1
   end
-  local goes_on = message == 'timeout' and native.events(object) == 'w'
-  if not goes_on and message ~= errors.connected then
-    objects.keep(object, 'failed', true)
-    objects.keep(object, 'failure', message)
-  end
+  note_failure(object, message)
   return nil, message
 end
 
@@ -212,7 +223,7 @@ local function connect_unix(object, path)
 end
 
 
-local function connect(object, host, port)
+local function connect_any(object, host, port)
   if kinds.family(object) == 'unix' then
     return as_client(object, connect_unix(object, host))
   elseif pending.has_landed(object) then
@@ -235,6 +246,22 @@ local function connect(object, host, port)
     return as_client(object, connect_foreign(object, host, port))
   end
   return connect_by_opening(object, host, port)
+end
+
+
+-- The plain case is a straight line.
+local function connect(object, host, port)
+  if not objects.is_plain(object) then
+    return connect_any(object, host, port)
+  end
+  local ok, message = connect_fresh(object, host, port)
+  if ok then
+    return 1
+  elseif not message then
+    return connect_any(object, host, port)
+  end
+  note_failure(object, message)
+  return as_client(object, nil, message)
 end
 
 
