@@ -51,7 +51,8 @@ LUAS ?= $(strip $(foreach v,$(known_luas),$(if $(incdir_$v),$v)))
 
 lib_sources := $(wildcard src/socket99/*.c)
 module_sources := $(wildcard src/sock99/*.c)
-lua_files := $(wildcard lua/sock99/*.lua)
+lua_files := $(wildcard lua/sock99/*.lua lua/sock99/*/*.lua)
+lua_directories := $(sort $(dir $(lua_files:lua/%=%)))
 
 public_objects = $(lib_sources:src/%.c=$(BUILD)/obj/public/%.o)
 private_objects = $(lib_sources:src/%.c=$(BUILD)/obj/private/%.o)
@@ -170,14 +171,14 @@ one_lua = $(if $(word 2,$(if $(INST_CPATH)$(INST_LPATH),$(installed_luas))),\
 define install_lua
 	$(INSTALL) -d $(cpath)
 	$(INSTALL) -m 755 $(BUILD)/$1/sock99.so $(cpath)
-	$(if $(lua_files),$(INSTALL) -d $(lpath)/sock99)
-	$(if $(lua_files),$(INSTALL) -m 644 $(lua_files) $(lpath)/sock99)
+	$(INSTALL) -d $(lua_directories:%=$(lpath)/%)
+	set -e; $(foreach d,$(lua_directories),$(INSTALL) -m 644 $(wildcard lua/$d*.lua) $(lpath)/$d;)
 
 endef
 
 define uninstall_lua
 	rm -f $(cpath)/sock99.so $(lua_files:lua/%=$(lpath)/%)
-	rmdir $(lpath)/sock99 2>/dev/null || true
+	rmdir $(lpath)/sock99/luasocket $(lpath)/sock99 2>/dev/null || true
 
 endef
 

@@ -203,8 +203,6 @@ static int l_sendto(lua_State *L) {
   error = sock99_read_address(L, s, 3, &wait, &to);
   if (error == 0)
     error = send_one(s, &wait, data, length, &to);
-  if (error == SOCK99_TOLD)
-    return 3;
   if (error != 0)
     return sock99_push_errno_failure(L, error);
   sock99_push_count(L, length);
@@ -422,7 +420,7 @@ where it has none
 @treturn[2] string "timeout", "closed", or why not
 @treturn[2] ?integer errno
 */
-static int l_receivefrom(lua_State *L) {
+int sock99_receivefrom(lua_State *L) {
   struct sock99_socket *s = check_datagram(L);
   size_t max = check_max(L, 2);
   struct received in;
@@ -863,8 +861,6 @@ static int l_setpeername(lua_State *L) {
     return forget_peer(L, s);
   sock99_begin_wait(s, &wait);
   error = sock99_read_address(L, s, 2, &wait, &peer);
-  if (error == SOCK99_TOLD)
-    return 3;
   if (error != 0)
     return sock99_push_errno_failure(L, error);
   if (!has_port(&peer))
@@ -895,7 +891,7 @@ const luaL_Reg sock99_datagram_methods[] = {
     {"sendto", l_sendto},
     {"sendmany", l_sendmany},
     {"receive", l_receive},
-    {"receivefrom", l_receivefrom},
+    {"receivefrom", sock99_receivefrom},
     {"receivemany", l_receivemany},
     {"setpeername", l_setpeername},
     {"setsockname", sock99_bind},

@@ -224,13 +224,29 @@ static int l_free(lua_State *L) {
 }
 
 
-void sock99_push_scratch(lua_State *L) {
+static void push_new_scratch(lua_State *L) {
   struct sock99_scratch *scratch = lua_newuserdata(L, sizeof(*scratch));
   memset(scratch, 0, sizeof(*scratch));
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_free);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
+}
+
+
+/* All objects share it, since any method may be called on any of them, however
+** often the module is loaded. */
+void sock99_push_scratch(lua_State *L) {
+  static const char key = 0;
+  lua_pushlightuserdata(L, (void *)&key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  if (!lua_isnil(L, -1))
+    return;
+  lua_pop(L, 1);
+  push_new_scratch(L);
+  lua_pushlightuserdata(L, (void *)&key);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
 

@@ -116,8 +116,7 @@ static void push_kind(lua_State *L, int index) {
 }
 
 
-/* On top of the stack is the kind; a new object takes its place. */
-static struct sock99_socket *new_of_kind(lua_State *L, enum sock99_class class) {
+struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99_class class) {
   struct sock99_socket *s = lua_newuserdata(L, sizeof(*s));
   memset(s, 0, sizeof(*s));
   s->mark = &mark;
@@ -136,20 +135,18 @@ static struct sock99_socket *new_of_kind(lua_State *L, enum sock99_class class) 
 struct sock99_socket *sock99_new_socket(lua_State *L, enum sock99_class class) {
   luaL_checkstack(L, LUA_MINSTACK, "too many values");
   push_native_kind(L);
-  return new_of_kind(L, class);
+  return sock99_new_of_kind(L, class);
 }
 
 
 struct sock99_socket *sock99_new_sibling(lua_State *L, int index, enum sock99_class class) {
   push_kind(L, index);
-  return new_of_kind(L, class);
+  return sock99_new_of_kind(L, class);
 }
 
 
 void sock99_set_class(lua_State *L, int index, enum sock99_class class) {
   struct sock99_socket *s = lua_touserdata(L, index);
-  if (s->class == class)
-    return;
   lua_pushvalue(L, index);
   push_kind(L, -1);
   lua_rawgeti(L, -1, (int)class + 1);
@@ -508,8 +505,26 @@ static int l_setstats(lua_State *L) {
 ** Errors
 */
 
-void sock99_push_error(lua_State *L, int error) {
+/* Upvalue 2 of a kind's methods: its own words, by error. */
+static bool has_own_words(lua_State *L) {
+  return lua_istable(L, lua_upvalueindex(2));
+}
+
+
+/* The kind's own words for it, or the system's. */
+static void push_words(lua_State *L, int error) {
   char words[128];
+  if (has_own_words(L)) {
+    lua_rawgeti(L, lua_upvalueindex(2), error);
+    if (lua_isstring(L, -1))
+      return;
+    lua_pop(L, 1);
+  }
+  lua_pushstring(L, s99_strerror(error, words, sizeof(words)));
+}
+
+
+void sock99_push_error(lua_State *L, int error) {
   switch (error) {
   case SOCK99_TIMEOUT:
     lua_pushliteral(L, "timeout");
@@ -520,7 +535,7 @@ void sock99_push_error(lua_State *L, int error) {
     lua_pushliteral(L, "closed");
     break;
   default:
-    lua_pushstring(L, s99_strerror(error, words, sizeof(words)));
+    push_words(L, error);
   }
 }
 
@@ -533,9 +548,22 @@ void sock99_push_code(lua_State *L, int error) {
 }
 
 
+/* What was told already has a code, which may have to go. */
+static int push_told(lua_State *L) {
+  if (!has_own_words(L))
+    return 3;
+  lua_pop(L, 1);
+  return 2;
+}
+
+
 int sock99_push_errno_failure(lua_State *L, int error) {
+  if (error == SOCK99_TOLD)
+    return push_told(L);
   lua_pushnil(L);
   sock99_push_error(L, error);
+  if (has_own_words(L))
+    return 2;
   sock99_push_code(L, error);
   return 3;
 }
@@ -543,7 +571,7 @@ int sock99_push_errno_failure(lua_State *L, int error) {
 
 int sock99_push_call_failure(lua_State *L, const char *call, const char *what, int error) {
   char words[128];
-  if (error < 0)
+  if (error < 0 || has_own_words(L))
     return sock99_push_errno_failure(L, error);
   lua_pushnil(L);
   lua_pushfstring(L, "%s%s%s: %s", call, what[0] == '\0' ? "" : " ", what,
@@ -557,6 +585,8 @@ int sock99_push_partial(lua_State *L, int error) {
   lua_pushnil(L);
   sock99_push_error(L, error);
   lua_pushvalue(L, -3);
+  if (has_own_words(L))
+    return 3;
   sock99_push_code(L, error);
   return 4;
 }
@@ -603,52 +633,74 @@ static const luaL_Reg metamethods[] = {
     {"__gc", l_gc}, {"__close", l_end}, {"__tostring", l_tostring}, {NULL, NULL}};
 
 
-/* Into the table on top of the stack, each with the scratch buffer. */
-static void add_functions(lua_State *L, const luaL_Reg *functions, int scratch) {
+/* Into the table on top of the stack; the functions' upvalues lie at `upvalues`:
+** the scratch buffer and the kind's own words, or nil. */
+static void add_functions(lua_State *L, const luaL_Reg *functions, int upvalues) {
   for (; functions->name != NULL; functions++) {
-    lua_pushvalue(L, scratch);
-    lua_pushcclosure(L, functions->func, 1);
+    lua_pushvalue(L, upvalues);
+    lua_pushvalue(L, upvalues + 1);
+    lua_pushcclosure(L, functions->func, 2);
     lua_setfield(L, -2, functions->name);
   }
 }
 
 
 /* What the methods of a class are, in a table on top of the stack. */
-static void push_methods(lua_State *L, enum sock99_class class, int scratch) {
+static void push_methods(lua_State *L, enum sock99_class class, const struct sock99_faces *faces,
+                         int upvalues) {
   lua_newtable(L);
-  add_functions(L, object_methods, scratch);
-  add_functions(L, sock99_life_methods, scratch);
-  add_functions(L, sock99_option_methods, scratch);
-  add_functions(L, sock99_unix_methods, scratch);
+  add_functions(L, object_methods, upvalues);
+  add_functions(L, sock99_life_methods, upvalues);
+  add_functions(L, sock99_option_methods, upvalues);
+  add_functions(L, sock99_unix_methods, upvalues);
   if (class >= SOCK99_CONNECTED) {
-    add_functions(L, sock99_datagram_methods, scratch);
+    add_functions(L, sock99_datagram_methods, upvalues);
+    add_functions(L, faces->datagrams, upvalues);
   } else {
-    add_functions(L, sock99_connection_methods, scratch);
-    add_functions(L, sock99_stream_methods, scratch);
-    add_functions(L, sock99_sendfile_methods, scratch);
+    add_functions(L, sock99_connection_methods, upvalues);
+    add_functions(L, sock99_stream_methods, upvalues);
+    add_functions(L, sock99_sendfile_methods, upvalues);
+    add_functions(L, faces->streams, upvalues);
   }
   lua_pushstring(L, class_names[class]);
   lua_setfield(L, -2, "class");
 }
 
 
-void sock99_register_objects(lua_State *L) {
-  int class, scratch, kind;
-  lua_pushlightuserdata(L, NATIVE);
+/* The scratch buffer and the kind's words are on top of the stack; the kind, a list
+** of metatables, takes their place. */
+static void push_new_kind(lua_State *L, const struct sock99_faces *faces) {
+  int class, kind, upvalues = lua_gettop(L) - 1;
   lua_newtable(L);
   kind = lua_gettop(L);
-  sock99_push_scratch(L);
-  scratch = lua_gettop(L);
   for (class = 0; class < SOCK99_CLASS_COUNT; class ++) {
     lua_newtable(L);
-    add_functions(L, metamethods, scratch);
-    push_methods(L, (enum sock99_class) class, scratch);
+    add_functions(L, metamethods, upvalues);
+    push_methods(L, (enum sock99_class) class, faces, upvalues);
     lua_setfield(L, -2, "__index");
     lua_pushlightuserdata(L, NATIVE);
     lua_pushvalue(L, kind);
     lua_rawset(L, -3);
     lua_rawseti(L, kind, class + 1);
   }
-  lua_pop(L, 1);
+  lua_replace(L, upvalues);
+  lua_settop(L, upvalues);
+}
+
+
+void sock99_new_kind(lua_State *L, int words, const struct sock99_faces *faces) {
+  sock99_push_scratch(L);
+  lua_pushvalue(L, words);
+  push_new_kind(L, faces);
+}
+
+
+void sock99_register_objects(lua_State *L) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const struct sock99_faces native = {none, none};
+  lua_pushlightuserdata(L, NATIVE);
+  sock99_push_scratch(L);
+  lua_pushnil(L);
+  push_new_kind(L, &native);
   lua_rawset(L, LUA_REGISTRYINDEX);
 }

@@ -78,6 +78,18 @@ SOCK99_HIDDEN struct sock99_socket *sock99_new_socket(lua_State *L, enum sock99_
 SOCK99_HIDDEN struct sock99_socket *sock99_new_sibling(lua_State *L, int index,
                                                        enum sock99_class class);
 
+/* The same of the kind on top of the stack, in its place. */
+SOCK99_HIDDEN struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99_class class);
+
+/* A new kind, the list of its metatables, on top of the stack. `faces` are methods
+** in the place of native ones. At stack index `words` is a table of its own words
+** for errors, by number: its methods tell these, and leave out the number and
+** what the failing call was about. */
+struct sock99_faces {
+  const luaL_Reg *streams, *datagrams;
+};
+SOCK99_HIDDEN void sock99_new_kind(lua_State *L, int words, const struct sock99_faces *faces);
+
 /* Makes the object at `index` one of another class. */
 SOCK99_HIDDEN void sock99_set_class(lua_State *L, int index, enum sock99_class class);
 
@@ -189,19 +201,19 @@ SOCK99_HIDDEN double sock99_seconds(void);
 SOCK99_HIDDEN void sock99_push_error(lua_State *L, int error);
 SOCK99_HIDDEN void sock99_push_code(lua_State *L, int error);
 
-/* nil, message, code; returns 3. */
+/* nil, message, code; for SOCK99_TOLD they are there already. Here and below: they
+** return how many there are; a kind with words of its own has no code. */
 SOCK99_HIDDEN int sock99_push_errno_failure(lua_State *L, int error);
 
-/* nil, "what: message", code; returns 3. `what` may be "". */
+/* nil, "what: message", code. `what` may be "". */
 SOCK99_HIDDEN int sock99_push_call_failure(lua_State *L, const char *call, const char *what,
                                            int error);
 
-/* nil, "bind 127.0.0.1:80: Permission denied", code; returns 3. */
+/* nil, "bind 127.0.0.1:80: Permission denied", code. */
 SOCK99_HIDDEN int sock99_push_address_failure(lua_State *L, const char *call,
                                               const struct s99_address *address, int error);
 
-/* What is on top of the stack is the partial result: nil, message, partial,
-** code; returns 4. */
+/* What is on top of the stack is the partial result: nil, message, partial, code. */
 SOCK99_HIDDEN int sock99_push_partial(lua_State *L, int error);
 
 /* A count of bytes: an integer where Lua has them. */
@@ -237,8 +249,9 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_sendfile_methods[];   /* sendfile.c: 
 SOCK99_HIDDEN extern const luaL_Reg sock99_datagram_methods[];   /* datagram.c: datagrams */
 SOCK99_HIDDEN extern const luaL_Reg sock99_unix_methods[];       /* unix.c: all classes */
 
-/* socket.c: bind(2), which datagrams call setsockname, too. */
+/* socket.c: bind(2), which datagrams call setsockname, too; and connect(2). */
 SOCK99_HIDDEN int sock99_bind(lua_State *L);
+SOCK99_HIDDEN int sock99_connect(lua_State *L);
 
 /* unix.c: recvmsg(2) that keeps the descriptors that come along in s->rights;
 ** and recv(2) that does, with msg_flags in `*flags`. */
@@ -255,5 +268,6 @@ SOCK99_HIDDEN int sock99_receive_luasocket(lua_State *L);
 /* datagram.c: receive of what keeps messages apart (datagrams, SOCK_SEQPACKET). */
 SOCK99_HIDDEN int sock99_receive_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_send_message(lua_State *L, struct sock99_socket *s);
+SOCK99_HIDDEN int sock99_receivefrom(lua_State *L);
 
 #endif

@@ -71,6 +71,10 @@ SOCK99_HIDDEN int sock99_listen_fds(lua_State *L);
 /* The metatables of socket objects. */
 SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
 
+/* What LuaSocket's names of functions need of the resolver, into the table on top
+** of the stack. */
+SOCK99_HIDDEN void sock99_add_dns(lua_State *L);
+
 /* sock99.start, and the metatable of what it returns. */
 SOCK99_HIDDEN int sock99_start(lua_State *L);
 SOCK99_HIDDEN void sock99_register_opening(lua_State *L);

@@ -258,8 +258,6 @@ int sock99_bind(lua_State *L) {
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &wait);
   error = sock99_read_address(L, s, 2, &wait, &own);
-  if (error == SOCK99_TOLD)
-    return 3;
   if (error != 0)
     return sock99_push_errno_failure(L, error);
   if (bind(s->fd, &own.addr.sa, own.len) != 0)
@@ -484,7 +482,7 @@ call again to go on, or wait until it is writable and use it.
 @treturn[2] string "timeout", or why not
 @treturn[2] integer errno
 */
-static int l_connect(lua_State *L) {
+int sock99_connect(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(
       L, SOCK99_ONLY(SOCK99_MASTER) | SOCK99_ONLY(SOCK99_CLIENT), "tcp{master}");
   struct sock99_wait wait;
@@ -497,15 +495,13 @@ static int l_connect(lua_State *L) {
   if (s->connecting)
     return go_on_connecting(L, s, &wait);
   error = sock99_read_address(L, s, 2, &wait, &peer);
-  if (error == SOCK99_TOLD)
-    return 3;
   if (error == 0)
     error = connect_to(s, &peer, &wait);
   if (error == 0 || s->connecting)
     sock99_set_class(L, 1, SOCK99_CLIENT);
   if (error == 0)
     return push_done(L);
-  if (error == SOCK99_TIMEOUT)
+  if (error < 0)
     return sock99_push_errno_failure(L, error);
   return sock99_push_address_failure(L, "connect", &peer, error);
 }
@@ -541,4 +537,4 @@ const luaL_Reg sock99_life_methods[] = {
 };
 
 const luaL_Reg sock99_connection_methods[] = {
-    {"accept", l_accept}, {"connect", l_connect}, {"listen", l_listen}, {NULL, NULL}};
+    {"accept", l_accept}, {"connect", sock99_connect}, {"listen", l_listen}, {NULL, NULL}};

@@ -485,12 +485,24 @@ static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request
 }
 
 
+/* Half a byte more is not asked for. */
+static void cut_fraction(lua_State *L, int index) {
+  lua_Number count = lua_tonumber(L, index);
+  if (!(count > 0 && count < (lua_Number)(SIZE_MAX / 4)) || count == (lua_Number)(size_t)count)
+    return;
+  lua_pushnumber(L, (lua_Number)(size_t)count);
+  lua_replace(L, index);
+}
+
+
 int sock99_receive_luasocket(lua_State *L) {
   struct sock99_socket *s = check_client(L);
   struct request request;
+  cut_fraction(L, 2);
   read_request(L, &request);
   request.drops_crs = request.until == UNTIL_NEWLINE && !request.keep;
-  if (s->fd >= 0 && request.until == UNTIL_COUNT && request.count == 0)
+  if (s->fd >= 0 && request.until == UNTIL_COUNT && request.count == 0 &&
+      request.prefix_length == 0)
     return receive_nothing(L, s, &request);
   if (s->fd >= 0 && is_in_prefix(L, &request))
     return 1;

@@ -162,7 +162,7 @@ end
 -- A suite with the tests of one program; where it cannot run at all, one test
 -- says why.
 --
---   programs.suite('http', { needs = { 'socket.http' }, differences = {…} })
+--   programs.suite('http', { needs = { 'socket.http' }, differences = { CASE = {…} } })
 function programs.suite(program, options)
   local suite, results_over = support.suite(), runs(program)
   local without_luasocket = obstacle('luasocket', options.needs)
@@ -186,7 +186,7 @@ function programs.suite(program, options)
       results, noise = results_over 'luasocket'
       local theirs = told(results, noise, name, 'luasocket')
       if not theirs.skip then
-        compare(theirs.told, ours.told, options.differences)
+        compare(theirs.told, ours.told, (options.differences or {})[name])
       end
     end or nil
   end

@@ -26,7 +26,7 @@ local function reason(problem)
   problem = problem:gsub('^[^:]+%.lua:%d+: ', '')
   problem = problem:gsub("^bad argument #%-?%d+ to '[^']*' %((.*)%)$", 'bad argument: %1')
   problem = problem:gsub("^calling '[^']*' on bad self %((.*)%)$", 'bad argument: %1')
-  problem = problem:gsub("bad self", "bad argument")
+  problem = problem:gsub('bad self', 'bad argument'):gsub('got no value', 'got nil')
   return problem
 end
 
@@ -126,9 +126,10 @@ end
 
 
 function case.the_module(t)
-  for _, name in ipairs { '_VERSION', '_SETSIZE', '_SOCKETINVALID', '_DATAGRAMSIZE', '_DEBUG' } do
+  for _, name in ipairs { '_VERSION', '_SOCKETINVALID', '_DATAGRAMSIZE', '_DEBUG' } do
     t.tell(name, core[name])
   end
+  t.tell('_SETSIZE', type(core._SETSIZE))
   for _, name in ipairs { 'tcp', 'tcp4', 'tcp6', 'udp', 'udp4', 'udp6', 'connect', 'select',
     'gettime', 'sleep', 'newtry', 'protect', 'skip', '__unload', 'dns' } do
     t.tell(name, type(core[name]))
@@ -481,12 +482,19 @@ function case.connect(t)
 end
 
 
+-- Ours may tell at once what LuaSocket tells when connect is called again.
+local function begin_to_connect(t, who, client, port)
+  local ok, problem = client:connect('127.0.0.1', port)
+  t.tell(who .. ' begins', ok == 1 or problem == 'timeout' or problem == 'connection refused')
+end
+
+
 function case.connect_without_waiting(t)
   local server, port = listener(t)
   for _, kind in ipairs { 'tcp', 'tcp4' } do
     local client = core[kind]()
     client:settimeout(0)
-    method(t, kind, client, 'connect', '127.0.0.1', port)
+    begin_to_connect(t, kind, client, port)
     t.tell(kind .. ' class', client)
     local readables, writables, problem = core.select({ client }, { client }, 5)
     t.tell(kind .. ' select', #readables, #writables, problem)
@@ -500,7 +508,7 @@ function case.connect_without_waiting(t)
   local closed = t.peer.port_of_nobody()
   local client = core.tcp()
   client:settimeout(0)
-  method(t, 'to nobody', client, 'connect', '127.0.0.1', closed)
+  begin_to_connect(t, 'to nobody', client, closed)
   local _, writables, problem = core.select(nil, { client }, 5)
   t.tell('to nobody select', #writables, problem)
   method(t, 'to nobody', client, 'connect', '127.0.0.1', closed)
@@ -1021,7 +1029,7 @@ function case.unix_abstract(t)
   local name = '\0' .. t.path 'abstract'
   local server = unix.stream()
   t.tell('bind', server:bind(name))
-  t.tell('its name', server:getsockname())
+  t.tell('its name', server:getsockname() == name)
   t.tell('listen', server:listen())
   local client = unix.stream()
   t.tell('connect', client:connect(name))
@@ -1221,7 +1229,7 @@ function case.try_and_protect(t)
   local co = coroutine.wrap(function()
     return yielding()
   end)
-  t.tell('yield', pcall(co))
+  t.tell('yield', (pcall(co)))
   t.tell('resumed', pcall(co, 'a reason'))
   t.tell('__unload', core.__unload())
 end

@@ -1,0 +1,72 @@
+-- arguments: of functions that are written in Lua, checked as C functions do.
+-- Errors are raised where the function was called.
+
+local errors = require 'sock99.luasocket.errors'
+
+local arguments = {}
+
+
+local function raise(index, name, problem)
+  error(("bad argument #%d to '%s' (%s)"):format(index, name, problem), 4)
+end
+
+
+local function expect(kind, value, index, name)
+  local got = value == nil and 'no value' or type(value)
+  raise(index, name, ('%s expected, got %s'):format(kind, got))
+end
+
+
+function arguments.raise(index, name, problem)
+  error(("bad argument #%d to '%s' (%s)"):format(index, name, problem), 3)
+end
+
+
+function arguments.string(value, index, name)
+  if type(value) == 'string' then
+    return value
+  elseif type(value) == 'number' then
+    return ('%s'):format(value)
+  end
+  return expect('string', value, index, name)
+end
+
+
+function arguments.number(value, index, name)
+  return tonumber(value) or expect('number', value, index, name)
+end
+
+
+function arguments.boolean(value, index, name)
+  if type(value) == 'boolean' then
+    return value
+  end
+  return expect('boolean', value, index, name)
+end
+
+
+function arguments.table(value, index, name)
+  if type(value) == 'table' then
+    return value
+  end
+  return expect('table', value, index, name)
+end
+
+
+-- A port's number, or a service's name; nil and a message where it can be neither.
+function arguments.port(value, index, name)
+  local number = tonumber(value)
+  if not number then
+    if type(value) ~= 'string' then
+      expect('string', value, index, name)
+    end
+    return value == '' and 0 or value
+  end
+  if number >= 0 and number <= 65535 and number % 1 == 0 then
+    return number
+  end
+  return nil, errors.no_service
+end
+
+
+return arguments

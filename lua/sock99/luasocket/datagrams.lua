@@ -1,0 +1,162 @@
+-- datagrams: udp and Unix datagram objects: how they get a descriptor, an address
+-- and a peer. The rest of their methods is C.
+
+local kinds = require 'sock99.kinds'
+local arguments = require 'sock99.luasocket.arguments'
+local errors = require 'sock99.luasocket.errors'
+local objects = require 'sock99.luasocket.objects'
+local options = require 'sock99.luasocket.options'
+
+local datagrams = {}
+
+local native = objects.native(objects.UNCONNECTED)
+
+-- What a fresh object wears until it has a descriptor.
+local fresh
+
+
+-- Calls method(object, host, port) for each address until one of them works.
+local function try_addresses(object, method, host, port)
+  local list, message = objects.addresses(object, host, port)
+  for _, address in ipairs(list or {}) do
+    local ok = 1
+    if native.getfd(object) < 0 then
+      ok, message = objects.create(object, address.family, true)
+    elseif kinds.family(object) ~= address.family then
+      ok, message = nil, errors.wrong_family
+    end
+    if ok then
+      ok, message = method(object, address.host, address.port)
+    end
+    if ok then
+      return ok
+    end
+  end
+  return nil, message
+end
+
+
+local function with_unix(object, method, path)
+  if native.getfd(object) < 0 then
+    local ok, message = objects.create(object, 'unix', true)
+    if not ok then
+      return nil, message
+    end
+  end
+  return method(object, path)
+end
+
+
+local function setsockname(object, host, port)
+  if kinds.family(object) == 'unix' then
+    return with_unix(object, native.setsockname, host)
+  end
+  local problem
+  host = arguments.string(host, 1, 'setsockname')
+  port, problem = arguments.port(port, 2, 'setsockname')
+  if not port then
+    return nil, problem
+  end
+  return try_addresses(object, native.setsockname, host, port)
+end
+
+
+local function forget_peer(object)
+  if native.getfd(object) < 0 then
+    return 1
+  end
+  return native.setpeername(object, '*')
+end
+
+
+local function setpeername(object, host, port)
+  if kinds.family(object) == 'unix' then
+    return with_unix(object, native.setpeername, host)
+  end
+  local problem
+  host = arguments.string(host, 1, 'setpeername')
+  if host == '*' then
+    return forget_peer(object)
+  end
+  port, problem = arguments.port(port, 2, 'setpeername')
+  if not port then
+    return nil, problem
+  end
+  return try_addresses(object, native.setpeername, host, port)
+end
+
+
+-- The first datagram decides of which family the object is.
+local function sendto_first(object, data, host, port)
+  local problem
+  data = arguments.string(data, 1, 'sendto')
+  host = arguments.string(host, 2, 'sendto')
+  port, problem = arguments.port(port, 3, 'sendto')
+  if not port then
+    return nil, problem
+  end
+  return try_addresses(object, function(_, address, number)
+    return native.sendto(object, data, address, number)
+  end, host, port)
+end
+
+
+objects.add({ objects.CONNECTED, objects.UNCONNECTED }, {
+  setpeername = setpeername,
+  connect = setpeername,
+  getfamily = objects.getfamily,
+  setoption = options.set,
+  getoption = options.get,
+})
+
+objects.add({ objects.UNCONNECTED }, {
+  setsockname = setsockname,
+  bind = setsockname,
+  setoption = options.set_early,
+})
+
+objects.refuse(objects.CONNECTED, {
+  bind = 'udp{unconnected}',
+  setsockname = 'udp{unconnected}',
+  sendto = 'udp{unconnected}',
+  receivefrom = 'udp{unconnected}',
+})
+
+objects.refuse(objects.UNCONNECTED, {
+  send = 'udp{connected}',
+  getpeername = 'udp{connected}',
+})
+
+
+local function derive_fresh()
+  local metatable, methods = {}, {}
+  for key, value in pairs(objects.metatable(objects.UNCONNECTED)) do
+    metatable[key] = value
+  end
+  for name, method in pairs(metatable.__index) do
+    methods[name] = method
+  end
+  methods.sendto = sendto_first
+  metatable.__index = methods
+  return metatable
+end
+
+fresh = derive_fresh()
+
+
+-- A fresh object; of the one family, if there is one, and then with a descriptor.
+function datagrams.new(family)
+  local object = objects.new(objects.UNCONNECTED)
+  if family == nil then
+    kinds.dress(object, fresh)
+    return object
+  end
+  if family ~= 'unix' then
+    objects.keep(object, 'family', family)
+  end
+  local ok, message = objects.create(object, family, true)
+  return ok and object, message
+end
+
+
+return datagrams

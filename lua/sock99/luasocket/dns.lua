@@ -1,0 +1,88 @@
+-- dns: LuaSocket's names of the resolver's functions.
+
+local sock99 = require 'sock99'
+local kinds = require 'sock99.kinds'
+local arguments = require 'sock99.luasocket.arguments'
+local errors = require 'sock99.luasocket.errors'
+
+local dns = {}
+
+
+function dns.gethostname()
+  return kinds.hostname()
+end
+
+
+-- What LuaSocket calls "resolved". getaddrinfo(3) tells no aliases.
+local function resolved(name, addresses)
+  return { name = name, alias = {}, ip = addresses }
+end
+
+
+-- Of a name, or of an address as text: the canonical name, and its addresses.
+local function look_up(host)
+  if not host:find '^[%d.]+$' and not kinds.numeric(host) then
+    return kinds.canonical(host)
+  end
+  local names = kinds.names(host, nil, true)
+  if names then
+    return names[1], { host }
+  end
+  return nil
+end
+
+
+function dns.toip(host)
+  local name, addresses = look_up(arguments.string(host, 1, 'toip'))
+  if not name or addresses[1]:find ':' then
+    return nil, 'host not found'
+  end
+  return addresses[1], resolved(name, addresses)
+end
+
+
+function dns.tohostname(host)
+  local name, addresses = look_up(arguments.string(host, 1, 'tohostname'))
+  if not name then
+    return nil, 'host not found'
+  end
+  return name, resolved(name, addresses)
+end
+
+
+function dns.getaddrinfo(host)
+  host = arguments.string(host, 1, 'getaddrinfo')
+  if host == '' or host == '*' then
+    return nil, errors.no_host
+  end
+  local found, message, code, stage = sock99.resolve { host = host }
+  if not found then
+    return nil, errors.tell(message, code, stage)
+  end
+  local list = {}
+  for i, address in ipairs(found) do
+    list[i] = { family = address.family, addr = address.host }
+  end
+  return list
+end
+
+
+function dns.getnameinfo(host, service)
+  if host == nil and service == nil then
+    error('host and serv cannot be both nil', 2)
+  end
+  local names, found, code, stage = kinds.names(host, service)
+  if not names then
+    return nil, errors.tell(found, code, stage)
+  end
+  if host == nil then
+    names = {}
+  end
+  if service == nil then
+    return names
+  end
+  return names, found
+end
+
+
+return dns

@@ -1,0 +1,189 @@
+-- objects: what streams and datagrams share: their kind of sock99's objects, how
+-- an object gets its descriptor, and addresses.
+--
+-- A fresh object has no descriptor until bind or connect says of which family it
+-- has to be. What it was told until then is kept beside it, as is what a second
+-- descriptor for the same object needs.
+
+local sock99 = require 'sock99'
+local kinds = require 'sock99.kinds'
+local errors = require 'sock99.luasocket.errors'
+
+local objects = {}
+
+objects.MASTER, objects.CLIENT, objects.SERVER = 1, 2, 3
+objects.CONNECTED, objects.UNCONNECTED = 4, 5
+
+local kind = kinds.kind(errors.words)
+
+
+-- The metatable of a class, whose methods are the native ones.
+function objects.metatable(class)
+  return kind[class]
+end
+
+
+-- The native methods of a class, whatever takes their place.
+function objects.native(class)
+  local methods = {}
+  for name, method in pairs(kind[class].__index) do
+    methods[name] = method
+  end
+  return methods
+end
+
+local native = objects.native(objects.MASTER)
+
+
+-- What is kept for an object:
+--   family   the only one that it may have
+--   options  as sock99's sockopts
+--   own      its own address, as sock99's bind
+--   foreign  its descriptor came from outside
+--   failed   its descriptor could not be connected
+--   failure  why not, until somebody asks
+--   landed   its opening has ended well, and connect has not told so yet
+local kept = setmetatable({}, { __mode = 'k' })
+
+
+local nothing = {}
+
+
+function objects.is_plain(object)
+  return kept[object] == nil
+end
+
+
+function objects.kept(object)
+  return kept[object] or nothing
+end
+
+
+function objects.keep(object, name, value)
+  local of = kept[object]
+  if not of then
+    of = {}
+    kept[object] = of
+  end
+  of[name] = value
+end
+
+
+function objects.forget(object)
+  kept[object] = nil
+end
+
+
+function objects.new(class)
+  return kinds.new(kind, class)
+end
+
+
+-- The object's timeout; nil where there is none.
+function objects.limit(object)
+  local each, whole = native.gettimeout(object)
+  local limit = each
+  if each < 0 or (whole >= 0 and whole < each) then
+    limit = whole
+  end
+  if limit >= 0 and limit < math.huge then
+    return limit
+  end
+  return nil
+end
+
+
+-- IPv6 objects are for IPv6 alone, unless the program says otherwise.
+local function options_for(object, family)
+  local options = objects.kept(object).options
+  if family ~= 'inet6' or (options and options.v6only ~= nil) then
+    return options
+  end
+  local all = { v6only = true }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return all
+end
+
+
+-- Gives the object a descriptor of this family; the one that it had is closed.
+function objects.create(object, family, datagram)
+  local made, message, code, stage = sock99.socket {
+    family = family,
+    connect = false,
+    nonblocking = true,
+    datagram = datagram,
+    sockopts = options_for(object, family),
+  }
+  if not made then
+    return nil, errors.tell(message, code, stage)
+  end
+  kinds.move(object, made)
+  return 1
+end
+
+
+-- The numeric addresses that host and port mean: a list of { host=, port=, family= }.
+-- A lookup is given the object's timeout, but with one of 0 none would ever end.
+function objects.addresses(object, host, port)
+  local only = objects.kept(object).family
+  if host == '*' then
+    host = only == 'inet6' and '::' or '0.0.0.0'
+  end
+  local family = kinds.numeric(host)
+  if family and only and family ~= only then
+    return nil, errors.wrong_family
+  end
+  if family and type(port) == 'number' then
+    return { { host = host, port = port, family = family } }
+  end
+  local limit = objects.limit(object)
+  local list, message, code, stage = sock99.resolve {
+    host = host,
+    port = port,
+    family = only,
+    timeout = limit and limit > 0 and limit or nil,
+  }
+  if not list then
+    return nil, errors.tell(message, code, stage)
+  end
+  return list
+end
+
+
+function objects.is_connected(object)
+  return (native.getpeername(object)) ~= nil
+end
+
+
+-- What LuaSocket says where a method is not one of the object's class.
+function objects.refuse(class, names)
+  local methods = kind[class].__index
+  for name, expected in pairs(names) do
+    methods[name] = function()
+      error(("calling '%s' on bad self (%s expected)"):format(name, expected), 2)
+    end
+  end
+end
+
+
+function objects.add(classes, methods)
+  for _, class in ipairs(classes) do
+    for name, method in pairs(methods) do
+      kind[class].__index[name] = method
+    end
+  end
+end
+
+
+function objects.getfamily(object)
+  local family = native.getfamily(object)
+  if family then
+    return family
+  end
+  return objects.kept(object).family == 'inet6' and 'inet6' or 'inet4'
+end
+
+
+return objects

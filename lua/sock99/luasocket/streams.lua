@@ -1,0 +1,415 @@
+-- streams: tcp and Unix stream objects, from bind and connect on. The rest of their
+-- methods is C.
+
+local sock99 = require 'sock99'
+local kinds = require 'sock99.kinds'
+local arguments = require 'sock99.luasocket.arguments'
+local errors = require 'sock99.luasocket.errors'
+local objects = require 'sock99.luasocket.objects'
+local options = require 'sock99.luasocket.options'
+local pending = require 'sock99.luasocket.pending'
+
+local streams = {}
+
+local native = objects.native(objects.MASTER)
+
+local connect_fresh = native.connect_fresh
+
+for _, class in ipairs { objects.MASTER, objects.CLIENT, objects.SERVER } do
+  objects.metatable(class).__index.connect_fresh = nil
+end
+
+
+-- bind
+
+local function is_bound(object)
+  local _, port = native.getsockname(object)
+  return type(port) == 'number' and port ~= 0
+end
+
+
+-- A failed bind may have left a descriptor of another family.
+local function bind_to(object, address)
+  if native.getfd(object) < 0 or kinds.family(object) ~= address.family then
+    if is_bound(object) then
+      return nil, errors.wrong_family
+    end
+    local ok, message = objects.create(object, address.family)
+    if not ok then
+      return nil, message
+    end
+  end
+  return native.bind(object, address.host, address.port)
+end
+
+
+-- Any other failure means that the address is this machine's: to bind the next one
+-- instead would hide it.
+local is_elsewhere = {
+  [kinds.strerror(sock99.errno.EAFNOSUPPORT)] = true,
+  [kinds.strerror(sock99.errno.EADDRNOTAVAIL)] = true,
+}
+
+
+local function unix_result(ok, message)
+  if ok then
+    return 1
+  end
+  return nil, message:find 'is too long$' and 'path too long' or message
+end
+
+
+local function bind(object, host, port)
+  if kinds.family(object) == 'unix' then
+    return unix_result(native.bind(object, host))
+  end
+  host = arguments.string(host, 1, 'bind')
+  local list, message
+  port, message = arguments.port(port, 2, 'bind')
+  if not port then
+    return nil, message
+  end
+  list, message = objects.addresses(object, host, port)
+  for _, address in ipairs(list or {}) do
+    local ok
+    ok, message = bind_to(object, address)
+    if ok then
+      return 1
+    elseif not is_elsewhere[message] then
+      break
+    end
+  end
+  return nil, message
+end
+
+
+-- connect
+
+-- Whatever comes of it, the object is a client from now on.
+local function as_client(object, ...)
+  kinds.classify(object, objects.CLIENT)
+  return ...
+end
+
+
+-- For a descriptor that may have to take the place of this one.
+local function keep_own_address(object)
+  if native.getfd(object) < 0 or object.class ~= 'tcp{master}' then
+    return
+  end
+  if is_bound(object) then
+    local host, port = native.getsockname(object)
+    objects.keep(object, 'own', { host = host, port = port })
+  end
+end
+
+
+local function create_again(object, family)
+  local own = objects.kept(object).own
+  if objects.kept(object).failed then
+    objects.keep(object, 'failed', nil)
+    objects.keep(object, 'failure', nil)
+  end
+  local ok, message = objects.create(object, family)
+  if ok and own then
+    ok, message = native.bind(object, own.host, own.port)
+  end
+  return ok, message
+end
+
+
+-- Makes the object one that can connect to an address of this family.
+local function prepare(object, family)
+  keep_own_address(object)
+  local kept = objects.kept(object)
+  if kept.family and kept.family ~= family then
+    return nil, errors.wrong_family
+  elseif native.getfd(object) < 0 or (kept.failed and not kept.foreign) then
+    return create_again(object, family)
+  elseif kinds.family(object) == family then
+    return 1
+  elseif objects.is_connected(object) then
+    return nil, errors.connected
+  elseif kept.foreign or kept.own then
+    return nil, errors.wrong_family
+  end
+  return objects.create(object, family)
+end
+
+
+-- After a failure the descriptor stays, for whoever waits for it and asks for its
+-- error; but it is of no more use: POSIX leaves open what its next connect does.
+local function note_failure(object, message)
+  local goes_on = message == 'timeout' and native.events(object) == 'w'
+  if not goes_on and message ~= errors.connected then
+    objects.keep(object, 'failed', true)
+    objects.keep(object, 'failure', message)
+  end
+end
+
+
+local function connect_descriptor(object, host, port)
+  local ok, message = native.connect(object, host, port)
+  if ok then
+    objects.forget(object)
+    return 1
+  end
+  note_failure(object, message)
+  return nil, message
+end
+
+
+local function connect_to_address(object, host, port, family)
+  local ok, message = prepare(object, family)
+  if not ok then
+    return nil, message
+  end
+  return connect_descriptor(object, host, port)
+end
+
+
+local function connect_by_opening(object, host, port)
+  if objects.is_connected(object) then
+    return nil, errors.connected
+  end
+  keep_own_address(object)
+  native.close(object)
+  local kept = objects.kept(object)
+  local t = {
+    host = host,
+    port = port,
+    family = kept.family,
+    bind = kept.own,
+    sockopts = kept.options,
+    nonblocking = true,
+  }
+  if objects.limit(object) then
+    return pending.start(object, t)
+  end
+  local made, message, code, stage = sock99.socket(t)
+  if not made then
+    return as_client(object, nil, errors.tell(message, code, stage))
+  end
+  kinds.move(object, made)
+  objects.forget(object)
+  return 1
+end
+
+
+-- A descriptor that came from outside has to be the one that is connected.
+local function connect_foreign(object, host, port)
+  local list, message = objects.addresses(object, host, port)
+  for _, address in ipairs(list or {}) do
+    if address.family == kinds.family(object) then
+      return connect_descriptor(object, address.host, address.port)
+    end
+  end
+  return nil, message or errors.wrong_family
+end
+
+
+local function connect_unix(object, path)
+  if native.getfd(object) < 0 then
+    local ok, message = objects.create(object, 'unix')
+    if not ok then
+      return nil, message
+    end
+  end
+  local ok, message = unix_result(native.connect(object, path))
+  if ok then
+    objects.forget(object)
+  end
+  return ok, message
+end
+
+
+local function connect_any(object, host, port)
+  if kinds.family(object) == 'unix' then
+    return as_client(object, connect_unix(object, host))
+  elseif pending.has_landed(object) then
+    return 1
+  end
+  local problem
+  host = arguments.string(host, 1, 'connect')
+  port, problem = arguments.port(port, 2, 'connect')
+  if not port then
+    return as_client(object, nil, problem)
+  elseif host == '*' then
+    host = objects.kept(object).family == 'inet6' and '::' or '0.0.0.0'
+  end
+  local family = kinds.numeric(host)
+  if family and type(port) == 'number' then
+    return as_client(object, connect_to_address(object, host, port, family))
+  elseif port == 0 then
+    return as_client(object, nil, errors.refused)
+  elseif objects.kept(object).foreign then
+    return as_client(object, connect_foreign(object, host, port))
+  end
+  return connect_by_opening(object, host, port)
+end
+
+
+-- The plain case is a straight line.
+local function connect(object, host, port)
+  if not objects.is_plain(object) then
+    return connect_any(object, host, port)
+  end
+  local ok, message = connect_fresh(object, host, port)
+  if ok then
+    return 1
+  elseif not message then
+    return connect_any(object, host, port)
+  end
+  note_failure(object, message)
+  return as_client(object, nil, message)
+end
+
+
+local function connect_server()
+  return nil, errors.connected
+end
+
+
+-- What a server needs no more.
+local function listen(object, backlog)
+  local ok, message = native.listen(object, backlog)
+  if ok then
+    objects.forget(object)
+    return 1
+  end
+  return nil, message
+end
+
+
+-- As in LuaSocket, a peer that has gone already is no error.
+local function shutdown(object, how)
+  native.shutdown(object, how)
+  return 1
+end
+
+
+-- LuaSocket's returns nothing.
+local function setfd(object, fd)
+  local ok, message = native.setfd(object, fd)
+  objects.forget(object)
+  if not ok then
+    return nil, message
+  elseif native.getfd(object) >= 0 then
+    objects.keep(object, 'foreign', true)
+  end
+end
+
+
+objects.add({ objects.MASTER, objects.CLIENT, objects.SERVER }, {
+  connect = connect,
+  setpeername = connect,
+  setfd = setfd,
+  getfamily = objects.getfamily,
+  setoption = options.set,
+  getoption = options.get,
+})
+
+objects.add({ objects.MASTER }, {
+  bind = bind,
+  setsockname = bind,
+  listen = listen,
+  setoption = options.set_early,
+})
+
+objects.add({ objects.CLIENT }, { shutdown = shutdown })
+objects.add({ objects.SERVER }, { connect = connect_server, setpeername = connect_server })
+
+objects.refuse(objects.MASTER, {
+  send = 'tcp{client}',
+  receive = 'tcp{client}',
+  shutdown = 'tcp{client}',
+  getstats = 'tcp{client}',
+  setstats = 'tcp{client}',
+  accept = 'tcp{server}',
+})
+
+objects.refuse(objects.CLIENT, {
+  bind = 'tcp{master}',
+  setsockname = 'tcp{master}',
+  listen = 'tcp{master}',
+  accept = 'tcp{server}',
+})
+
+objects.refuse(objects.SERVER, {
+  bind = 'tcp{master}',
+  setsockname = 'tcp{master}',
+  listen = 'tcp{master}',
+  send = 'tcp{client}',
+  receive = 'tcp{client}',
+  shutdown = 'tcp{client}',
+  getstats = 'tcp{client}',
+  setstats = 'tcp{client}',
+})
+
+pending.dress(objects.metatable(objects.CLIENT))
+
+
+-- A fresh object; of the one family, if there is one, and then with a descriptor.
+function streams.new(family)
+  local object = objects.new(objects.MASTER)
+  if family == nil then
+    return object
+  end
+  if family ~= 'unix' then
+    objects.keep(object, 'family', family)
+  end
+  local ok, message = objects.create(object, family)
+  return ok and object, message
+end
+
+
+-- Functions
+
+local families = { inet = 'inet', inet6 = 'inet6' }
+
+
+-- The sock99.bind that LuaSocket's local address means.
+local function own_address(object, host, port)
+  if host == nil and port == nil then
+    return nil
+  end
+  local problem
+  port, problem = arguments.port(port or 0, 4, 'connect')
+  if not port then
+    return nil, problem
+  elseif host == nil then
+    return { port = port }
+  end
+  local list
+  list, problem = objects.addresses(object, host, port)
+  return list and { host = list[1].host, port = list[1].port }, problem
+end
+
+
+function streams.connect(host, port, own_host, own_port, family)
+  local problem, own
+  host = arguments.string(host, 1, 'connect')
+  port, problem = arguments.port(port, 2, 'connect')
+  family = family or 'unspec'
+  if family ~= 'unspec' and not families[family] then
+    arguments.raise(5, 'connect', ("invalid option '%s'"):format(tostring(family)))
+  end
+  if not port or port == 0 then
+    return nil, problem or errors.refused
+  end
+  local object = objects.new(objects.MASTER)
+  if families[family] then
+    objects.keep(object, 'family', family)
+  end
+  own, problem = own_address(object, own_host, own_port)
+  if problem then
+    return nil, problem
+  end
+  objects.keep(object, 'own', own)
+  local ok
+  ok, problem = connect_by_opening(object, host == '*' and '0.0.0.0' or host, port)
+  return ok and object, problem
+end
+
+
+return streams

@@ -1,0 +1,59 @@
+-- try: LuaSocket's exceptions, which carry an error from `try` to `protect`.
+
+local arguments = require 'sock99.luasocket.arguments'
+
+local try = {}
+
+-- `protect` turns only these into results; all else that is raised goes on.
+local exceptions = setmetatable({}, { __mode = 'k' })
+
+
+local function throw(message)
+  local exception = setmetatable({ message }, { __metatable = false })
+  exceptions[exception] = true
+  error(exception, 0)
+end
+
+
+-- A function that returns its arguments, or, where the first is false or nil, calls
+-- the finalizer and throws the second.
+function try.newtry(finalizer)
+  return function(...)
+    if ... then
+      return ...
+    end
+    if finalizer then
+      finalizer()
+    end
+    throw((select(2, ...)))
+  end
+end
+
+
+local function unwrap(ok, ...)
+  if ok then
+    return ...
+  end
+  local raised = ...
+  if raised ~= nil and exceptions[raised] then
+    return nil, raised[1]
+  end
+  error(raised, 0)
+end
+
+
+-- A function that does what f does, but returns nil and the error that `try` throws.
+function try.protect(f)
+  return function(...)
+    return unwrap(pcall(f, ...))
+  end
+end
+
+
+-- Its arguments, without the first n.
+function try.skip(n, ...)
+  return select(arguments.number(n, 1, 'skip') + 1, ...)
+end
+
+
+return try

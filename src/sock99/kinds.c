@@ -1,0 +1,232 @@
+/*
+** kinds.c: objects that are not of the native kind, for the Lua half.
+**
+** `require 'sock99.kinds'` finds this in sock99.so. A kind is a list of
+** metatables, one for each class, that begin with the native methods; the Lua
+** half puts methods of its own in the place of those that it wants to be
+** different. Nothing here is for programs.
+*/
+
+#include "object.h"
+
+#include <sys/resource.h>
+
+
+static enum sock99_class check_class(lua_State *L, int index) {
+  lua_Integer class = luaL_checkinteger(L, index);
+  luaL_argcheck(L, class >= 1 && class <= SOCK99_CLASS_COUNT, index, "a class expected");
+  return (enum sock99_class)(class - 1);
+}
+
+
+static struct sock99_socket *check_object(lua_State *L, int index) {
+  struct sock99_socket *s = sock99_test_socket(L, index);
+  luaL_argcheck(L, s != NULL, index, "socket expected");
+  return s;
+}
+
+
+static const struct {
+  const char *name;
+  int family;
+} families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}};
+
+
+/* Gives the object a descriptor of this family; the one that it had is closed. */
+static bool create(lua_State *L, struct sock99_socket *s, int family, socket99_result *result) {
+  socket99_config config;
+  memset(&config, 0, sizeof(config));
+  config.family = family;
+  config.datagram = s->type == SOCK_DGRAM;
+  config.unconnected = true;
+  config.nonblocking = true;
+  if (!socket99_open(&config, result))
+    return false;
+  sock99_close_socket(L, s);
+  s->fd = result->fd;
+  s->family = family;
+  s->is_nonblocking = true;
+  return true;
+}
+
+
+static bool is_port(lua_State *L, int index) {
+  lua_Number port = lua_tonumber(L, index);
+  return lua_isnumber(L, index) && port >= 0 && port <= 65535 && (lua_Number)(int)port == port;
+}
+
+
+/* connect_fresh(host, port): connect, of an object that never had a descriptor, to a
+** numeric address; no results, and nothing was done, where it is anything else. */
+static int l_connect_fresh(lua_State *L) {
+  struct sock99_socket *s = sock99_check_socket(L, SOCK99_STREAMS, "tcp{any}");
+  struct s99_address address;
+  socket99_result result;
+  size_t length;
+  const char *host = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &length) : NULL;
+  if (s->fd >= 0 || s->family != AF_UNSPEC || host == NULL || !is_port(L, 3))
+    return 0;
+  if (strlen(host) != length || s99_numeric(host, &address) != S99_NUMERIC)
+    return 0;
+  if (!create(L, s, address.addr.sa.sa_family, &result))
+    return sock99_push_errno_failure(L, result.saved_errno);
+  return sock99_connect(L);
+}
+
+
+/* LuaSocket cuts a datagram at the size asked for, and says nothing. */
+static int l_receive_datagram(lua_State *L) {
+  struct sock99_socket *s = sock99_check_socket(L, SOCK99_DATAGRAMS, "udp{connected|unconnected}");
+  int results = sock99_receive_message(L, s);
+  if (lua_isnil(L, -results))
+    return results;
+  lua_pop(L, results - 1);
+  return 1;
+}
+
+
+static int l_receivefrom(lua_State *L) {
+  int results = sock99_receivefrom(L);
+  if (results <= 3)
+    return results;
+  lua_pop(L, results - 3);
+  return 3;
+}
+
+
+/* kind(words) → the kind: metatables of the classes 1 to 5 */
+static int l_kind(lua_State *L) {
+  static const luaL_Reg streams[] = {
+      {"receive", sock99_receive_luasocket}, {"connect_fresh", l_connect_fresh}, {NULL, NULL}};
+  static const luaL_Reg datagrams[] = {
+      {"receive", l_receive_datagram}, {"receivefrom", l_receivefrom}, {NULL, NULL}};
+  static const struct sock99_faces faces = {streams, datagrams};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  sock99_new_kind(L, 1, &faces);
+  return 1;
+}
+
+
+/* new(kind, class) → an object without a descriptor */
+static int l_new(lua_State *L) {
+  enum sock99_class class = check_class(L, 2);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  sock99_new_of_kind(L, class)->stays_nonblocking = true;
+  return 1;
+}
+
+
+/* move(to, from): what `from` has becomes that of `to`, whose own descriptor is
+** closed; the timeouts are not moved. */
+static int l_move(lua_State *L) {
+  struct sock99_socket *to = check_object(L, 1), *from = check_object(L, 2);
+  sock99_close_socket(L, to);
+  to->fd = from->fd;
+  to->type = from->type;
+  to->family = from->family;
+  to->is_nonblocking = from->is_nonblocking;
+  from->fd = -1;
+  sock99_set_class(L, 1, (enum sock99_class)from->class);
+  sock99_close_socket(L, from);
+  return 0;
+}
+
+
+/* classify(object, class) */
+static int l_classify(lua_State *L) {
+  check_object(L, 1);
+  sock99_set_class(L, 1, check_class(L, 2));
+  return 0;
+}
+
+
+/* dress(object, metatable): until its class changes. The metatable is one of a
+** kind, or a copy. */
+static int l_dress(lua_State *L) {
+  check_object(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_setmetatable(L, 1);
+  return 0;
+}
+
+
+/* family(object) → "inet", "inet6", "unix", of a closed object, too; nil where it
+** never had a descriptor. */
+static int l_family(lua_State *L) {
+  const struct sock99_socket *s = check_object(L, 1);
+  size_t i;
+  for (i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+    if (families[i].family == s->family) {
+      lua_pushstring(L, families[i].name);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+
+/* numeric(host) → "inet", "inet6"; nil where it is no numeric address */
+static int l_numeric(lua_State *L) {
+  size_t length;
+  const char *host = luaL_checklstring(L, 1, &length);
+  struct s99_address address;
+  if (strlen(host) != length || s99_numeric(host, &address) != S99_NUMERIC)
+    return 0;
+  lua_pushstring(L, address.addr.sa.sa_family == AF_INET ? "inet" : "inet6");
+  return 1;
+}
+
+
+/* clock() → seconds that go on whatever is done to the system's date */
+static int l_clock(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)s99_now() / 1e9);
+  return 1;
+}
+
+
+/* limit() → how many descriptors the process may have */
+static int l_limit(lua_State *L) {
+  struct rlimit limit;
+  lua_Integer count = INT_MAX;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX)
+    count = (lua_Integer)limit.rlim_cur;
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+
+/* is_option(name) → whether sock99 knows it */
+static int l_is_option(lua_State *L) {
+  lua_pushboolean(L, socket99_option_kind(luaL_checkstring(L, 1), 0, 0, NULL));
+  return 1;
+}
+
+
+/* strerror(errno) → the system's words for it */
+static int l_strerror(lua_State *L) {
+  char words[128];
+  lua_pushstring(L, s99_strerror((int)luaL_checkinteger(L, 1), words, sizeof(words)));
+  return 1;
+}
+
+
+static const luaL_Reg functions[] = {
+    {"strerror", l_strerror}, {"is_option", l_is_option}, {"kind", l_kind},   {"new", l_new},
+    {"classify", l_classify}, {"dress", l_dress},         {"clock", l_clock}, {"family", l_family},
+    {"numeric", l_numeric},   {"limit", l_limit},         {NULL, NULL},
+};
+
+
+SOCK99_EXPORT int luaopen_sock99_kinds(lua_State *L);
+
+int luaopen_sock99_kinds(lua_State *L) {
+  sock99_newlib(L, functions);
+  sock99_push_scratch(L);
+  lua_pushcclosure(L, l_move, 1);
+  lua_setfield(L, -2, "move");
+  sock99_add_dns(L);
+  return 1;
+}
