@@ -235,17 +235,12 @@ static int l_sleep(lua_State *L) {
 */
 
 static const luaL_Reg functions[] = {
-    {"open", l_open},
-    {"socket", sock99_socket},
-    {"wrap", sock99_wrap},
-    {"pair", sock99_pair},
-    {"start", sock99_start},
-    {"resolve", l_resolve},
-    {"select", sock99_select},
-    {"close", l_close},
-    {"gettime", l_gettime},
-    {"sleep", l_sleep},
-    {NULL, NULL},
+    {"open", l_open},          {"socket", sock99_socket},
+    {"wrap", sock99_wrap},     {"pair", sock99_pair},
+    {"start", sock99_start},   {"resolve", l_resolve},
+    {"select", sock99_select}, {"listen_fds", sock99_listen_fds},
+    {"close", l_close},        {"gettime", l_gettime},
+    {"sleep", l_sleep},        {NULL, NULL},
 };
 
 

@@ -389,6 +389,12 @@ static int l_close(lua_State *L) {
 }
 
 
+/* dup2(fd, other): `other` outlives exec, whatever fd does. */
+static int l_dup2(lua_State *L) {
+  return outcome(L, dup2(check_int(L, 1), check_int(L, 2)), "dup2");
+}
+
+
 static int l_read(lua_State *L) {
   char data[4096];
   ssize_t length = read(check_int(L, 1), data, sizeof(data));
@@ -776,6 +782,7 @@ static const luaL_Reg functions[] = {
     {"cloexec", l_cloexec},
     {"descriptors", l_descriptors},
     {"close", l_close},
+    {"dup2", l_dup2},
     {"read", l_read},
     {"write", l_write},
     {"pipe", l_pipe},
