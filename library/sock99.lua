@@ -114,7 +114,7 @@ local sock99 = {}
 
 ---A socket that systemd passed.
 ---@class sock99.passed
----@field name string of LISTEN_FDNAMES
+---@field name string what the socket unit gives, "unknown" where it gives none
 ---@field fd integer
 ---@field socket? sock99.any the object that owns the descriptor; nil where that is no socket
 
@@ -194,7 +194,8 @@ function sock99.start(t) end
 ---@return 'timeout'? message where none is ready
 function sock99.select(readers, writers, timeout) end
 
----The sockets that systemd passed; a second call gives none.
+---The sockets that systemd, or whoever speaks its protocol, has passed; a second
+---call gives an empty list.
 ---@return sock99.passed[]
 function sock99.listen_fds() end
 
@@ -425,14 +426,15 @@ function stream:receiveany(max) end
 ---@return fun(): string?
 function stream:lines(keep) end
 
----Send a file, which does not pass through Lua.
----@param file file*|integer a Lua file, or a descriptor
----@param offset? integer the first byte, from 0; where missing: the file's position
----@param count? integer so many bytes; where missing: to the file's end
----@return integer? sent bytes
+---Send a file, without its passing through Lua.
+---@param file file*|integer a file of Lua's, or a descriptor
+---@param offset? integer where to begin; 0 is the first byte, nil the file's own position, which moves
+---@param count? integer bytes; to the end of the file where it is missing
+---@return integer? sent bytes: fewer than `count` where the file has ended
 ---@return string? message "timeout", "closed", or why not
----@return integer? partial bytes that were sent
+---@return integer? partial bytes sent so far
 ---@return integer? code
+---@return string? unsent what was read from a pipe and not sent
 function stream:sendfile(file, offset, count) end
 
 

@@ -18,6 +18,8 @@
 #define VALUE 3
 #define ANCHOR 4
 
+/*** @module sock99 */
+
 
 static struct sock99_socket *check_any(lua_State *L) {
   return sock99_check_socket(L, SOCK99_ANY, "socket");
@@ -117,6 +119,8 @@ static int set_by_number(lua_State *L, const struct sock99_socket *s) {
   return set_option(L, s, &option);
 }
 
+
+/*** @type socket */
 
 /*** Set an option of the socket.
 

@@ -41,6 +41,8 @@ struct selection {
   int inline_slots[2 * INLINE_ENTRIES];
 };
 
+/*** @module sock99 */
+
 
 static int raise_error(lua_State *L, int table, int index, const char *what) {
   lua_pushfstring(L, "entry %d: %s", index, what);

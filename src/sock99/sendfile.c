@@ -38,6 +38,8 @@ struct transfer {
   char room[ROOM];
 };
 
+/*** @module sock99 */
+
 
 /*
 ** Arguments
@@ -293,6 +295,8 @@ static int push_failure(lua_State *L, const struct transfer *transfer, int error
   return 5;
 }
 
+
+/*** @type stream */
 
 /*** Send a file, without its passing through Lua.
 
