@@ -11,6 +11,8 @@
 
 #define FIRST_FD 3
 
+/*** @module sock99 */
+
 
 /* A number that is nothing but decimal digits; -1: it is none. */
 static long long decimal(const char *text) {
