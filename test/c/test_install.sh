@@ -85,7 +85,12 @@ if exports "$lib/libsocket99.so" | grep -v '^socket99_'; then
 fi
 exports "$lib/libsocket99.so" | grep -qx socket99_open || fail 'socket99_open is not exported'
 for module in "$lib"/lua/*/sock99.so; do
-  [ "$(exports "$module")" = luaopen_sock99 ] || fail "$module exports $(exports "$module")"
+  version=$(basename "$(dirname "$module")")
+  for file in lua/sock99/*.lua lua/sock99/*/*.lua; do
+    [ -e "$stage/opt/s99/share/lua/$version/${file#lua/}" ] || fail "no $file for Lua $version"
+  done
+  [ "$(exports "$module" | sort | tr '\n' ' ')" = 'luaopen_sock99 luaopen_sock99_kinds ' ] ||
+    fail "$module exports $(exports "$module")"
   readelf -d "$module" | grep -q 'NODELETE' || fail "$module is not linked with -z nodelete"
 done
 

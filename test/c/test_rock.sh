@@ -1,17 +1,19 @@
 #!/bin/sh
-# The rock: its list of sources is the tree's; `luarocks make` builds it
-# offline into an empty tree, and what is there can be required and exports
-# luaopen_sock99 alone. The definitions for editors are where they hide nothing.
+# The rock: its lists of sources and Lua files are the tree's; `luarocks make`
+# builds it offline into an empty tree, and what is there can be required and
+# exports luaopen_sock99 and luaopen_sock99_kinds alone.
+# The definitions for editors are where they hide nothing.
 
 set -eu
 rockspec=$PWD/rockspecs/luasock99-1.0.0-1.rockspec
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-grep -o '"src/[^"]*\.c"' "$rockspec" | tr -d '"' | sort >"$tmp/listed"
-printf '%s\n' src/socket99/*.c src/sock99/*.c | sort >"$tmp/there"
+grep -oE '"(src/[^"]*\.c|lua/[^"]*\.lua)"' "$rockspec" | tr -d '"' | sort >"$tmp/listed"
+printf '%s\n' src/socket99/*.c src/sock99/*.c lua/sock99/*.lua lua/sock99/*/*.lua |
+  sort >"$tmp/there"
 if ! diff "$tmp/listed" "$tmp/there"; then
-  echo 'the rockspec does not list what is in src/'
+  echo 'the rockspec does not list what is in src/ and lua/'
   exit 1
 fi
 
@@ -21,8 +23,7 @@ if ! command -v luarocks >/dev/null; then
 fi
 
 # luarocks puts objects beside their sources, and a cache into HOME.
-cp -R include src rockspecs doc library "$tmp"
-[ ! -d lua ] || cp -R lua "$tmp"
+cp -R include src rockspecs lua doc library "$tmp"
 cd "$tmp"
 unset LUA_PATH LUA_CPATH MAKEFLAGS
 export HOME="$tmp"
@@ -38,10 +39,13 @@ fi
 
 cd /
 LUA_PATH="$tmp/tree/share/lua/$version/?.lua" LUA_CPATH="$tmp/tree/lib/lua/$version/?.so" \
-  "$lua" -e 'assert(require("sock99").open, "no sock99.open")'
+  "$lua" -e 'assert(require("sock99").open, "no sock99.open")
+    assert(require("sock99.install").tcp, "no sock99.luasocket")
+    assert(require("socket").bind, "no substitute of socket.lua")'
 
-exported=$(nm -D --defined-only "$tmp/tree/lib/lua/$version/sock99.so" | awk '{ print $3 }')
-if [ "$exported" != luaopen_sock99 ]; then
+exported=$(nm -D --defined-only "$tmp/tree/lib/lua/$version/sock99.so" | awk '{ print $3 }' |
+  sort | tr '\n' ' ')
+if [ "$exported" != 'luaopen_sock99 luaopen_sock99_kinds ' ]; then
   echo "sock99.so exports: $exported"
   exit 1
 fi

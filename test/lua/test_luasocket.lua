@@ -8,6 +8,7 @@ local support = require 'support'
 TestPending = support.suite()
 TestKept = support.suite()
 TestConnect = support.suite()
+TestMemory = support.suite()
 TestInstall = support.suite()
 TestHalf = support.suite()
 
@@ -406,6 +407,69 @@ function TestConnect.test_every_bind_that_fails_leaves_no_descriptor_open()
       lu.assertNil((master:bind(host, 0)))
       master:close()
     end
+  end)
+end
+
+
+-- Memory
+
+
+-- f, with no memory left after each allocation in turn. The objects that it keeps in
+-- its argument are closed; what else it opened the collector has to find.
+local function starve(f)
+  support.assert_no_fd_leak(function()
+    local enough, n = false, 0
+    while not enough do
+      local objects = {}
+      enough = support.starve(n, function()
+        f(objects)
+      end)
+      for _, object in pairs(objects) do
+        object:close()
+      end
+      n = n + 1
+    end
+    lu.assertTrue(n > 3)
+    for _ = 1, 4 do
+      collectgarbage()
+    end
+  end)
+end
+
+
+function TestMemory.test_connecting_loses_no_descriptor()
+  local server, port = listener()
+  for _, host in ipairs { '127.0.0.1', 'localhost' } do
+    for _, timeout in ipairs { -1, LONG } do
+      starve(function(objects)
+        objects.client = core.tcp()
+        objects.client:setoption('keepalive', true)
+        objects.client:settimeout(timeout)
+        assert(objects.client:connect(host, port) == 1)
+        objects.accepted = server:accept()
+      end)
+    end
+  end
+end
+
+
+function TestMemory.test_servers_lose_no_descriptor()
+  starve(function(objects)
+    objects.server = core.tcp()
+    assert(objects.server:bind('localhost', 0))
+    assert(objects.server:listen())
+    assert(objects.server:getsockname())
+  end)
+end
+
+
+function TestMemory.test_datagrams_lose_no_descriptor()
+  starve(function(objects)
+    objects.receiver, objects.sender = core.udp(), core.udp()
+    assert(objects.receiver:setsockname('127.0.0.1', 0))
+    local _, port = objects.receiver:getsockname()
+    assert(objects.sender:sendto('hello', '127.0.0.1', port) == 5)
+    assert(objects.receiver:receivefrom() == 'hello')
   end)
 end
 

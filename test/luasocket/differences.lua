@@ -194,9 +194,15 @@ end
 -- No descriptor is too large for select, and what it cannot wait for it says.
 differ('select', 'a number', "'raises', 'attempt to index a number value'", "0, 0, 'timeout'")
 differ('select', 'a string', "0, 0, 'timeout'",
-  "'raises', 'bad argument: a descriptor or an object with getfd expected'")
+  "'raises', 'bad argument: entry 1: a socket or a descriptor expected, got string'")
 differ('select', 'a table without getfd', "0, 0, 'timeout'",
-  "'raises', 'bad argument: it has no method getfd'")
+  "'raises', 'bad argument: entry 1: it has neither getfd nor pollfd'")
+differ('select', 'a descriptor that is not open', "0, 0, 'timeout'",
+  "'raises', 'bad argument: entry 1: descriptor 900 is not open'")
+differ('select', 'beyond 1,024', "'raises', 'bad argument: descriptor too large for set size'",
+  "'raises', 'bad argument: entry 1: descriptor 5000 is not open'")
+differ('select', 'a timeout that is not a number', "0, 0, 'timeout'",
+  "'raises', 'bad argument: not a number'")
 
 
 -- protect can be yielded across wherever pcall can.

@@ -8,6 +8,9 @@ local errors = require 'sock99.luasocket.errors'
 local streams = require 'sock99.luasocket.streams'
 local try = require 'sock99.luasocket.try'
 
+-- Programs may replace what is in the core's tables.
+local getaddrinfo = dns.getaddrinfo
+
 core.BLOCKSIZE = 2048
 
 core.try = try.newtry()
@@ -47,7 +50,7 @@ end
 -- A server on the first of the host's addresses that can be bound.
 function core.bind(host, port, backlog)
   host = arguments.string(host, 1, 'bind')
-  local list, message = dns.getaddrinfo(host == '*' and '0.0.0.0' or host)
+  local list, message = getaddrinfo(host == '*' and '0.0.0.0' or host)
   if not list then
     return nil, message
   end

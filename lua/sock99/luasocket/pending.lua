@@ -13,6 +13,8 @@ local objects = require 'sock99.luasocket.objects'
 
 local pending = {}
 
+local select = sock99.select
+
 -- By object: the opening, the options set meanwhile, the message of a failure.
 local flying = setmetatable({}, { __mode = 'k' })
 
@@ -62,7 +64,7 @@ local function wait(object)
     elseif left and left <= 0 then
       return false, 'timeout'
     end
-    sock99.select({ of.opening:pollfd() }, nil, left)
+    select({ of.opening:pollfd() }, nil, left)
   end
 end
 
@@ -252,7 +254,7 @@ local function look(r, w, timeout)
   if failed_read[1] or failed_write[1] then
     timeout = 0
   end
-  local readable, writable = sock99.select(read, write, timeout)
+  local readable, writable = select(read, write, timeout)
   return merge(readable, failed_read, pollfds), merge(writable, failed_write, pollfds)
 end
 
@@ -274,7 +276,7 @@ end
 -- LuaSocket's select. It is sock99's while nothing is pending.
 function pending.select(r, w, timeout)
   if next(flying) == nil then
-    return sock99.select(r, w, timeout)
+    return select(r, w, timeout)
   end
   return select_among(r, w, timeout)
 end
