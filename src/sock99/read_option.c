@@ -198,7 +198,7 @@ static bool read_part(lua_State *L, const struct sock99_option_place *place, int
                       socket99_result *result) {
   static const char *const names[] = {"level", "number"};
   const char *name = names[part - 1];
-  socket99_value value;
+  socket99_value value = {SOCKET99_INTEGER, 0, 0, NULL, 0, NULL, NULL, NULL};
   lua_rawgeti(L, -1, part);
   if (lua_type(L, -1) != LUA_TNUMBER)
     raise_error(L, place->argument, "an option's %s: integer expected, got %s", name,

@@ -174,7 +174,7 @@ static void read_table(lua_State *L, struct selection *selection, int table) {
 
 /* Room for as many descriptors as there are entries, and slots to find them. */
 static void make_room(lua_State *L, struct selection *selection) {
-  size_t count = (size_t)selection->count, slots = 2 * INLINE_ENTRIES, i;
+  size_t count = (size_t)selection->count, slots = 2 * (size_t)INLINE_ENTRIES, i;
   selection->polled = selection->inline_polled;
   selection->slots = selection->inline_slots;
   if (count > INLINE_ENTRIES) {
@@ -229,7 +229,7 @@ static void place_entries(lua_State *L, struct selection *selection) {
 }
 
 
-static void wait(lua_State *L, struct selection *selection, double seconds) {
+static void wait_for_any(lua_State *L, struct selection *selection, double seconds) {
   int64_t end = selection->is_ready || seconds == 0 ? 0 : sock99_end_after(seconds);
   char words[128];
   if (sock99_poll(selection->polled, (size_t)selection->polled_count, end) < 0)
@@ -341,7 +341,7 @@ int sock99_select(lua_State *L) {
   selection.reader_count = selection.count;
   read_table(L, &selection, WRITERS);
   place_entries(L, &selection);
-  wait(L, &selection, (double)seconds);
+  wait_for_any(L, &selection, (double)seconds);
   check_open(L, &selection);
   told = push_ready(L, &selection, READERS);
   told += push_ready(L, &selection, WRITERS);

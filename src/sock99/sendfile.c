@@ -154,7 +154,7 @@ static int copy_in_kernel(struct transfer *transfer) {
 
 
 static int copy_without_sigpipe(struct transfer *transfer) {
-  struct s99_no_sigpipe held;
+  struct s99_sigpipe held;
   int error;
   s99_begin_no_sigpipe(&held);
   error = copy_in_kernel(transfer);

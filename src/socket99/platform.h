@@ -217,14 +217,14 @@ static inline ssize_t s99_sendfile(int fd, int file, off_t *offset, size_t count
 
 /* Between these two this thread gets no SIGPIPE, which s99_sendfile would raise;
 ** one that was pending before still is. */
-struct s99_no_sigpipe {
+struct s99_sigpipe {
   bool was_pending;
 #if defined(__linux__)
   sigset_t mask;
 #endif
 };
 
-static inline void s99_begin_no_sigpipe(struct s99_no_sigpipe *held) {
+static inline void s99_begin_no_sigpipe(struct s99_sigpipe *held) {
 #if defined(__linux__)
   sigset_t pending, sigpipe;
   held->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
@@ -238,7 +238,7 @@ static inline void s99_begin_no_sigpipe(struct s99_no_sigpipe *held) {
 }
 
 
-static inline void s99_end_no_sigpipe(const struct s99_no_sigpipe *held, bool may_have_come) {
+static inline void s99_end_no_sigpipe(const struct s99_sigpipe *held, bool may_have_come) {
 #if defined(__linux__)
   static const struct timespec at_once = {0, 0};
   sigset_t sigpipe;

@@ -454,6 +454,10 @@ local function set_what_was_got(object, option)
   if not check_kind(object, option, value, message, code) then
     return 0
   end
+  -- valgrind looks for a whole filter there.
+  if support.runner and value == '' then
+    return 0
+  end
   local done
   done, message, code = object:setoption(option.name, value)
   lu.assertTrue(done == 1 or (done == nil and type(message) == 'string' and is_integer(code)))
