@@ -300,9 +300,10 @@ void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
     return;
   }
   piece->owner->bytes = malloc(count);
-  if (piece->owner->bytes == NULL)
+  if (piece->owner->bytes != NULL)
+    copy_out(input, scratch, count, piece->owner->bytes, piece);
+  else
     luaL_error(L, "not enough memory");
-  copy_out(input, scratch, count, piece->owner->bytes, piece);
 }
 
 
