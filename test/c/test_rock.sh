@@ -40,8 +40,8 @@ cd /
 LUA_PATH="$tmp/tree/share/lua/$version/?.lua" LUA_CPATH="$tmp/tree/lib/lua/$version/?.so" \
   "$lua" -e 'assert(require("sock99").open, "no sock99.open")'
 
-exported=$(nm -D --defined-only "$tmp/tree/lib/lua/$version/sock99.so" | awk '{ print $3 }')
-if [ "$exported" != luaopen_sock99 ]; then
+exported=$(nm -D --defined-only "$tmp/tree/lib/lua/$version/sock99.so" | awk '{ print $3 }' | xargs)
+if [ "$exported" != 'luaopen_sock99 luaopen_sock99_kinds' ]; then
   echo "sock99.so exports: $exported"
   exit 1
 fi
