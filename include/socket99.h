@@ -243,10 +243,12 @@ SOCKET99_API bool socket99_resolve(const socket99_config *cfg, socket99_result *
 **
 ** socket99_start: NULL with the result filled for what socket99_open refuses
 ** as a configuration error, or when memory or descriptors run out. `cfg` is
-** copied. socket99_step: true when it is done, successfully or not, as the
-** result tells; the descriptor is the caller's then, and a further step fails
-** with EALREADY. socket99_pollfd: a descriptor that is readable whenever a
-** step would get further; it stays the same until socket99_cancel.
+** copied, with all it points to but what pointers inside an option's bytes
+** (attach_filter has one) point to. socket99_step: true when it is done,
+** successfully or not, as the result tells; the descriptor is the caller's
+** then, and a further step fails with EALREADY. socket99_pollfd: a descriptor
+** that is readable whenever a step would get further; it stays the same until
+** socket99_cancel.
 ** socket99_timeout_ms: at most how long that may take by itself, -1: unknown.
 ** socket99_cancel: ends the opening, whatever its state, and frees it; NULL is
 ** allowed, and a socket that was delivered is left alone.

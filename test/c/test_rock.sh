@@ -43,9 +43,8 @@ LUA_PATH="$tmp/tree/share/lua/$version/?.lua" LUA_CPATH="$tmp/tree/lib/lua/$vers
     assert(require("sock99.install").tcp, "no sock99.luasocket")
     assert(require("socket").bind, "no substitute of socket.lua")'
 
-exported=$(nm -D --defined-only "$tmp/tree/lib/lua/$version/sock99.so" | awk '{ print $3 }' |
-  sort | tr '\n' ' ')
-if [ "$exported" != 'luaopen_sock99 luaopen_sock99_kinds ' ]; then
+exported=$(nm -D --defined-only "$tmp/tree/lib/lua/$version/sock99.so" | awk '{ print $3 }' | xargs)
+if [ "$exported" != 'luaopen_sock99 luaopen_sock99_kinds' ]; then
   echo "sock99.so exports: $exported"
   exit 1
 fi
