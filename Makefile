@@ -57,7 +57,8 @@ lua_directories := $(sort $(dir $(lua_files:lua/%=%)))
 public_objects = $(lib_sources:src/%.c=$(BUILD)/obj/public/%.o)
 private_objects = $(lib_sources:src/%.c=$(BUILD)/obj/private/%.o)
 modules = $(LUAS:%=$(BUILD)/%/sock99.so)
-lua_tests = $(LUAS:%=$(BUILD)/%/test_support.so)
+lua_test_sources := $(wildcard test/lua/*.c)
+lua_tests = $(foreach v,$(LUAS),$(lua_test_sources:test/lua/%.c=$(BUILD)/$v/test_%.so))
 c_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard test/c/test_*.c test/network/*.c))
 
 
@@ -94,7 +95,7 @@ $(BUILD)/obj/$1/%.o: src/%.c
 	@mkdir -p $$(@D)
 	$$(compile) -I$$(incdir_$1) -DSOCKET99_PRIVATE -c -o $$@ $$<
 
-$(BUILD)/$1/test_support.so: test/lua/support.c src/sock99/compat.h
+$(BUILD)/$1/test_%.so: test/lua/%.c src/sock99/compat.h
 	@mkdir -p $$(@D)
 	$$(compile) -I$$(incdir_$1) -Isrc/sock99 $$(module_ldflags) $$(LDFLAGS) -o $$@ $$<
 endef
@@ -104,7 +105,7 @@ $(BUILD)/test/%: test/%.c $(BUILD)/libsocket99.a
 	@mkdir -p $(@D)
 	$(compile) -Itest/c $(LDFLAGS) -o $@ $< $(BUILD)/libsocket99.a -lcmocka $(ldlibs)
 
--include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/test/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/test/*/*.d $(BUILD)/*/test_*.d)
 
 
 # Each of these first installs what it needs, then starts over, to find it.

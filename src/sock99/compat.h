@@ -26,6 +26,12 @@
 #define sock99_isinteger(L, index) ((void)(L), (void)(index), 0)
 #endif
 
+#if LUA_VERSION_NUM >= 505
+#define sock99_newstate(allocator, data) lua_newstate(allocator, data, 0)
+#else
+#define sock99_newstate(allocator, data) lua_newstate(allocator, data)
+#endif
+
 /* LUA_API of the headers says what an exported function looks like. */
 #if defined(__GNUC__)
 #define SOCK99_EXPORT __attribute__((visibility("default")))

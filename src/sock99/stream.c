@@ -580,7 +580,6 @@ for line in client:lines() do print(line) end
 static int l_lines(lua_State *L) {
   bool keep = lua_toboolean(L, 2) != 0;
   check_client(L);
-  lua_settop(L, 2);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
   lua_pushboolean(L, keep);

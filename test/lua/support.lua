@@ -367,11 +367,13 @@ function support.trace(text)
 end
 
 
--- The names of those calls, in order.
+-- The names of those calls, in order. An allocator's calls are its own business.
 function support.calls(text)
   local names = {}
   for name in support.trace(text):gmatch '%d+ +([%w_]+)%(' do
-    names[#names + 1] = name
+    if not name:find '^mmap' then
+      names[#names + 1] = name
+    end
   end
   return table.concat(names, ' ')
 end

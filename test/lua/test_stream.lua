@@ -2,6 +2,7 @@
 
 local lu = require 'luaunit'
 local sock99 = require 'sock99'
+local states = require 'test_states'
 local support = require 'support'
 
 local errno, keep = sock99.errno, support.keep
@@ -663,6 +664,17 @@ function TestLines:test_a_line_of_64_mib_in_small_pieces()
   lu.assertTrue(line == piece:rep(size / #piece))
   lu.assertEquals(a:receive(), 'next')
   a:close()
+end
+
+
+-- Every byte is looked at once, and copied little more often, however it comes.
+function TestLines:test_the_work_of_a_line_grows_as_its_length_does()
+  local small = support.runner and 16 or 1
+  for piece, size in pairs { [1] = 4 * MIB, [1000] = 64 * MIB, [100000] = 64 * MIB } do
+    size = size / small
+    local work = states.line_work(size, piece)
+    lu.assertTrue(work >= size and work < 4 * size, ('%.0f for %.0f'):format(work, size))
+  end
 end
 
 
