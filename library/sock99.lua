@@ -486,7 +486,7 @@ function datagram:receivefrom(max) end
 
 ---Receive many datagrams: waits for the first, and takes what else is there.
 ---@param max? integer how many at most; 64, which is the most, where missing
----@return sock99.packet[]? list
+---@return (string|sock99.packet)[]? list of strings where the object is connected
 ---@return string? message "timeout", "closed", or why not
 ---@return integer? code
 function datagram:receivemany(max) end

@@ -631,6 +631,7 @@ struct incoming {
 
 
 static void prepare_rooms(struct incoming *in, char *rooms, int count) {
+  bool wants_from = in->socket->class != SOCK99_CONNECTED;
   int i;
   for (i = 0; i < count; i++) {
     struct msghdr *message = &in->messages[i].msg_hdr;
@@ -639,8 +640,8 @@ static void prepare_rooms(struct incoming *in, char *rooms, int count) {
     in->parts[i].iov_len = SOCK99_ROOM_SIZE;
     message->msg_iov = &in->parts[i];
     message->msg_iovlen = 1;
-    message->msg_name = &in->addresses[i].addr;
-    message->msg_namelen = sizeof(in->addresses[i].addr);
+    message->msg_name = wants_from ? &in->addresses[i].addr : NULL;
+    message->msg_namelen = wants_from ? sizeof(in->addresses[i].addr) : 0;
   }
 }
 
@@ -684,7 +685,14 @@ static void set_origin(lua_State *L, const struct sock99_socket *s, int list,
 }
 
 
-static void add_entry(lua_State *L, int list, int i, const struct received *in) {
+/* From the peer: a string; else, or where it was cut, a table that says more. */
+static void add_entry(lua_State *L, const struct sock99_socket *s, int list, int i,
+                      const struct received *in) {
+  if (s->class == SOCK99_CONNECTED && !in->is_cut) {
+    lua_pushlstring(L, in->data, in->size);
+    lua_rawseti(L, list, i);
+    return;
+  }
   lua_createtable(L, 3, 0);
   lua_pushlstring(L, in->data, in->size);
   lua_rawseti(L, -2, 1);
@@ -718,12 +726,12 @@ static int push_batch(lua_State *L) {
     one.length = one.size = in->messages[i].msg_len;
     one.is_cut = (message->msg_flags & MSG_TRUNC) != 0;
     in->socket->received += one.length;
-    if (!is_same(&one.from, message)) {
+    if (in->socket->class != SOCK99_CONNECTED && !is_same(&one.from, message)) {
       one.from.addr = in->addresses[i].addr;
       one.from.len = message->msg_namelen;
       set_origin(L, in->socket, list, &one.from);
     }
-    add_entry(L, list, i + 1, &one);
+    add_entry(L, in->socket, list, i + 1, &one);
   }
   lua_settop(L, list);
   return 1;
@@ -763,8 +771,9 @@ static int receive_many_unix(lua_State *L, struct sock99_socket *s, int max) {
     return sock99_push_errno_failure(L, error);
   list = new_list(L, max);
   for (i = 1; error == 0; i++) {
-    set_origin(L, s, list, &in.from);
-    add_entry(L, list, i, &in);
+    if (s->class != SOCK99_CONNECTED || in.is_cut)
+      set_origin(L, s, list, &in.from);
+    add_entry(L, s, list, i, &in);
     lua_settop(L, list + 2);
     error = i < max ? try_to_receive(L, s, flags, small, &in) : EAGAIN;
     if (error == 0)
@@ -782,8 +791,10 @@ static int receive_many_unix(lua_State *L, struct sock99_socket *s, int max) {
 Over IP it is one system call.
 @function receivemany
 @tparam[opt=64] integer max how many at most; more than 64 are never taken
-@treturn[1] table list of `{data, host, port}`, of a Unix socket `{data, path}`,
-as `sendmany` takes it
+@treturn[1] table list as `sendmany` takes it: of strings where the object is
+connected, else of `{data, host, port}`, of a Unix socket `{data, path}`; one that
+was cut, since another reader came between, is a table with `truncated`, its
+whole length
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
 @treturn[2] ?integer errno
