@@ -487,7 +487,7 @@ static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request
 
 /* Half a byte more is not asked for. */
 static void cut_fraction(lua_State *L, int index) {
-  lua_Number count = lua_tonumber(L, index);
+  lua_Number count = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : 0;
   if (!(count > 0 && count < (lua_Number)(SIZE_MAX / 4)) || count == (lua_Number)(size_t)count)
     return;
   lua_pushnumber(L, (lua_Number)(size_t)count);
