@@ -184,7 +184,7 @@ static int l_resolve(lua_State *L) {
 sock99.close(fd)
 */
 static int l_close(lua_State *L) {
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = sock99_check_whole(L, 1);
   int error = 0;
   char words[128];
   if (fd < 0 || fd > INT_MAX)

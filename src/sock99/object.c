@@ -65,6 +65,17 @@ struct sock99_socket *sock99_check_socket(lua_State *L, unsigned int classes,
 }
 
 
+/* Lua 5.1, 5.2 and LuaJIT would close descriptor 3 for 3.7. What no descriptor can
+** be is -2. */
+lua_Integer sock99_check_whole(lua_State *L, int index) {
+  lua_Number number = luaL_checknumber(L, index);
+  if (!(number >= INT_MIN && number <= INT_MAX))
+    return -2;
+  luaL_argcheck(L, (lua_Number)(int)number == number, index, "a whole number expected");
+  return (lua_Integer)number;
+}
+
+
 /* What the method getfd of any other object says. */
 static lua_Integer call_getfd(lua_State *L, int index) {
   lua_Integer fd;
@@ -85,7 +96,7 @@ int sock99_check_fd(lua_State *L, int index) {
   lua_Integer fd;
   if (s != NULL)
     return s->fd;
-  fd = lua_type(L, index) == LUA_TNUMBER ? luaL_checkinteger(L, index) : call_getfd(L, index);
+  fd = lua_type(L, index) == LUA_TNUMBER ? sock99_check_whole(L, index) : call_getfd(L, index);
   return fd < 0 || fd > INT_MAX ? -1 : (int)fd;
 }
 
@@ -341,7 +352,7 @@ The old one is not closed; what was received and not taken is dropped.
 */
 static int l_setfd(lua_State *L) {
   struct sock99_socket *s = check_any(L);
-  lua_Integer fd = luaL_checkinteger(L, 2);
+  lua_Integer fd = sock99_check_whole(L, 2);
   int error = 0;
   luaL_argcheck(L, fd >= -1 && fd <= INT_MAX, 2, "a descriptor, or -1, expected");
   s->fd = -1;

@@ -130,6 +130,9 @@ SOCK99_HIDDEN struct sock99_socket *sock99_test_socket(lua_State *L, int index);
 SOCK99_HIDDEN struct sock99_socket *sock99_check_socket(lua_State *L, unsigned int classes,
                                                         const char *expected);
 
+/* A number that may be a descriptor; -2: none can be; raises for a fraction. */
+SOCK99_HIDDEN lua_Integer sock99_check_whole(lua_State *L, int index);
+
 /* The descriptor that an integer, a socket object, or any object with getfd
 ** means, -1 for a closed one; raises for all else. */
 SOCK99_HIDDEN int sock99_check_fd(lua_State *L, int index);

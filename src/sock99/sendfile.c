@@ -131,6 +131,15 @@ static void count_sent(struct transfer *transfer, size_t count) {
 }
 
 
+/* A peer that takes all at once must not keep the call from ending. */
+static int end_in_time(struct transfer *transfer) {
+  if (transfer->left == 0 || !sock99_is_over(&transfer->wait))
+    return 0;
+  transfer->s->wants_writing = true;
+  return SOCK99_TIMEOUT;
+}
+
+
 /* 0: all of it, or an error; ENOSYS where the file has to be read. */
 static int copy_in_kernel(struct transfer *transfer) {
   struct source *source = &transfer->source;
@@ -140,12 +149,14 @@ static int copy_in_kernel(struct transfer *transfer) {
     int error = sent < 0 ? errno : 0;
     if (sent == 0)
       return 0;
-    if (sent > 0)
+    if (sent > 0) {
       count_sent(transfer, (size_t)sent);
-    else if (error == EINVAL)
+      error = end_in_time(transfer);
+    } else if (error == EINVAL) {
       return ENOSYS;
-    else if (error == EAGAIN || error == EWOULDBLOCK)
+    } else if (error == EAGAIN || error == EWOULDBLOCK) {
       error = sock99_wait_for(transfer->s, &transfer->wait, POLLOUT);
+    }
     if (error != 0 && error != EINTR)
       return error;
   }
@@ -256,6 +267,8 @@ static int copy_through_room(struct transfer *transfer) {
       break;
     if (error == 0)
       error = send_room(transfer, (size_t)got);
+    if (error == 0)
+      error = end_in_time(transfer);
   }
   return error;
 }

@@ -96,7 +96,7 @@ asked; its flags are left alone.
 local stdin = assert(sock99.wrap(0)) -- as inetd starts a program
 */
 int sock99_wrap(lua_State *L) {
-  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer fd = sock99_check_whole(L, 1);
   char what[32];
   int error = EBADF;
   sock99_new_socket(L, SOCK99_MASTER);
@@ -422,9 +422,9 @@ static int connect_unix(struct sock99_socket *s, const struct s99_address *peer,
       continue;
     if (error != EAGAIN)
       return error;
-    s->wants_writing = true;
     now = end == 0 ? 0 : s99_now();
-    if (now >= end)
+    s->wants_writing = now >= end;
+    if (s->wants_writing)
       return SOCK99_TIMEOUT;
     sock99_sleep_until(now + retry < end ? now + retry : end);
     retry = 2 * retry < LONGEST_RETRY ? 2 * retry : LONGEST_RETRY;

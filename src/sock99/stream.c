@@ -126,18 +126,12 @@ static void push_entry(lua_State *L, int i) {
 }
 
 
-/* The next strings of the list at index 2. Numbers become strings in a list of
-** their own at index 3, which keeps them. */
+/* The next strings of the list at index 2. */
 static size_t collect_parts(lua_State *L, int *next, int last, struct iovec *parts) {
   size_t count = 0;
   for (; *next <= last && count < BATCH; (*next)++) {
     size_t length;
     push_entry(L, *next);
-    if (lua_type(L, -1) == LUA_TNUMBER) {
-      lua_tostring(L, -1);
-      lua_pushvalue(L, -1);
-      lua_rawseti(L, 3, *next);
-    }
     parts[count].iov_base = (char *)lua_tolstring(L, -1, &length);
     parts[count].iov_len = length;
     count += length > 0;
@@ -147,13 +141,31 @@ static size_t collect_parts(lua_State *L, int *next, int last, struct iovec *par
 }
 
 
-/* A bad entry must not be found when half of them are sent. */
-static void check_parts(lua_State *L, int count) {
+/* A bad entry must not be found when half of them are sent. Whether there are
+** numbers among them. */
+static bool check_parts(lua_State *L, int count) {
+  bool has_numbers = false;
   int i;
   for (i = 1; i <= count; i++) {
     push_entry(L, i);
+    has_numbers |= lua_type(L, -1) == LUA_TNUMBER;
     lua_pop(L, 1);
   }
+  return has_numbers;
+}
+
+
+/* Numbers become strings in a list that nobody else knows: to make them is to
+** collect garbage, and a finalizer may drop strings from the program's own. */
+static void copy_parts(lua_State *L, int count) {
+  int i;
+  lua_createtable(L, count, 0);
+  for (i = 1; i <= count; i++) {
+    push_entry(L, i);
+    lua_tostring(L, -1);
+    lua_rawseti(L, 3, i);
+  }
+  lua_replace(L, 2);
 }
 
 
@@ -163,8 +175,8 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
   uint64_t sent = 0;
   int next = 1, last = (int)lua_rawlen(L, 2), error = 0;
   lua_settop(L, 2);
-  lua_newtable(L);
-  check_parts(L, last);
+  if (check_parts(L, last))
+    copy_parts(L, last);
   if (s->fd < 0)
     error = SOCK99_CLOSED;
   sock99_begin_wait(s, &wait);

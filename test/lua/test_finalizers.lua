@@ -40,7 +40,7 @@ end
 
 -- A pair whose second end's finalizers read lines, and how many they have read.
 local function reading_finalizers()
-  local a, b = sock99.pair()
+  local a, b = support.keep(sock99.pair())
   local stats = { lines = 0, running = true }
   b:settimeout(0)
   at_each_collection(function()
@@ -56,7 +56,7 @@ end
 
 function TestFinalizers:test_other_objects_are_read_in_the_middle_of_a_call()
   local stats = reading_finalizers()
-  local a, b = sock99.pair()
+  local a, b = support.keep(sock99.pair())
   with_an_eager_collector(function()
     for i = 1, 1000 do
       local text = ('%d'):format(i % 10):rep(i * 20)
@@ -73,7 +73,7 @@ end
 
 
 function TestFinalizers:test_an_object_is_read_by_a_finalizer_of_its_own()
-  local a, b = sock99.pair()
+  local a, b = support.keep(sock99.pair())
   local running, told = true, 0
   a:settimeout(0)
   b:settimeout(0)
@@ -97,7 +97,7 @@ end
 
 function TestFinalizers:test_an_object_is_closed_by_a_finalizer_of_its_own()
   for _ = 1, 30 do
-    local a, b = sock99.pair()
+    local a, b = support.keep(sock99.pair())
     b:settimeout(0)
     a:send(('x'):rep(20000) .. '\nrest')
     at_each_collection(function()
@@ -112,6 +112,30 @@ function TestFinalizers:test_an_object_is_closed_by_a_finalizer_of_its_own()
     collectgarbage()
     lu.assertEquals(b:getfd(), -1)
     a:close()
+  end
+end
+
+
+-- The numbers become strings, which is when garbage is collected.
+function TestFinalizers:test_a_list_changes_while_it_is_sent()
+  local a, b = support.keep(sock99.pair())
+  b:settimeout(0)
+  for round = 1, 20 do
+    local list = { ('A'):rep(20000) .. round }
+    for i = 2, 1000 do
+      list[i] = i + round * 1000
+    end
+    at_each_collection(function()
+      list[1] = 'A'
+      collectgarbage()
+    end, 1)
+    assert(a:send(list))
+    local got = ''
+    repeat
+      local piece = b:receiveany()
+      got = got .. (piece or '')
+    until not piece
+    lu.assertStrContains(got, '^A+%d+$', true)
   end
 end
 

@@ -672,6 +672,19 @@ function TestObject:test_a_port_that_cannot_be_is_told()
 end
 
 
+function TestObject:test_a_descriptor_is_a_whole_number()
+  local one = keep(sock99.pair())
+  local fd = one:getfd()
+  for _, call in ipairs { sock99.close, sock99.wrap } do
+    lu.assertErrorMsgContains('a whole number expected', call, fd + 0.5)
+  end
+  lu.assertErrorMsgContains('a whole number expected', one.setfd, one, fd + 0.5)
+  lu.assertEquals(one:getfd(), fd)
+  lu.assertEquals(select(3, sock99.wrap(1e300)), errno.EBADF)
+  lu.assertEquals(select(3, sock99.close(-1e300)), errno.EBADF)
+end
+
+
 function TestObject:test_listen_checks_its_backlog()
   local master = keep(sock99.wrap(support.socket 'inet'))
   for _, bad in ipairs { -1, 2 ^ 31 } do

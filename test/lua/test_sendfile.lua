@@ -445,6 +445,23 @@ function TestPipes:test_an_offset_is_none_of_a_pipe_s()
 end
 
 
+function TestPeers:test_one_that_keeps_up_does_not_keep_the_call_from_ending()
+  local a, b = pair()
+  support.spawn(function()
+    a:close()
+    repeat until not b:receiveany()
+  end)
+  b:close()
+  a:settimeout(0.1, 't')
+  local sent, message, count = a:sendfile(opens '/dev/zero')
+  lu.assertNil(sent)
+  lu.assertEquals(message, 'timeout')
+  lu.assertTrue(count > 0)
+  lu.assertEquals(a:events(), 'w')
+  a:close()
+end
+
+
 function TestPeers:test_one_that_goes_in_the_middle()
   local file = opens(make_file(content(3000000)))
   for _, make in ipairs { pair, connection } do
