@@ -8,6 +8,11 @@ local support = require 'support'
 local errno, keep = sock99.errno, support.keep
 local KIB, MIB = 1024, 1024 * 1024
 
+-- LuaJIT 2.1.0-beta3 compiles string.sub, with a negative end, into something else.
+if jit then
+  jit.off()
+end
+
 TestSend = support.suite()
 TestReceive = support.suite()
 TestLines = support.suite()
