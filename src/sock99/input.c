@@ -17,7 +17,9 @@ static bool is_borrowed(const struct sock99_input *input) {
 
 
 static void forget(struct sock99_input *input) {
+  unsigned int takes = input->takes;
   memset(input, 0, sizeof(*input));
+  input->takes = takes + 1;
 }
 
 
@@ -199,6 +201,7 @@ static void shrink(struct sock99_input *input) {
 void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratch, size_t count) {
   input->begin += count;
   input->searched = 0;
+  input->takes++;
   if (input->begin == input->end)
     release(input, scratch);
   else
@@ -286,6 +289,7 @@ static void copy_out(struct sock99_input *input, struct sock99_scratch *scratch,
 void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
                         struct sock99_piece *piece) {
   struct sock99_scratch *scratch = sock99_scratch_of(L);
+  unsigned int takes = input->takes;
   piece->is_scratch = false;
   piece->owner = NULL;
   if (count <= SOCK99_SMALL_PIECE) {
@@ -293,7 +297,7 @@ void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
     return;
   }
   push_owner(L, piece);
-  if (sock99_unread(input) < count)
+  if (input->takes != takes)
     luaL_error(L, "the object was read from, or closed, by a finalizer in the middle of a call");
   if (sock99_unread(input) == count) {
     hand_over(input, scratch, piece);

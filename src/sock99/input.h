@@ -19,9 +19,10 @@
 
 struct sock99_input {
   char *data;
-  size_t begin, end; /* the unread bytes */
-  size_t capacity;   /* on the heap; 0: in the scratch buffer, or nowhere */
-  size_t searched;   /* unread bytes that are known to hold no newline */
+  size_t begin, end;  /* the unread bytes */
+  size_t capacity;    /* on the heap; 0: in the scratch buffer, or nowhere */
+  size_t searched;    /* unread bytes that are known to hold no newline */
+  unsigned int takes; /* how often bytes were taken, or dropped */
 };
 
 /* Every IP datagram fits. */
