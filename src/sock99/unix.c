@@ -334,17 +334,18 @@ static bool push_message_data(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/* As many as there are, at most `max`, in a list on top of the stack. */
-static int push_list(lua_State *L, const struct sock99_rights *rights, lua_Integer max) {
-  int i, count = rights == NULL ? 0 : rights->count;
+/* As many as there are, at most `max`, in a list on top of the stack. For the list
+** Lua may collect garbage, and so close the object. */
+static int push_list(lua_State *L, const struct sock99_socket *s, lua_Integer max) {
+  int i, count = s->rights == NULL ? 0 : s->rights->count;
   if (count > max)
     count = (int)max;
   lua_createtable(L, count, 0);
-  for (i = 0; i < count; i++) {
-    lua_pushinteger(L, rights->fds[i]);
+  for (i = 0; i < count && s->rights != NULL; i++) {
+    lua_pushinteger(L, s->rights->fds[i]);
     lua_rawseti(L, -2, i + 1);
   }
-  return count;
+  return i;
 }
 
 
@@ -394,7 +395,7 @@ static int l_receivefds(lua_State *L) {
   truncated = s->rights != NULL && s->rights->truncated;
   if (truncated)
     lua_pushliteral(L, "truncated");
-  count = push_list(L, s->rights, max);
+  count = push_list(L, s, max);
   if (truncated)
     lua_insert(L, -2);
   hand_over(s, count);

@@ -140,4 +140,35 @@ function TestFinalizers:test_a_list_changes_while_it_is_sent()
 end
 
 
+-- The descriptors are the object's until they are in a list: closed with it, or told.
+function TestFinalizers:test_an_object_is_closed_while_its_descriptors_are_told()
+  local current, running = nil, true
+  at_each_collection(function()
+    if current then
+      current:close()
+    end
+    return running
+  end, 5000)
+  support.assert_no_fd_leak(function()
+    with_an_eager_collector(function()
+      collectgarbage('setpause', 0)
+      collectgarbage('setstepmul', 1000)
+      for _ = 1, 500 do
+        local a, b = sock99.pair()
+        a:sendfds('x', a, a, a, a, a, a, a, a)
+        current = b
+        local data, fds = b:receivefds()
+        current = nil
+        for _, fd in ipairs(data and fds or {}) do
+          lu.assertTrue(sock99.close(fd))
+        end
+        a:close()
+        b:close()
+      end
+    end)
+  end)
+  running = false
+end
+
+
 support.run()
