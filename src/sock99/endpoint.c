@@ -2,9 +2,9 @@
 ** endpoint.c: the addresses that methods take and give.
 **
 ** A host is numeric, or "*", or a name, which is looked up for as long as the
-** object's timeouts allow; of a service only the resolver knows the port, too. IPv4 goes through an
-*IPv6 object as a mapped
-** address (RFC 4291, 2.5.5.2), and is told, and taken, as plain IPv4.
+** object's timeouts allow; of a service only the resolver knows the port, too.
+** IPv4 goes through an IPv6 object as a mapped address (RFC 4291, 2.5.5.2), and
+** is told, and taken, as plain IPv4.
 */
 
 #include "object.h"

@@ -299,6 +299,8 @@ static int l_gc(lua_State *L) {
 
 /*** Give the descriptor up: the object is closed, the descriptor is not.
 
+Descriptors that came along and that nobody claimed are closed.
+
 @function detach
 @treturn[1] integer the descriptor, yours to close
 @treturn[1] ?string what was received and not taken; nil where there is none

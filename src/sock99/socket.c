@@ -473,7 +473,8 @@ static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99
 /*** Connect the object, which becomes a client.
 
 After a timeout the connection is still being made, and the object is a client:
-call again to go on, or wait until it is writable and use it.
+call again, with the same address, to go on, or wait until it is writable and
+use it.
 @function connect
 @tparam string host numeric, or a name; of a Unix socket the path
 @tparam integer|string port

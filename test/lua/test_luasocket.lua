@@ -704,4 +704,39 @@ function TestHalf.test_sources_and_sinks()
 end
 
 
+
+function TestPending:test_options_are_checked_at_once()
+  local client = pending_to(busy_port())
+  lu.assertErrorMsgContains("unsupported option `nosuch'", client.setoption, client, 'nosuch', true)
+  lu.assertErrorMsgContains('boolean expected', client.setoption, client, 'keepalive', 'yes')
+  lu.assertEquals(client:setoption('keepalive', true), 1)
+end
+
+
+function TestPending:test_a_variable_to_be_closed_ends_it()
+  local client = pending_to(busy_port())
+  getmetatable(client).__close(client)
+  lu.assertEquals(client:getfd(), -1)
+  lu.assertEquals({ client:getpeername() }, { nil, 'closed' })
+end
+
+
+TestArguments = support.suite()
+
+
+function TestArguments:test_errors_are_told_of_the_line_that_is_wrong()
+  local client = keep(core.tcp())
+  for _, wrong in ipairs {
+    function() client:connect('127.0.0.1') end,
+    function() client:setoption('keepalive', 1) end,
+    function() client:setoption('linger', {}) end,
+    function() core.dns.toip() end,
+  } do
+    local line = debug.getinfo(wrong, 'S').linedefined
+    local _, message = pcall(wrong)
+    lu.assertStrContains(message, ('test_luasocket.lua:%d: bad argument'):format(line))
+  end
+end
+
+
 support.run()

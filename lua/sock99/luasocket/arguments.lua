@@ -6,8 +6,25 @@ local errors = require 'sock99.luasocket.errors'
 local arguments = {}
 
 
+-- Where our files are, as debug.getinfo tells it: "@…/sock99/luasocket".
+local ours = debug.getinfo(1, 'S').source:gsub('/[^/]*$', '')
+
+
+-- The level of the program's function, from whoever calls this. A tail call has
+-- left no function to ask.
+local function caller()
+  local level = 2
+  local info = debug.getinfo(level, 'S')
+  while info and (info.source:sub(1, #ours) == ours or info.what == 'tail') do
+    level = level + 1
+    info = debug.getinfo(level, 'S')
+  end
+  return level - 1
+end
+
+
 local function raise(index, name, problem)
-  error(("bad argument #%d to '%s' (%s)"):format(index, name, problem), 4)
+  error(("bad argument #%d to '%s' (%s)"):format(index, name, problem), caller())
 end
 
 
@@ -17,9 +34,7 @@ local function expect(kind, value, index, name)
 end
 
 
-function arguments.raise(index, name, problem)
-  error(("bad argument #%d to '%s' (%s)"):format(index, name, problem), 3)
-end
+arguments.raise = raise
 
 
 function arguments.string(value, index, name)

@@ -173,6 +173,8 @@ function methods.setoption(object, name, value)
   if step(object) ~= false then
     return client.setoption(object, name, value)
   end
+  -- Without a descriptor it fails, but not before it has checked name and value.
+  client.setoption(object, name, value)
   table.insert(flying[object].options, { name, value })
   return 1
 end
@@ -209,6 +211,7 @@ function pending.dress(of_clients)
   end
   methods.setpeername = methods.connect
   metatable.__index = methods
+  metatable.__close = methods.close
 end
 
 
