@@ -170,6 +170,7 @@ function TestPassed:test_memory_that_runs_out_takes_nothing()
   lu.assertEquals(lines_of([[
     local list
     local n = 0
+    if jit then jit.off() end -- see support.starve
     while not system.starve(n, function() list = sock99.listen_fds() end) do
       assert(os.getenv 'LISTEN_FDS' == '2')
       assert(not system.cloexec(3) and not system.cloexec(4))
