@@ -175,6 +175,11 @@ int sock99_set_nonblocking(struct sock99_socket *s) {
 }
 
 
+int sock99_unblock(struct sock99_socket *s) {
+  return sock99_has_timeout(s) ? sock99_set_nonblocking(s) : 0;
+}
+
+
 static int get_int(int fd, int option, int *out) {
   socklen_t length = sizeof(*out);
   *out = 0;

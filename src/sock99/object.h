@@ -103,6 +103,9 @@ SOCK99_HIDDEN void sock99_close_socket(lua_State *L, struct sock99_socket *s);
 /* Sets O_NONBLOCK unless it was set by us before; 0 or an errno. */
 SOCK99_HIDDEN int sock99_set_nonblocking(struct sock99_socket *s);
 
+/* The same where a timeout is set, before a call that takes no flags. */
+SOCK99_HIDDEN int sock99_unblock(struct sock99_socket *s);
+
 
 /* What a configuration says of the object that comes of it. */
 struct sock99_traits {

@@ -278,17 +278,11 @@ static int copy_through_room(struct transfer *transfer) {
 ** All of it
 */
 
-/* What sendfile(2) needs: it has no flag like MSG_DONTWAIT. */
-static int unblock(struct sock99_socket *s) {
-  bool may_end = s->each_wait >= 0 || s->whole_call >= 0;
-  return may_end ? sock99_set_nonblocking(s) : 0;
-}
-
-
+/* sendfile(2) has no flag like MSG_DONTWAIT. */
 static int copy(struct transfer *transfer) {
   int error = find_position(&transfer->source);
   if (error == 0)
-    error = unblock(transfer->s);
+    error = sock99_unblock(transfer->s);
   if (error == 0 && transfer->source.has_positions) {
     error = copy_without_sigpipe(transfer);
     if (error != ENOSYS)

@@ -334,7 +334,7 @@ static bool concerns_the_connection(int error) {
 static int accept_one(struct sock99_socket *s, struct sock99_wait *wait, int *error) {
   /* Where somebody else takes the connection that poll(2) told of, accept(2) on
   ** a descriptor that was wrapped as it is would wait for the next one. */
-  *error = sock99_has_timeout(s) ? sock99_set_nonblocking(s) : 0;
+  *error = sock99_unblock(s);
   while (*error == 0) {
     int fd = s99_accept(s->fd, s->stays_nonblocking);
     if (fd >= 0)
@@ -444,7 +444,7 @@ static int refuse_itself(struct sock99_socket *s, const struct s99_address *peer
 
 static int connect_to(struct sock99_socket *s, const struct s99_address *peer,
                       struct sock99_wait *wait) {
-  int error = sock99_has_timeout(s) ? sock99_set_nonblocking(s) : 0;
+  int error = sock99_unblock(s);
   if (error != 0)
     return error;
   if (s->family == AF_UNIX)
