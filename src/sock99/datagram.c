@@ -16,10 +16,6 @@
 
 #include <poll.h>
 
-/* A Unix socket that is not connected never says when its receiver has room. */
-#define FIRST_RETRY S99_MILLISECOND
-#define LONGEST_RETRY (20 * S99_MILLISECOND)
-
 /* Datagrams that one system call sends or receives. */
 #define BATCH 64
 
@@ -35,38 +31,15 @@ static struct sock99_socket *check_datagram(lua_State *L) {
 ** Out
 */
 
-/* A wait in short sleeps; zero: it has not begun. */
-struct retry {
-  int64_t end, pause;
-};
-
-
-static int sleep_for_room(struct sock99_socket *s, const struct sock99_wait *wait,
-                          struct retry *retry) {
-  int64_t now;
-  if (retry->pause == 0) {
-    retry->end = sock99_wait_end(wait);
-    retry->pause = FIRST_RETRY;
-  }
-  now = retry->end == 0 ? 0 : s99_now();
-  s->wants_writing = now >= retry->end;
-  if (s->wants_writing)
-    return SOCK99_TIMEOUT;
-  sock99_sleep_until(now + retry->pause < retry->end ? now + retry->pause : retry->end);
-  retry->pause = 2 * retry->pause < LONGEST_RETRY ? 2 * retry->pause : LONGEST_RETRY;
-  return 0;
-}
-
-
 /* After a call that could not send: 0 is "again". */
 static int wait_to_send(struct sock99_socket *s, struct sock99_wait *wait, bool addressed,
-                        struct retry *retry, int error) {
+                        struct sock99_retry *retry, int error) {
   if (error == EINTR)
     return 0;
   if (error != EAGAIN && error != EWOULDBLOCK)
     return error;
   if (addressed && s->family == AF_UNIX)
-    return sleep_for_room(s, wait, retry);
+    return sock99_sleep_for_room(s, wait, retry);
   return sock99_wait_for(s, wait, POLLOUT);
 }
 
@@ -75,7 +48,7 @@ static int wait_to_send(struct sock99_socket *s, struct sock99_wait *wait, bool 
 static int send_one(struct sock99_socket *s, struct sock99_wait *wait, const char *data,
                     size_t length, const struct s99_address *to) {
   int flags = sock99_message_flags(s), error = 0;
-  struct retry retry = {0, 0};
+  struct sock99_retry retry = {0, 0};
   while (error == 0) {
     ssize_t sent = to == NULL ? send(s->fd, data, length, flags)
                               : sendto(s->fd, data, length, flags, &to->addr.sa, to->len);
@@ -552,7 +525,7 @@ static int collect(lua_State *L, const struct sock99_socket *s, struct sock99_wa
 static int send_collected(struct sock99_socket *s, struct sock99_wait *wait, struct outgoing *out,
                           uint64_t *done) {
   int flags = sock99_message_flags(s), first = 0, error = 0;
-  struct retry retry = {0, 0};
+  struct sock99_retry retry = {0, 0};
   while (error == 0 && first < out->count) {
     int i, sent = s99_send_many(s->fd, out->messages + first, out->count - first, flags);
     if (sent < 0) {

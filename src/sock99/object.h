@@ -177,6 +177,15 @@ SOCK99_HIDDEN int sock99_poll(struct pollfd *polled, size_t count, int64_t end);
 ** waiting. One that has no time at all may do what needs no wait. */
 SOCK99_HIDDEN bool sock99_is_over(const struct sock99_wait *wait);
 
+/* A wait in short sleeps, for what never says that it has room: a Unix listener
+** whose backlog is full, the receiver of a socket that is not connected to it.
+** Zero at first, and again after a success: 0, or SOCK99_TIMEOUT. */
+struct sock99_retry {
+  int64_t end, pause;
+};
+SOCK99_HIDDEN int sock99_sleep_for_room(struct sock99_socket *s, const struct sock99_wait *wait,
+                                        struct sock99_retry *retry);
+
 /* The end of a wait that begins now: 0 has passed, S99_NEVER never does. */
 SOCK99_HIDDEN int64_t sock99_wait_end(const struct sock99_wait *wait);
 SOCK99_HIDDEN void sock99_sleep_until(int64_t end);

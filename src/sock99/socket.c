@@ -9,10 +9,6 @@
 
 /*** @module sock99 */
 
-/* A Unix listener whose backlog is full never says when there is room. */
-#define FIRST_RETRY S99_MILLISECOND
-#define LONGEST_RETRY (20 * S99_MILLISECOND)
-
 
 /*
 ** Birth
@@ -414,21 +410,14 @@ static int connect_inet(struct sock99_socket *s, const struct s99_address *peer,
 
 static int connect_unix(struct sock99_socket *s, const struct s99_address *peer,
                         struct sock99_wait *wait) {
-  int64_t retry = FIRST_RETRY, end = sock99_wait_end(wait);
-  for (;;) {
-    int error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
-    int64_t now;
-    if (error == EINTR)
-      continue;
-    if (error != EAGAIN)
-      return error;
-    now = end == 0 ? 0 : s99_now();
-    s->wants_writing = now >= end;
-    if (s->wants_writing)
-      return SOCK99_TIMEOUT;
-    sock99_sleep_until(now + retry < end ? now + retry : end);
-    retry = 2 * retry < LONGEST_RETRY ? 2 * retry : LONGEST_RETRY;
+  struct sock99_retry retry = {0, 0};
+  int error = 0;
+  while (error == 0 && connect(s->fd, &peer->addr.sa, peer->len) != 0) {
+    error = errno == EINTR ? 0 : errno;
+    if (error == EAGAIN)
+      error = sock99_sleep_for_room(s, wait, &retry);
   }
+  return error;
 }
 
 

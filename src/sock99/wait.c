@@ -11,6 +11,10 @@
 
 #include <poll.h>
 
+/* Of the short sleeps. */
+#define FIRST_PAUSE S99_MILLISECOND
+#define LONGEST_PAUSE (20 * S99_MILLISECOND)
+
 
 /* Waits of centuries are waits for ever. */
 static int64_t to_nanoseconds(double seconds) {
@@ -113,6 +117,23 @@ int sock99_look_for(struct sock99_socket *s, struct sock99_wait *wait, short eve
 void sock99_sleep_until(int64_t end) {
   while (poll(NULL, 0, poll_ms(end)) < 0 || s99_now() < end)
     continue;
+}
+
+
+int sock99_sleep_for_room(struct sock99_socket *s, const struct sock99_wait *wait,
+                          struct sock99_retry *retry) {
+  int64_t now;
+  if (retry->pause == 0) {
+    retry->end = sock99_wait_end(wait);
+    retry->pause = FIRST_PAUSE;
+  }
+  now = retry->end == 0 ? 0 : s99_now();
+  s->wants_writing = now >= retry->end;
+  if (s->wants_writing)
+    return SOCK99_TIMEOUT;
+  sock99_sleep_until(now + retry->pause < retry->end ? now + retry->pause : retry->end);
+  retry->pause = 2 * retry->pause < LONGEST_PAUSE ? 2 * retry->pause : LONGEST_PAUSE;
+  return 0;
 }
 
 
