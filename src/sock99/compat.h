@@ -10,6 +10,7 @@
 #include <lualib.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #if LUA_VERSION_NUM < 501 || LUA_VERSION_NUM > 505
@@ -63,6 +64,16 @@ static inline bool sock99_pushwhole(lua_State *L, long long number) {
   lua_pushnumber(L, (lua_Number)number);
 #endif
   return true;
+}
+
+
+/* A count of bytes: 64 bits where Lua has integers. */
+static inline void sock99_push_count(lua_State *L, uint64_t count) {
+#if LUA_VERSION_NUM >= 503
+  lua_pushinteger(L, (lua_Integer)count);
+#else
+  lua_pushnumber(L, (lua_Number)count);
+#endif
 }
 
 

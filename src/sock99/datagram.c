@@ -434,12 +434,11 @@ static bool is_text(lua_State *L, int index) {
 }
 
 
+/* A service's name will do as well, and, for the peer's, nothing. */
 static bool is_port(lua_State *L, int index) {
-  lua_Number port;
-  if (!lua_isnumber(L, index))
-    return lua_type(L, index) == LUA_TSTRING || lua_isnil(L, index);
-  port = lua_tonumber(L, index);
-  return port >= 0 && port <= 65535 && (lua_Number)(int)port == port;
+  if (lua_isnumber(L, index))
+    return sock99_is_port(L, index);
+  return lua_type(L, index) == LUA_TSTRING || lua_isnil(L, index);
 }
 
 
@@ -793,17 +792,11 @@ static int l_receivemany(lua_State *L) {
 ** Peers
 */
 
-static int push_done(lua_State *L) {
-  lua_pushinteger(L, 1);
-  return 1;
-}
-
-
 static int forget_peer(lua_State *L, const struct sock99_socket *s) {
   if (s99_disconnect(s->fd) != 0)
     return sock99_push_call_failure(L, "connect", "*", errno);
   sock99_set_class(L, 1, SOCK99_UNCONNECTED);
-  return push_done(L);
+  return sock99_push_done(L);
 }
 
 
@@ -854,7 +847,7 @@ static int l_setpeername(lua_State *L) {
       return sock99_push_address_failure(L, "connect", &peer, errno);
   }
   sock99_set_class(L, 1, SOCK99_CONNECTED);
-  return push_done(L);
+  return sock99_push_done(L);
 }
 
 

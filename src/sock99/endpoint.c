@@ -85,6 +85,12 @@ int sock99_push_address(lua_State *L, const struct s99_address *address) {
 ** In
 */
 
+bool sock99_is_port(lua_State *L, int index) {
+  lua_Number port = lua_tonumber(L, index);
+  return lua_isnumber(L, index) && port >= 0 && port <= 65535 && (lua_Number)(int)port == port;
+}
+
+
 static int tell(lua_State *L, int error, const char *format, const char *value) {
   lua_pushnil(L);
   lua_pushfstring(L, format, value);

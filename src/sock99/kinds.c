@@ -50,12 +50,6 @@ static bool create(lua_State *L, struct sock99_socket *s, int family, socket99_r
 }
 
 
-static bool is_port(lua_State *L, int index) {
-  lua_Number port = lua_tonumber(L, index);
-  return lua_isnumber(L, index) && port >= 0 && port <= 65535 && (lua_Number)(int)port == port;
-}
-
-
 /* connect_fresh(host, port): connect, of an object that never had a descriptor, to a
 ** numeric address; no results, and nothing was done, where it is anything else. */
 static int l_connect_fresh(lua_State *L) {
@@ -64,7 +58,7 @@ static int l_connect_fresh(lua_State *L) {
   socket99_result result;
   size_t length;
   const char *host = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &length) : NULL;
-  if (s->fd >= 0 || s->family != AF_UNSPEC || host == NULL || !is_port(L, 3))
+  if (s->fd >= 0 || s->family != AF_UNSPEC || host == NULL || !sock99_is_port(L, 3))
     return 0;
   if (strlen(host) != length || s99_numeric(host, &address) != S99_NUMERIC)
     return 0;

@@ -254,7 +254,7 @@ void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
 }
 
 
-static struct sock99_socket *check_any(lua_State *L) {
+struct sock99_socket *sock99_check_any(lua_State *L) {
   return sock99_check_socket(L, SOCK99_ANY, "socket");
 }
 
@@ -282,20 +282,20 @@ again does nothing.
 @treturn integer 1
 */
 static int l_close(lua_State *L) {
-  sock99_close_socket(L, check_any(L));
+  sock99_close_socket(L, sock99_check_any(L));
   lua_pushinteger(L, 1);
   return 1;
 }
 
 
 static int l_end(lua_State *L) {
-  sock99_close_socket(L, check_any(L));
+  sock99_close_socket(L, sock99_check_any(L));
   return 0;
 }
 
 
 static int l_gc(lua_State *L) {
-  struct sock99_socket *s = check_any(L);
+  struct sock99_socket *s = sock99_check_any(L);
   sock99_close_socket(L, s);
   s->mark = &dead_mark;
   return 0;
@@ -313,7 +313,7 @@ Descriptors that came along and that nobody claimed are closed.
 @treturn[2] string "closed"
 */
 static int l_detach(lua_State *L) {
-  struct sock99_socket *s = check_any(L);
+  struct sock99_socket *s = sock99_check_any(L);
   struct sock99_piece piece;
   size_t unread = sock99_unread(&s->input);
   sock99_begin_piece(L, &s->input, unread, &piece);
@@ -342,7 +342,7 @@ static int l_detach(lua_State *L) {
 @treturn integer the descriptor; -1 where the object is closed
 */
 static int l_getfd(lua_State *L) {
-  lua_pushinteger(L, check_any(L)->fd);
+  lua_pushinteger(L, sock99_check_any(L)->fd);
   return 1;
 }
 
@@ -358,7 +358,7 @@ The old one is not closed; what was received and not taken is dropped.
 @treturn[2] integer errno
 */
 static int l_setfd(lua_State *L) {
-  struct sock99_socket *s = check_any(L);
+  struct sock99_socket *s = sock99_check_any(L);
   lua_Integer fd = sock99_check_whole(L, 2);
   int error = 0;
   luaL_argcheck(L, fd >= -1 && fd <= INT_MAX, 2, "a descriptor, or -1, expected");
@@ -379,7 +379,7 @@ static int l_setfd(lua_State *L) {
 @treturn boolean
 */
 static int l_dirty(lua_State *L) {
-  lua_pushboolean(L, sock99_unread(&check_any(L)->input) > 0);
+  lua_pushboolean(L, sock99_unread(&sock99_check_any(L)->input) > 0);
   return 1;
 }
 
@@ -402,7 +402,7 @@ static int l_dirty(lua_State *L) {
 else "r"
 */
 static int l_events(lua_State *L) {
-  lua_pushstring(L, check_any(L)->wants_writing ? "w" : "r");
+  lua_pushstring(L, sock99_check_any(L)->wants_writing ? "w" : "r");
   return 1;
 }
 
@@ -413,7 +413,7 @@ static int l_events(lua_State *L) {
 @treturn ?integer 0 while bytes are read ahead, else nil
 */
 static int l_timeout(lua_State *L) {
-  const struct sock99_socket *s = check_any(L);
+  const struct sock99_socket *s = sock99_check_any(L);
   if (sock99_unread(&s->input) > 0 && !s->wants_writing)
     lua_pushinteger(L, 0);
   else
@@ -439,7 +439,7 @@ client:settimeout(5) -- no wait is longer than 5 seconds
 client:settimeout(60, 't') -- and no call is longer than a minute
 */
 static int l_settimeout(lua_State *L) {
-  struct sock99_socket *s = check_any(L);
+  struct sock99_socket *s = sock99_check_any(L);
   lua_Number seconds = luaL_optnumber(L, 2, -1);
   const char *mode = luaL_optstring(L, 3, "b");
   luaL_argcheck(L, seconds == seconds, 2, "not a number");
@@ -463,7 +463,7 @@ static int l_settimeout(lua_State *L) {
 @treturn number seconds of a whole call; -1: no limit
 */
 static int l_gettimeout(lua_State *L) {
-  const struct sock99_socket *s = check_any(L);
+  const struct sock99_socket *s = sock99_check_any(L);
   lua_pushnumber(L, s->each_wait);
   lua_pushnumber(L, s->whole_call);
   return 2;
@@ -478,7 +478,7 @@ static int l_gettimeout(lua_State *L) {
 @treturn number the object's age, in seconds
 */
 static int l_getstats(lua_State *L) {
-  const struct sock99_socket *s = check_any(L);
+  const struct sock99_socket *s = sock99_check_any(L);
   sock99_push_count(L, s->received);
   sock99_push_count(L, s->sent);
   lua_pushnumber(L, sock99_seconds() - s->birth);
@@ -506,7 +506,7 @@ static void read_stat(lua_State *L, int index, uint64_t *stat) {
 @treturn integer 1
 */
 static int l_setstats(lua_State *L) {
-  struct sock99_socket *s = check_any(L);
+  struct sock99_socket *s = sock99_check_any(L);
   uint64_t received = s->received, sent = s->sent;
   double now = sock99_seconds(), age = (double)luaL_optnumber(L, 4, now - s->birth);
   read_stat(L, 2, &received);
@@ -610,18 +610,14 @@ int sock99_push_partial(lua_State *L, int error) {
 }
 
 
-/* 64 bits where Lua has integers. */
-void sock99_push_count(lua_State *L, uint64_t count) {
-#if LUA_VERSION_NUM >= 503
-  lua_pushinteger(L, (lua_Integer)count);
-#else
-  lua_pushnumber(L, (lua_Number)count);
-#endif
+int sock99_push_done(lua_State *L) {
+  lua_pushinteger(L, 1);
+  return 1;
 }
 
 
 static int l_tostring(lua_State *L) {
-  const struct sock99_socket *s = check_any(L);
+  const struct sock99_socket *s = sock99_check_any(L);
   lua_pushfstring(L, "%s: %p", class_names[s->class], (const void *)s);
   return 1;
 }

@@ -133,6 +133,12 @@ SOCK99_HIDDEN struct sock99_socket *sock99_test_socket(lua_State *L, int index);
 SOCK99_HIDDEN struct sock99_socket *sock99_check_socket(lua_State *L, unsigned int classes,
                                                         const char *expected);
 
+/* The object at index 1, of whatever class. */
+SOCK99_HIDDEN struct sock99_socket *sock99_check_any(lua_State *L);
+
+/* Whether the value is a number, or its text, that is a port: 0 to 65535. */
+SOCK99_HIDDEN bool sock99_is_port(lua_State *L, int index);
+
 /* A number that may be a descriptor; -2: none can be; raises for a fraction. */
 SOCK99_HIDDEN lua_Integer sock99_check_whole(lua_State *L, int index);
 
@@ -211,6 +217,9 @@ SOCK99_HIDDEN double sock99_seconds(void);
 ** Results
 */
 
+/* What a call returns that has nothing to tell: 1. */
+SOCK99_HIDDEN int sock99_push_done(lua_State *L);
+
 /* Pushes the words of an error: "timeout", "closed" (ECONNRESET and EPIPE too),
 ** or the system's; and its number, nil for an orderly end. */
 SOCK99_HIDDEN void sock99_push_error(lua_State *L, int error);
@@ -230,9 +239,6 @@ SOCK99_HIDDEN int sock99_push_address_failure(lua_State *L, const char *call,
 
 /* What is on top of the stack is the partial result: nil, message, partial, code. */
 SOCK99_HIDDEN int sock99_push_partial(lua_State *L, int error);
-
-/* A count of bytes: an integer where Lua has them. */
-SOCK99_HIDDEN void sock99_push_count(lua_State *L, uint64_t count);
 
 
 /*
@@ -273,8 +279,13 @@ SOCK99_HIDDEN int sock99_connect(lua_State *L);
 SOCK99_HIDDEN ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *message,
                                                     int flags);
 SOCK99_HIDDEN ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size,
-                                            int *flags);
+                                            int flags);
 SOCK99_HIDDEN void sock99_close_rights(struct sock99_socket *s);
+
+/* stream.c: one read's worth more to what is unread, for which there is room for
+** `wanted` bytes or more; 0 or an error. */
+SOCK99_HIDDEN int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait,
+                              size_t wanted);
 
 /* stream.c: receive as LuaSocket has it: "*l" ignores every CR, and 0 bytes are
 ** waited for. */

@@ -21,11 +21,6 @@
 /*** @module sock99 */
 
 
-static struct sock99_socket *check_any(lua_State *L) {
-  return sock99_check_socket(L, SOCK99_ANY, "socket");
-}
-
-
 /* nil, "setsockopt TCP_NODELAY: …", code; returns 3. */
 static int push_refusal(lua_State *L, const struct sock99_socket *s, const char *call,
                         const socket99_option *option, int error) {
@@ -141,7 +136,7 @@ client:setoption('nodelay', true)
 client:setoption('linger', 0)
 */
 static int l_setoption(lua_State *L) {
-  const struct sock99_socket *s = check_any(L);
+  const struct sock99_socket *s = sock99_check_any(L);
   int pushed = lua_istable(L, OPTION) ? set_by_number(L, s) : set_by_name(L, s);
   if (pushed > 0)
     return pushed;
@@ -260,7 +255,7 @@ can only be set
 print(client:getoption 'rcvbuf')
 */
 static int l_getoption(lua_State *L) {
-  const struct sock99_socket *s = check_any(L);
+  const struct sock99_socket *s = sock99_check_any(L);
   return lua_istable(L, OPTION) ? get_by_number(L, s) : get_by_name(L, s);
 }
 

@@ -163,7 +163,7 @@ int sock99_pair(lua_State *L) {
 typedef int get_name(int, struct sockaddr *, socklen_t *);
 
 static int push_name(lua_State *L, get_name *name) {
-  const struct sock99_socket *s = sock99_check_socket(L, SOCK99_ANY, "socket");
+  const struct sock99_socket *s = sock99_check_any(L);
   struct s99_address address;
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
@@ -213,16 +213,10 @@ static int l_getpeername(lua_State *L) {
 @treturn[2] string "closed"
 */
 static int l_getfamily(lua_State *L) {
-  const struct sock99_socket *s = sock99_check_socket(L, SOCK99_ANY, "socket");
+  const struct sock99_socket *s = sock99_check_any(L);
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   lua_pushstring(L, s->family == AF_UNIX ? "unix" : s->family == AF_INET6 ? "inet6" : "inet4");
-  return 1;
-}
-
-
-static int push_done(lua_State *L) {
-  lua_pushinteger(L, 1);
   return 1;
 }
 
@@ -246,7 +240,7 @@ int sock99_push_address_failure(lua_State *L, const char *call, const struct s99
 @treturn[2] integer errno
 */
 int sock99_bind(lua_State *L) {
-  struct sock99_socket *s = sock99_check_socket(L, SOCK99_ANY, "socket");
+  struct sock99_socket *s = sock99_check_any(L);
   struct sock99_wait wait;
   struct s99_address own;
   int error;
@@ -258,7 +252,7 @@ int sock99_bind(lua_State *L) {
     return sock99_push_errno_failure(L, error);
   if (bind(s->fd, &own.addr.sa, own.len) != 0)
     return sock99_push_address_failure(L, "bind", &own, errno);
-  return push_done(L);
+  return sock99_push_done(L);
 }
 
 
@@ -299,30 +293,7 @@ static int l_listen(lua_State *L) {
   if (error != 0)
     return sock99_push_call_failure(L, "fcntl", "", error);
   sock99_set_class(L, 1, SOCK99_SERVER);
-  return push_done(L);
-}
-
-
-/* What is told of a connection that has gone already, or, by Linux, of the
-** network that it came from (accept(2)). */
-static bool concerns_the_connection(int error) {
-  switch (error) {
-  case EINTR:
-  case ECONNABORTED:
-#if defined(__linux__)
-  case ENETDOWN:
-  case EPROTO:
-  case ENOPROTOOPT:
-  case EHOSTDOWN:
-  case ENONET:
-  case EHOSTUNREACH:
-  case EOPNOTSUPP:
-  case ENETUNREACH:
-#endif
-    return true;
-  default:
-    return false;
-  }
+  return sock99_push_done(L);
 }
 
 
@@ -337,7 +308,7 @@ static int accept_one(struct sock99_socket *s, struct sock99_wait *wait, int *er
       return fd;
     if (errno == EAGAIN || errno == EWOULDBLOCK)
       *error = sock99_wait_for(s, wait, POLLIN);
-    else if (!concerns_the_connection(errno))
+    else if (!s99_concerns_the_connection(errno))
       *error = errno;
   }
   return -1;
@@ -453,7 +424,7 @@ static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99
     error = getpeername(s->fd, &peer.addr.sa, &peer.len) == 0 ? refuse_itself(s, &peer) : errno;
   }
   if (error == 0)
-    return push_done(L);
+    return sock99_push_done(L);
   lua_pushfstring(L, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
   return sock99_push_call_failure(L, "connect", lua_tostring(L, -1), error);
 }
@@ -490,7 +461,7 @@ int sock99_connect(lua_State *L) {
   if (error == 0 || s->connecting)
     sock99_set_class(L, 1, SOCK99_CLIENT);
   if (error == 0)
-    return push_done(L);
+    return sock99_push_done(L);
   if (error < 0)
     return sock99_push_errno_failure(L, error);
   return sock99_push_address_failure(L, "connect", &peer, error);
@@ -511,13 +482,13 @@ int sock99_connect(lua_State *L) {
 static int l_shutdown(lua_State *L) {
   static const char *const names[] = {"receive", "send", "both", NULL};
   static const int hows[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
-  const struct sock99_socket *s = sock99_check_socket(L, SOCK99_ANY, "socket");
+  const struct sock99_socket *s = sock99_check_any(L);
   int how = luaL_checkoption(L, 2, "both", names);
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   if (shutdown(s->fd, hows[how]) != 0)
     return sock99_push_errno_failure(L, errno);
-  return push_done(L);
+  return sock99_push_done(L);
 }
 
 

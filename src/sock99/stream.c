@@ -232,13 +232,12 @@ struct request {
 static ssize_t read_some(struct sock99_socket *s, void *room, size_t size) {
   int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL;
   if (s->family == AF_UNIX)
-    return sock99_receive_rights(s, room, size, &flags);
+    return sock99_receive_rights(s, room, size, flags);
   return recv(s->fd, room, size, flags);
 }
 
 
-/* One read's worth more to what is unread, `wanted` bytes or more of it. */
-static int fill(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait, size_t wanted) {
+int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait, size_t wanted) {
   for (;;) {
     char *room;
     size_t size;
@@ -382,7 +381,7 @@ static int gather(lua_State *L, struct sock99_socket *s, const struct request *r
   for (;;) {
     if (error != 0 || (*taken = enough(&s->input, request)) > 0)
       return error;
-    error = fill(L, s, &wait, wanted(&s->input, request));
+    error = sock99_fill(L, s, &wait, wanted(&s->input, request));
     /* Bytes that never end must not keep the call from ending. */
     if (error == 0 && sock99_is_over(&wait) && enough(&s->input, request) == 0)
       error = SOCK99_TIMEOUT;
@@ -491,7 +490,7 @@ static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request
   int error = 0;
   sock99_begin_wait(s, &wait);
   if (sock99_unread(&s->input) == 0)
-    error = fill(L, s, &wait, 1);
+    error = sock99_fill(L, s, &wait, 1);
   push_joined(L, request, "", 0);
   return error == 0 ? 1 : sock99_push_partial(L, error);
 }

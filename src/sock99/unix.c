@@ -109,18 +109,15 @@ ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *me
 }
 
 
-ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size, int *flags) {
+ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size, int flags) {
   struct msghdr message;
   struct iovec part;
-  ssize_t got;
   memset(&message, 0, sizeof(message));
   part.iov_base = room;
   part.iov_len = size;
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  got = sock99_receive_message_rights(s, &message, *flags);
-  *flags = message.msg_flags;
-  return got;
+  return sock99_receive_message_rights(s, &message, flags);
 }
 
 
@@ -130,11 +127,6 @@ void sock99_close_rights(struct sock99_socket *s) {
   while (rights != NULL && rights->count > 0)
     close(rights->fds[--rights->count]);
   free(rights);
-}
-
-
-static struct sock99_socket *check_any(lua_State *L) {
-  return sock99_check_socket(L, SOCK99_ANY, "socket");
 }
 
 
@@ -247,7 +239,7 @@ assert(worker:sendfds('a connection', client))
 client:close()
 */
 static int l_sendfds(lua_State *L) {
-  struct sock99_socket *s = check_any(L);
+  struct sock99_socket *s = sock99_check_any(L);
   int fds[MOST_FDS], count, error = SOCK99_CLOSED;
   size_t length, sent = 0;
   const char *data = luaL_checklstring(L, 2, &length);
@@ -270,39 +262,15 @@ static int l_sendfds(lua_State *L) {
 ** Descriptors in
 */
 
-/* A read's worth of a stream, unless there is something already. */
-static int fill(lua_State *L, struct sock99_socket *s) {
-  int error = 0;
-  struct sock99_wait wait;
-  sock99_begin_wait(s, &wait);
-  while (error == 0 && sock99_unread(&s->input) == 0) {
-    int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL;
-    char *room;
-    size_t size;
-    ssize_t got;
-    if (!sock99_input_room(&s->input, sock99_scratch_of(L), 1, &room, &size))
-      return ENOMEM;
-    got = sock99_receive_rights(s, room, size, &flags);
-    if (got == 0)
-      return SOCK99_CLOSED;
-    if (got > 0) {
-      sock99_input_add(&s->input, (size_t)got);
-      s->received += (uint64_t)got;
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      error = sock99_wait_for(s, &wait, POLLIN);
-    } else if (errno != EINTR) {
-      error = errno;
-    }
-  }
-  return error;
-}
-
-
 /* The data, on top of the stack; else nil, message, code, and false. */
 static bool push_stream_data(lua_State *L, struct sock99_socket *s) {
   struct sock99_piece piece;
+  struct sock99_wait wait;
   size_t unread;
-  int error = s->rights != NULL ? 0 : fill(L, s);
+  int error = 0;
+  sock99_begin_wait(s, &wait);
+  if (s->rights == NULL && sock99_unread(&s->input) == 0)
+    error = sock99_fill(L, s, &wait, 1);
   if (error != 0) {
     (void)sock99_push_errno_failure(L, error);
     return false;
@@ -381,7 +349,7 @@ local data, fds = assert(master:receivefds())
 local client = assert(sock99.wrap(fds[1]))
 */
 static int l_receivefds(lua_State *L) {
-  struct sock99_socket *s = check_any(L);
+  struct sock99_socket *s = sock99_check_any(L);
   lua_Integer max = luaL_optinteger(L, 2, INT_MAX);
   bool is_message = s->type != SOCK_STREAM, truncated;
   int count;
@@ -426,7 +394,7 @@ others since.
 @treturn[2] ?integer errno
 */
 static int l_getpeercred(lua_State *L) {
-  const struct sock99_socket *s = check_any(L);
+  const struct sock99_socket *s = sock99_check_any(L);
   struct s99_credentials peer;
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);

@@ -419,6 +419,29 @@ static inline int s99_accept(int listener, bool nonblocking) {
 }
 
 
+/* What accept(2) tells of a connection that has gone already, or, on Linux, of the
+** network that it came from: the next one may be good. */
+static inline bool s99_concerns_the_connection(int error) {
+  switch (error) {
+  case EINTR:
+  case ECONNABORTED:
+#if defined(__linux__)
+  case ENETDOWN:
+  case EPROTO:
+  case ENOPROTOOPT:
+  case EHOSTDOWN:
+  case ENONET:
+  case EHOSTUNREACH:
+  case EOPNOTSUPP:
+  case ENETUNREACH:
+#endif
+    return true;
+  default:
+    return false;
+  }
+}
+
+
 /* socketpair(2) of Unix domain sockets. */
 static inline int s99_socketpair(int type, bool cloexec, bool nonblocking, int ends[2]) {
   int flags = (cloexec ? S99_SOCK_CLOEXEC : 0) | (nonblocking ? S99_SOCK_NONBLOCK : 0);
