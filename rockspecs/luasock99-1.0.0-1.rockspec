@@ -52,6 +52,7 @@ build = {
         "src/sock99/errno.c",
         "src/sock99/input.c",
         "src/sock99/kinds.c",
+        "src/sock99/many.c",
         "src/sock99/module.c",
         "src/sock99/object.c",
         "src/sock99/opening.c",
