@@ -11,10 +11,6 @@
 
 #include <poll.h>
 
-/* Of the short sleeps. */
-#define FIRST_PAUSE S99_MILLISECOND
-#define LONGEST_PAUSE (20 * S99_MILLISECOND)
-
 
 /* Waits of centuries are waits for ever. */
 static int64_t to_nanoseconds(double seconds) {
@@ -40,26 +36,11 @@ void sock99_begin_wait(struct sock99_socket *s, struct sock99_wait *wait) {
 }
 
 
-/* Milliseconds until `end`, rounded up, as poll(2) takes them. */
-static int poll_ms(int64_t end) {
-  int64_t left;
-  if (end == S99_NEVER)
-    return -1;
-  if (end <= 0)
-    return 0;
-  left = end - s99_now();
-  if (left <= 0)
-    return 0;
-  left = (left + S99_MILLISECOND - 1) / S99_MILLISECOND;
-  return left > INT_MAX ? INT_MAX : (int)left;
-}
-
-
 int sock99_poll(struct pollfd *polled, size_t count, int64_t end) {
   int ready;
   do {
-    ready = poll(polled, (nfds_t)count, poll_ms(end));
-  } while ((ready < 0 && errno == EINTR) || (ready == 0 && poll_ms(end) != 0));
+    ready = poll(polled, (nfds_t)count, s99_poll_ms(end));
+  } while ((ready < 0 && errno == EINTR) || (ready == 0 && s99_poll_ms(end) != 0));
   return ready;
 }
 
@@ -115,7 +96,7 @@ int sock99_look_for(struct sock99_socket *s, struct sock99_wait *wait, short eve
 
 
 void sock99_sleep_until(int64_t end) {
-  while (poll(NULL, 0, poll_ms(end)) < 0 || s99_now() < end)
+  while (poll(NULL, 0, s99_poll_ms(end)) < 0 || s99_now() < end)
     continue;
 }
 
@@ -125,14 +106,14 @@ int sock99_sleep_for_room(struct sock99_socket *s, const struct sock99_wait *wai
   int64_t now;
   if (retry->pause == 0) {
     retry->end = sock99_wait_end(wait);
-    retry->pause = FIRST_PAUSE;
+    retry->pause = S99_FIRST_PAUSE;
   }
   now = retry->end == 0 ? 0 : s99_now();
   s->wants_writing = now >= retry->end;
   if (s->wants_writing)
     return SOCK99_TIMEOUT;
   sock99_sleep_until(now + retry->pause < retry->end ? now + retry->pause : retry->end);
-  retry->pause = 2 * retry->pause < LONGEST_PAUSE ? 2 * retry->pause : LONGEST_PAUSE;
+  retry->pause = 2 * retry->pause < S99_LONGEST_PAUSE ? 2 * retry->pause : S99_LONGEST_PAUSE;
   return 0;
 }
 

@@ -27,6 +27,23 @@
 #define S99_NEVER INT64_MAX
 #define S99_MILLISECOND INT64_C(1000000)
 
+/* A Unix peer that is full never says when there is room: whoever waits for it asks
+** again after pauses that double, from the first to the longest. */
+#define S99_FIRST_PAUSE S99_MILLISECOND
+#define S99_LONGEST_PAUSE (20 * S99_MILLISECOND)
+
+/* Milliseconds until `at`, rounded up, as poll(2) takes them. */
+static inline int s99_poll_ms(int64_t at) {
+  int64_t left;
+  if (at == S99_NEVER)
+    return -1;
+  left = at <= 0 ? 0 : at - s99_now();
+  if (left <= 0)
+    return 0;
+  left = (left + S99_MILLISECOND - 1) / S99_MILLISECOND;
+  return left > INT_MAX ? INT_MAX : (int)left;
+}
+
 /* Any address that an opening may meet. */
 union s99_sockaddr {
   struct sockaddr sa;

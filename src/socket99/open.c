@@ -16,10 +16,6 @@
 
 #include <poll.h>
 
-/* A Unix listener whose backlog is full never says when there is room. */
-#define FIRST_RETRY S99_MILLISECOND
-#define LONGEST_RETRY (20 * S99_MILLISECOND)
-
 enum state { S99_RESOLVE, S99_CONNECT, S99_RACE, S99_LISTEN, S99_DONE, S99_FAILED };
 
 struct socket99_opening {
@@ -48,19 +44,6 @@ struct socket99_opening {
 
 static int64_t earlier(int64_t a, int64_t b) {
   return a < b ? a : b;
-}
-
-
-/* Milliseconds until `at`, rounded up, as poll(2) takes them. */
-static int wait_ms(int64_t at) {
-  int64_t left;
-  if (at == S99_NEVER)
-    return -1;
-  left = at - s99_now();
-  if (left <= 0)
-    return 0;
-  left = (left + S99_MILLISECOND - 1) / S99_MILLISECOND;
-  return left > INT_MAX ? INT_MAX : (int)left;
 }
 
 
@@ -191,7 +174,7 @@ static void await_lookup(const struct socket99_opening *opening) {
   struct pollfd answered;
   answered.fd = s99_lookup_fd(opening->lookup);
   answered.events = POLLIN;
-  poll(&answered, 1, wait_ms(opening->plan.deadline));
+  poll(&answered, 1, s99_poll_ms(opening->plan.deadline));
 }
 
 
@@ -290,8 +273,9 @@ static void note_flight(struct socket99_opening *opening, size_t i, socket99_res
   struct s99_attempt *attempt = &opening->attempts[i];
   int error;
   if (attempt->flight == S99_WAITING) {
-    opening->retry_wait =
-        opening->retry_wait == 0 ? FIRST_RETRY : earlier(2 * opening->retry_wait, LONGEST_RETRY);
+    opening->retry_wait = opening->retry_wait == 0
+                              ? S99_FIRST_PAUSE
+                              : earlier(2 * opening->retry_wait, S99_LONGEST_PAUSE);
     opening->retry_at = s99_now() + opening->retry_wait;
   }
   if (attempt->flight == S99_IN_FLIGHT) {
@@ -365,7 +349,8 @@ static void look_at_flights(struct socket99_opening *opening) {
     opening->polled[count].events = POLLOUT;
     opening->polled[count++].revents = 0;
   }
-  if (poll(opening->polled, (nfds_t)count, opening->blocks ? wait_ms(next_event(opening)) : 0) <= 0)
+  if (poll(opening->polled, (nfds_t)count,
+           opening->blocks ? s99_poll_ms(next_event(opening)) : 0) <= 0)
     return;
   polled = opening->polled;
   for (i = 0; i < opening->race.next && polled < opening->polled + count; i++) {
@@ -622,7 +607,7 @@ int socket99_pollfd(const socket99_opening *opening) {
 
 
 int socket99_timeout_ms(const socket99_opening *opening) {
-  return wait_ms(opening->alarm);
+  return s99_poll_ms(opening->alarm);
 }
 
 
