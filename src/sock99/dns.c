@@ -41,9 +41,14 @@ static struct answer *new_answer(lua_State *L) {
 }
 
 
-static int push_eai(lua_State *L, int error) {
+/* `system_error` is what errno was after the call that failed. */
+static int push_eai(lua_State *L, int error, int system_error) {
+  char words[128];
   lua_pushnil(L);
-  lua_pushstring(L, gai_strerror(error));
+  if (error == EAI_SYSTEM)
+    lua_pushstring(L, s99_strerror(system_error, words, sizeof(words)));
+  else
+    lua_pushstring(L, gai_strerror(error));
   lua_pushinteger(L, error);
   lua_pushliteral(L, "getaddrinfo");
   return 4;
@@ -78,7 +83,7 @@ static int l_canonical(lua_State *L) {
   hints.ai_flags = AI_CANONNAME;
   error = getaddrinfo(name, NULL, &hints, &answer->list);
   if (error != 0)
-    return push_eai(L, error);
+    return push_eai(L, error, errno);
   lua_pushstring(L, answer->list->ai_canonname != NULL ? answer->list->ai_canonname : name);
   lua_newtable(L);
   for (one = answer->list; one != NULL; one = one->ai_next) {
@@ -94,10 +99,11 @@ static int l_canonical(lua_State *L) {
 
 /* Appends the address's name to the list below the service, which it sets. */
 static int name_one(lua_State *L, const struct addrinfo *one, int flags, int list, int count,
-                    char *service) {
+                    char *service, int *system_error) {
   char name[LONGEST_NAME];
   int error = getnameinfo(one->ai_addr, one->ai_addrlen, name, sizeof(name), service,
                           LONGEST_SERVICE, flags);
+  *system_error = errno;
   if (error == 0) {
     lua_pushstring(L, name);
     lua_rawseti(L, list, count);
@@ -116,17 +122,18 @@ static int l_names(lua_State *L) {
   struct addrinfo hints;
   const struct addrinfo *one;
   char found[LONGEST_SERVICE] = "";
-  int error, list, count = 0;
+  int error, system_error, list, count = 0;
   memset(&hints, 0, sizeof(hints));
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   error = getaddrinfo(host, service, &hints, &answer->list);
+  system_error = errno;
   lua_newtable(L);
   list = lua_gettop(L);
   for (one = answer->list; error == 0 && one != NULL; one = one->ai_next)
-    error = name_one(L, one, flags, list, ++count, found);
+    error = name_one(L, one, flags, list, ++count, found, &system_error);
   if (error != 0)
-    return push_eai(L, error);
+    return push_eai(L, error, system_error);
   lua_pushstring(L, found);
   return 2;
 }

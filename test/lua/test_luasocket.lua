@@ -3,6 +3,8 @@
 
 local lu = require 'luaunit'
 local core = require 'sock99.luasocket'
+local sock99 = require 'sock99'
+local kinds = require 'sock99.kinds'
 local support = require 'support'
 
 TestPending = support.suite()
@@ -722,6 +724,23 @@ end
 
 
 TestArguments = support.suite()
+
+
+function TestArguments:test_a_resolver_that_did_not_answer_is_not_a_name_that_is_not_found()
+  local canonical, names = kinds.canonical, kinds.names
+  for code, message in pairs {
+    [sock99.errno.EAI_AGAIN] = 'Host name lookup failure',
+    [sock99.errno.EAI_FAIL] = 'Unknown server error',
+    [sock99.errno.EAI_NONAME] = 'host not found',
+  } do
+    kinds.canonical = function() return nil, 'in the words of gai_strerror', code end
+    kinds.names = kinds.canonical
+    local results = { { core.dns.toip 'example.org' }, { core.dns.tohostname 'example.org' },
+      { core.dns.tohostname '192.0.2.1' } }
+    kinds.canonical, kinds.names = canonical, names
+    lu.assertEquals(results, { { nil, message }, { nil, message }, { nil, message } })
+  end
+end
 
 
 function TestArguments:test_errors_are_told_of_the_line_that_is_wrong()

@@ -19,22 +19,36 @@ local function resolved(name, addresses)
 end
 
 
+-- What hstrerror(3), which LuaSocket asks here, says of a resolver that did not
+-- answer, or not well; all else means that there is no such name.
+local failures = {
+  [sock99.errno.EAI_AGAIN] = 'Host name lookup failure',
+  [sock99.errno.EAI_FAIL] = 'Unknown server error',
+}
+
+
 -- Of a name, or of an address as text: the canonical name, and its addresses.
 local function look_up(host)
+  local name, names, addresses, code, _
   if not host:find '^[%d.]+$' and not kinds.numeric(host) then
-    return kinds.canonical(host)
+    name, addresses, code = kinds.canonical(host)
+  else
+    names, _, code = kinds.names(host, nil, true)
+    name, addresses = names and names[1], { host }
   end
-  local names = kinds.names(host, nil, true)
-  if names then
-    return names[1], { host }
+  if not name then
+    return nil, failures[code] or 'host not found'
   end
-  return nil
+  return name, addresses
 end
 
 
 function dns.toip(host)
   local name, addresses = look_up(arguments.string(host, 1, 'toip'))
-  if not name or addresses[1]:find ':' then
+  if not name then
+    return nil, addresses
+  end
+  if addresses[1]:find ':' then
     return nil, 'host not found'
   end
   return addresses[1], resolved(name, addresses)
@@ -44,7 +58,7 @@ end
 function dns.tohostname(host)
   local name, addresses = look_up(arguments.string(host, 1, 'tohostname'))
   if not name then
-    return nil, 'host not found'
+    return nil, addresses
   end
   return name, resolved(name, addresses)
 end
