@@ -579,14 +579,18 @@ function case.send_to_one_who_does_not_read(t)
   local large = ('x'):rep(20000000)
   local ok, problem, last = client:send(large)
   t.tell('a part', ok, problem, last > 0 and last < #large)
+  -- However often it is filled, the peer's system may make room again for more.
+  local function send(first, ...)
+    ok, problem, last = client:send(large, first, ...)
+    t.tell(('from %d on'):format(first), ok, problem, last >= first - 1 and last < #large)
+  end
   while client:send(large) or last > 0 do
     ok, problem, last = client:send(large)
   end
   t.tell('nothing', ok, problem, last)
-  method(t, 'full', client, 'send', large, 100)
-  method(t, 'full', client, 'send', large, 100, 200)
+  send(100)
   client:settimeout(0.05)
-  method(t, 'full', client, 'send', large, 7)
+  send(7)
   for _, object in ipairs { client, accepted, server } do
     object:close()
   end
@@ -1165,12 +1169,13 @@ end
 function case.dns(t)
   t.tell('gethostname', type(core.dns.gethostname()))
   for _, name in ipairs { 'toip', 'tohostname', 'getaddrinfo' } do
-    for _, host in ipairs { 'localhost', '127.0.0.1', '::1', 'no-such-host.invalid', '*', '', 5,
-      {} } do
+    for _, host in ipairs { 'localhost', '127.0.0.1', '::1', 'no-such-host.invalid', '*', 5, {} } do
       call(t, name, host)
     end
     call(t, name)
   end
+  -- What toip and tohostname say of '' depends on the system's resolver.
+  call(t, 'getaddrinfo', '')
   for _, host in ipairs { '0.0.0.0', '::', '127.1', '192.0.2.1' } do
     call(t, 'getaddrinfo', host)
   end
