@@ -57,6 +57,7 @@ struct sock99_socket {
   bool connecting;        /* a connect that timed out is still under way */
   bool is_nonblocking;    /* O_NONBLOCK was set by us */
   bool stays_nonblocking; /* of accepted connections, too */
+  uint32_t destination;   /* of that connect: what told its host and port apart */
   int pending_error;      /* came behind datagrams that were received with it */
   double each_wait;       /* seconds of one wait (timeout mode "b"); negative: forever */
   double whole_call;      /* seconds of a call (mode "t"); negative: forever */

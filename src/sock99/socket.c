@@ -414,10 +414,33 @@ static int connect_to(struct sock99_socket *s, const struct s99_address *peer,
 }
 
 
+/* FNV-1a. */
+static uint32_t hash(uint32_t so_far, const char *bytes, size_t length) {
+  size_t i;
+  for (i = 0; i < length; i++)
+    so_far = (so_far ^ (unsigned char)bytes[i]) * UINT32_C(16777619);
+  return so_far;
+}
+
+
+/* Of the host and port at 2 and 3, as the program has written them; 80 is "80". */
+static uint32_t destination(lua_State *L) {
+  size_t length;
+  const char *host = luaL_checklstring(L, 2, &length), *service;
+  uint32_t so_far = hash(UINT32_C(2166136261), host, length + 1);
+  if (sock99_is_port(L, 3)) {
+    int port = (int)lua_tonumber(L, 3);
+    return hash(so_far, (const char *)&port, sizeof(port));
+  }
+  service = luaL_checklstring(L, 3, &length);
+  return hash(so_far, service, length);
+}
+
+
 /* The address is that of the call which began, so it is not looked up again. */
 static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait) {
   const char *host = luaL_checkstring(L, 2), *port = luaL_checkstring(L, 3);
-  int error = finish_connect(s, wait);
+  int error = destination(L) == s->destination ? finish_connect(s, wait) : EALREADY;
   if (error == 0) {
     struct s99_address peer;
     peer.len = sizeof(peer.addr);
@@ -433,8 +456,8 @@ static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99
 /*** Connect the object, which becomes a client.
 
 After a timeout the connection is still being made, and the object is a client:
-call again, with the same address, to go on, or wait until it is writable and
-use it.
+call again, with the same host and port, to go on, or wait until it is writable
+and use it. With others the error is EALREADY.
 @function connect
 @tparam string host numeric, or a name; of a Unix socket the path
 @tparam integer|string port
@@ -458,6 +481,8 @@ int sock99_connect(lua_State *L) {
   error = sock99_read_address(L, s, 2, &wait, &peer);
   if (error == 0)
     error = connect_to(s, &peer, &wait);
+  if (s->connecting)
+    s->destination = destination(L);
   if (error == 0 || s->connecting)
     sock99_set_class(L, 1, SOCK99_CLIENT);
   if (error == 0)

@@ -828,4 +828,34 @@ function TestObject:test_an_idle_connected_object_costs_less_than_200_bytes()
 end
 
 
+-- A connection that is neither made nor refused: the backlog is full.
+local function stuck_connect()
+  local port = support.port_of(support.open { host = '127.0.0.1', server = true, backlog = 1 })
+  for _ = 1, 20 do
+    local client = keep(assert(sock99.socket { family = 'inet', connect = false }))
+    client:settimeout(0)
+    local _, message = client:connect('127.0.0.1', port)
+    if message == 'timeout' and not client:getpeername() then
+      return client, port
+    end
+  end
+  return lu.skip 'a full backlog takes connections here'
+end
+
+
+function TestObject:test_a_connect_under_way_goes_on_to_where_it_began_and_nowhere_else()
+  local client, port = stuck_connect()
+  for _, other in ipairs { { '127.0.0.2', port }, { '127.0.0.1', port + 1 },
+    { '127.0.0.1', 'discard' } } do
+    lu.assertEquals({ client:connect(other[1], other[2]) },
+      { nil, ('connect %s:%s: Operation already in progress'):format(other[1], other[2]),
+        sock99.errno.EALREADY })
+  end
+  for _, same in ipairs { port, tostring(port) } do
+    lu.assertEquals({ client:connect('127.0.0.1', same) },
+      { nil, 'timeout', sock99.errno.ETIMEDOUT })
+  end
+end
+
+
 support.run()
