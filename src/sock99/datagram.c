@@ -146,6 +146,19 @@ static int l_send(lua_State *L) {
 }
 
 
+/* 0 is no port to send to, but Linux would connect to it. */
+static bool has_port(const struct s99_address *address) {
+  switch (address->addr.sa.sa_family) {
+  case AF_INET:
+    return address->addr.in.sin_port != 0;
+  case AF_INET6:
+    return address->addr.in6.sin6_port != 0;
+  default:
+    return true;
+  }
+}
+
+
 /*** Send a datagram to an address. It is sent whole, or not at all.
 
 @function sendto
@@ -171,6 +184,8 @@ static int l_sendto(lua_State *L) {
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &wait);
   error = sock99_read_address(L, s, 3, &wait, &to);
+  if (error == 0 && !has_port(&to))
+    return sock99_push_address_failure(L, "sendto", &to, EINVAL);
   if (error == 0)
     error = send_one(s, &wait, data, length, &to);
   if (error != 0)
@@ -404,19 +419,6 @@ static int forget_peer(lua_State *L, const struct sock99_socket *s) {
     return sock99_push_call_failure(L, "connect", "*", errno);
   sock99_set_class(L, 1, SOCK99_UNCONNECTED);
   return sock99_push_done(L);
-}
-
-
-/* Linux takes port 0, and then cannot send. */
-static bool has_port(const struct s99_address *address) {
-  switch (address->addr.sa.sa_family) {
-  case AF_INET:
-    return address->addr.in.sin_port != 0;
-  case AF_INET6:
-    return address->addr.in6.sin6_port != 0;
-  default:
-    return true;
-  }
 }
 
 

@@ -75,10 +75,12 @@ static void push_entry(lua_State *L, int i) {
 
 
 /* A bad entry must not be found when half of them are sent. */
-static void check_entries(lua_State *L, int count) {
+static void check_entries(lua_State *L, const struct sock99_socket *s, int count) {
   int i;
   for (i = 1; i <= count; i++) {
     push_entry(L, i);
+    if (s->family != AF_UNIX && !lua_isnil(L, -2) && lua_isnil(L, -1))
+      refuse_entry(L, i, "a port, 0 to 65535,");
     lua_pop(L, 3);
   }
 }
@@ -183,7 +185,7 @@ int sock99_sendmany(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checkstack(L, BATCH + LUA_MINSTACK, "too many datagrams");
   last = (int)lua_rawlen(L, 2);
-  check_entries(L, last);
+  check_entries(L, s, last);
   error = s->fd < 0 ? SOCK99_CLOSED : 0;
   sock99_begin_wait(s, &wait);
   while (error == 0 && next <= last) {

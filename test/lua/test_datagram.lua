@@ -231,6 +231,19 @@ function TestAddresses:test_an_answer_goes_where_receivefrom_says()
 end
 
 
+function TestAddresses:test_a_missing_port_is_told_of_the_address()
+  local socket = keep(assert(sock99.socket { datagram = true }))
+  for _, port in ipairs { 'nil', 0, '0' } do
+    lu.assertEquals({ socket:sendto('x', '127.0.0.1', port ~= 'nil' and port or nil) },
+      { nil, 'sendto 127.0.0.1:0: Invalid argument', sock99.errno.EINVAL })
+  end
+  lu.assertErrorMsgContains('entry 2: a port, 0 to 65535, expected', function()
+    socket:sendmany { { 'x', '127.0.0.1', 9 }, { 'x', '127.0.0.1' } }
+  end)
+  lu.assertEquals(socket:getstats(), 0)
+end
+
+
 function TestAddresses:test_receivefrom_says_what_max_cuts_behind_the_address()
   local server, host, port = receiver()
   local client = unconnected()
