@@ -5,6 +5,8 @@ VERSION = 1.0.0
 SONUMBER = 1
 
 BUILD ?= build
+# One name for one file, whoever calls: what depends on what is kept by name.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 PREFIX ?= /usr/local
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
