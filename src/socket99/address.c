@@ -213,16 +213,19 @@ static bool is_broadcast_of(const struct ifaddrs *interface, struct in_addr host
 }
 
 
-/* The broadcast address of a network that this machine is on. */
-bool s99_is_local_broadcast(const struct s99_address *address) {
+/* Whether it is the broadcast address of a network that this machine is on; 0, or
+** the errno of a question that could not be asked. */
+int s99_ask_local_broadcast(const struct s99_address *address, bool *is_broadcast) {
   struct ifaddrs *all, *interface;
-  bool found = false;
-  if (address->addr.sa.sa_family != AF_INET || getifaddrs(&all) != 0)
-    return false;
-  for (interface = all; interface != NULL && !found; interface = interface->ifa_next)
-    found = is_broadcast_of(interface, address->addr.in.sin_addr);
+  *is_broadcast = false;
+  if (address->addr.sa.sa_family != AF_INET)
+    return 0;
+  if (getifaddrs(&all) != 0)
+    return errno;
+  for (interface = all; interface != NULL && !*is_broadcast; interface = interface->ifa_next)
+    *is_broadcast = is_broadcast_of(interface, address->addr.in.sin_addr);
   freeifaddrs(all);
-  return found;
+  return 0;
 }
 
 

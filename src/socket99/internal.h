@@ -102,7 +102,7 @@ S99_HIDDEN bool s99_is_wildcard(const struct s99_address *address);
 S99_HIDDEN bool s99_is_loopback(const struct s99_address *address);
 S99_HIDDEN bool s99_is_ephemeral(const struct s99_address *address);
 S99_HIDDEN bool s99_is_group(const struct s99_address *address);
-S99_HIDDEN bool s99_is_local_broadcast(const struct s99_address *address);
+S99_HIDDEN int s99_ask_local_broadcast(const struct s99_address *address, bool *is_broadcast);
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
 
 /*
