@@ -26,8 +26,13 @@ static bool is_socket_file(const char *path) {
 */
 static bool is_refused(int asking, const char *path) {
   struct s99_address address;
-  return s99_unix(path, strlen(path), &address) &&
-         connect(asking, &address.addr.sa, address.len) != 0 && errno == ECONNREFUSED;
+  int status;
+  if (!s99_unix(path, strlen(path), &address))
+    return false;
+  do {
+    status = connect(asking, &address.addr.sa, address.len);
+  } while (status != 0 && errno == EINTR);
+  return status != 0 && errno == ECONNREFUSED;
 }
 
 
@@ -112,8 +117,10 @@ static int set_bits(int file, unsigned int mode) {
 
 /* Add what the umask took, on the very file that was looked at. */
 static int add_missing_bits(const char *path, unsigned int mode) {
-  int file = open(path, S99_O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  int error;
+  int file, error;
+  do {
+    file = open(path, S99_O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  } while (file < 0 && errno == EINTR);
   if (file < 0)
     return errno;
   error = set_bits(file, mode);
