@@ -63,16 +63,14 @@ static bool move_aside(const char *path, char *aside) {
 
 /*
 ** What is stale is moved aside and asked again there: a server that took the
-** path in the meantime is put back. Between the look and the rename remain a
-** few microseconds in which it has no name.
+** path in the meantime is put back, and so is what cannot be removed. Between
+** the look and the rename remain a few microseconds in which it has no name.
 */
 static void remove_refused(int asking, const char *path) {
   char aside[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
   if (!is_refused(asking, path) || !move_aside(path, aside))
     return;
-  if (is_socket_file(aside) && is_refused(asking, aside))
-    unlink(aside);
-  else
+  if (!is_socket_file(aside) || !is_refused(asking, aside) || unlink(aside) != 0)
     s99_rename_noreplace(aside, path);
 }
 

@@ -269,6 +269,7 @@ static inline int s99_rename_noreplace(const char *from, const char *to) {
 #if defined(__APPLE__)
   return renamex_np(from, to, RENAME_EXCL);
 #else
+  int error;
 #if defined(SYS_renameat2)
   /* 1: RENAME_NOREPLACE. Not every libc has the function. */
   if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1) == 0)
@@ -276,7 +277,14 @@ static inline int s99_rename_noreplace(const char *from, const char *to) {
   if (errno != EINVAL && errno != ENOSYS)
     return -1;
 #endif
-  return link(from, to) == 0 ? unlink(from) : -1;
+  if (link(from, to) != 0)
+    return -1;
+  if (unlink(from) == 0)
+    return 0;
+  error = errno;
+  unlink(to);
+  errno = error;
+  return -1;
 #endif
 }
 
