@@ -341,14 +341,16 @@ static inline ssize_t s99_next_message_size(int fd, int flags) {
 /* A datagram socket forgets its peer; BSD does so, and says EAFNOSUPPORT or EINVAL. */
 static inline int s99_disconnect(int fd) {
   struct sockaddr nobody;
+  int status;
   memset(&nobody, 0, sizeof(nobody));
   nobody.sa_family = AF_UNSPEC;
+  do {
+    status = connect(fd, &nobody, sizeof(nobody));
+  } while (status != 0 && errno == EINTR);
 #if defined(__linux__)
-  return connect(fd, &nobody, sizeof(nobody));
+  return status;
 #else
-  if (connect(fd, &nobody, sizeof(nobody)) == 0 || errno == EAFNOSUPPORT || errno == EINVAL)
-    return 0;
-  return -1;
+  return status == 0 || errno == EAFNOSUPPORT || errno == EINVAL ? 0 : -1;
 #endif
 }
 
