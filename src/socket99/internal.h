@@ -89,7 +89,12 @@ S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, soc
 S99_HIDDEN socket99_config *s99_copy_config(const socket99_config *cfg);
 
 /* address.c */
-enum s99_numeric { S99_NOT_NUMERIC, S99_NUMERIC, S99_UNKNOWN_ZONE };
+enum s99_numeric {
+  S99_NOT_NUMERIC,
+  S99_NUMERIC,
+  S99_UNKNOWN_ZONE,
+  S99_UNASKED_ZONE /* errno says why nobody knows */
+};
 S99_HIDDEN enum s99_numeric s99_numeric(const char *host, struct s99_address *out);
 S99_HIDDEN void s99_unmap(struct s99_address *address);
 S99_HIDDEN void s99_wildcard(int family, struct s99_address *out);
