@@ -175,8 +175,9 @@ static int copy_in_kernel(struct transfer *transfer) {
 
 static int copy_without_sigpipe(struct transfer *transfer) {
   struct s99_sigpipe held;
-  int error;
-  s99_begin_no_sigpipe(&held);
+  int error = s99_begin_no_sigpipe(&held);
+  if (error != 0)
+    return error;
   error = copy_in_kernel(transfer);
   s99_end_no_sigpipe(&held, error != 0);
   return error;

@@ -224,16 +224,17 @@ struct s99_sigpipe {
 #endif
 };
 
-static inline void s99_begin_no_sigpipe(struct s99_sigpipe *held) {
+/* 0 or an errno. */
+static inline int s99_begin_no_sigpipe(struct s99_sigpipe *held) {
 #if defined(__linux__)
   sigset_t pending, sigpipe;
   held->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
   sigemptyset(&sigpipe);
   sigaddset(&sigpipe, SIGPIPE);
-  if (!held->was_pending)
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &held->mask);
+  return held->was_pending ? 0 : pthread_sigmask(SIG_BLOCK, &sigpipe, &held->mask);
 #else
   held->was_pending = true;
+  return 0;
 #endif
 }
 
