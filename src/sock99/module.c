@@ -88,20 +88,18 @@ static int l_open(lua_State *L) {
 
 
 /* {host=, port=, family=} of one address, on top of the stack. */
-static void push_address(lua_State *L, const struct sockaddr_storage *address) {
-  char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1], port[8];
-  bool is_ipv6 = address->ss_family == AF_INET6;
-  socklen_t length = is_ipv6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-  host[0] = port[0] = '\0';
-  getnameinfo((const void *)address, length, host, sizeof(host), port, sizeof(port),
-              NI_NUMERICHOST | NI_NUMERICSERV);
+static void push_address(lua_State *L, const struct sockaddr_storage *found) {
+  static const char *const names[] = {"family", "port", "host"};
+  bool is_ipv6 = found->ss_family == AF_INET6;
+  struct s99_address address;
+  int i, table;
+  address.len = is_ipv6 ? sizeof(address.addr.in6) : sizeof(address.addr.in);
+  memcpy(&address.addr, found, address.len);
   lua_createtable(L, 0, 3);
-  lua_pushstring(L, host);
-  lua_setfield(L, -2, "host");
-  lua_pushinteger(L, strtol(port, NULL, 10));
-  lua_setfield(L, -2, "port");
-  lua_pushstring(L, is_ipv6 ? "inet6" : "inet");
-  lua_setfield(L, -2, "family");
+  table = lua_gettop(L);
+  (void)sock99_push_address(L, &address);
+  for (i = 0; i < 3; i++)
+    lua_setfield(L, table, names[i]);
 }
 
 

@@ -187,27 +187,35 @@ static int get_int(int fd, int option, int *out) {
 }
 
 
-static bool has_peer(int fd) {
+/* BSD says EINVAL of a socket that was shut down. */
+static int ask_peer(int fd, bool *has_peer) {
   struct s99_address peer;
   peer.len = sizeof(peer.addr);
-  return getpeername(fd, &peer.addr.sa, &peer.len) == 0;
+  *has_peer = getpeername(fd, &peer.addr.sa, &peer.len) == 0;
+  return *has_peer || errno == ENOTCONN || errno == EINVAL ? 0 : errno;
 }
 
 
 /* A stream that has no peer any more is still what it was. */
-static enum sock99_class class_of(int fd, int type, enum sock99_class before) {
-  int listens = 0;
+static int ask_class(int fd, int type, enum sock99_class before, enum sock99_class *class) {
+  int listens = 0, error = 0;
+  bool has_peer = before == SOCK99_CLIENT;
+  if (type != SOCK_DGRAM)
+    error = get_int(fd, SO_ACCEPTCONN, &listens);
+  if (error == 0 && !listens && (type == SOCK_DGRAM || !has_peer))
+    error = ask_peer(fd, &has_peer);
   if (type == SOCK_DGRAM)
-    return has_peer(fd) ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
-  if (get_int(fd, SO_ACCEPTCONN, &listens) == 0 && listens)
-    return SOCK99_SERVER;
-  return before == SOCK99_CLIENT || has_peer(fd) ? SOCK99_CLIENT : SOCK99_MASTER;
+    *class = has_peer ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
+  else
+    *class = listens ? SOCK99_SERVER : has_peer ? SOCK99_CLIENT : SOCK99_MASTER;
+  return error;
 }
 
 
 int sock99_adopt(lua_State *L, int index, int fd) {
   struct sock99_socket *s = lua_touserdata(L, index);
   struct s99_address own;
+  enum sock99_class class;
   int type, error = get_int(fd, SO_TYPE, &type);
   if (error != 0)
     return error;
@@ -225,7 +233,10 @@ int sock99_adopt(lua_State *L, int index, int fd) {
   default:
     return EAFNOSUPPORT;
   }
-  sock99_set_class(L, index, class_of(fd, type, s->class));
+  error = ask_class(fd, type, s->class, &class);
+  if (error != 0)
+    return error;
+  sock99_set_class(L, index, class);
   s->fd = fd;
   s->type = type;
   s->family = own.addr.sa.sa_family;

@@ -101,22 +101,31 @@ static int find_position(struct source *source) {
   if (own < 0)
     return errno == ESPIPE && source->moves ? 0 : errno;
   source->has_positions = true;
-  /* BSD says EBADF of what is only read. */
-  if (source->stream != NULL && fflush(source->stream) != 0 && errno != EBADF)
-    return errno;
-  if (source->moves)
-    source->offset = own_position(source);
-  return 0;
+  while (source->stream != NULL && fflush(source->stream) != 0) {
+    /* BSD says EBADF of what is only read. */
+    if (errno == EBADF)
+      break;
+    if (errno != EINTR)
+      return errno;
+  }
+  if (!source->moves)
+    return 0;
+  source->offset = own_position(source);
+  return source->offset < 0 ? errno : 0;
 }
 
 
-static void move_position(const struct source *source) {
-  if (!source->moves || !source->has_positions)
-    return;
-  if (source->stream != NULL)
-    (void)fseeko(source->stream, source->offset, SEEK_SET);
-  else
-    (void)lseek(source->fd, source->offset, SEEK_SET);
+/* 0 or an errno: the next call would send the same bytes again. */
+static int move_position(const struct source *source) {
+  int status = 0;
+  if (!source->moves || !source->has_positions || source->offset < 0)
+    return 0;
+  do {
+    status = source->stream != NULL ? fseeko(source->stream, source->offset, SEEK_SET)
+             : lseek(source->fd, source->offset, SEEK_SET) < 0 ? -1
+                                                               : 0;
+  } while (status != 0 && errno == EINTR);
+  return status == 0 ? 0 : errno;
 }
 
 
@@ -166,8 +175,9 @@ static int copy_in_kernel(struct transfer *transfer) {
 
 static int copy_without_sigpipe(struct transfer *transfer) {
   struct s99_sigpipe held;
-  int error;
-  s99_begin_no_sigpipe(&held);
+  int error = s99_begin_no_sigpipe(&held);
+  if (error != 0)
+    return error;
   error = copy_in_kernel(transfer);
   s99_end_no_sigpipe(&held, error != 0);
   return error;
@@ -329,7 +339,7 @@ assert(client:sendfile(file))
 */
 static int l_sendfile(lua_State *L) {
   struct transfer transfer;
-  int error;
+  int error, late_error;
   transfer.sent = transfer.unsent_length = 0;
   transfer.s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
   check_arguments(L, &transfer);
@@ -339,7 +349,9 @@ static int l_sendfile(lua_State *L) {
     return push_failure(L, &transfer, EOPNOTSUPP);
   sock99_begin_wait(transfer.s, &transfer.wait);
   error = copy(&transfer);
-  move_position(&transfer.source);
+  late_error = move_position(&transfer.source);
+  if (error == 0)
+    error = late_error;
   if (error != 0)
     return push_failure(L, &transfer, error);
   sock99_push_count(L, transfer.sent);

@@ -67,6 +67,7 @@ void s99_unmap(struct s99_address *address) {
 /* The interface's index, 0 where there is none of that name. */
 static uint32_t zone_index(const char *zone) {
   size_t digits = strspn(zone, "0123456789");
+  errno = 0;
   if (digits > 0 && digits <= 9 && zone[digits] == '\0')
     return (uint32_t)strtoul(zone, NULL, 10);
   return if_nametoindex(zone);
@@ -86,7 +87,11 @@ static enum s99_numeric parse_zoned(const char *host, const char *percent,
     return S99_NOT_NUMERIC;
   set_ipv6(out, &ipv6);
   out->addr.in6.sin6_scope_id = zone_index(percent + 1);
-  return out->addr.in6.sin6_scope_id == 0 ? S99_UNKNOWN_ZONE : S99_NUMERIC;
+  if (out->addr.in6.sin6_scope_id != 0)
+    return S99_NUMERIC;
+  return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM
+             ? S99_UNASKED_ZONE
+             : S99_UNKNOWN_ZONE;
 }
 
 
@@ -213,16 +218,19 @@ static bool is_broadcast_of(const struct ifaddrs *interface, struct in_addr host
 }
 
 
-/* The broadcast address of a network that this machine is on. */
-bool s99_is_local_broadcast(const struct s99_address *address) {
+/* Whether it is the broadcast address of a network that this machine is on; 0, or
+** the errno of a question that could not be asked. */
+int s99_ask_local_broadcast(const struct s99_address *address, bool *is_broadcast) {
   struct ifaddrs *all, *interface;
-  bool found = false;
-  if (address->addr.sa.sa_family != AF_INET || getifaddrs(&all) != 0)
-    return false;
-  for (interface = all; interface != NULL && !found; interface = interface->ifa_next)
-    found = is_broadcast_of(interface, address->addr.in.sin_addr);
+  *is_broadcast = false;
+  if (address->addr.sa.sa_family != AF_INET)
+    return 0;
+  if (getifaddrs(&all) != 0)
+    return errno;
+  for (interface = all; interface != NULL && !*is_broadcast; interface = interface->ifa_next)
+    *is_broadcast = is_broadcast_of(interface, address->addr.in.sin_addr);
   freeifaddrs(all);
-  return found;
+  return 0;
 }
 
 

@@ -204,12 +204,15 @@ static int connect_inet(int fd, const struct s99_address *candidate) {
 /* Replies to a broadcast come from other addresses: it stays unconnected. */
 static int connect_datagram(int fd, const struct s99_plan *plan,
                             const struct s99_address *candidate, bool *connected) {
-  int error;
+  bool is_broadcast = s99_is_group(candidate);
+  int error = 0;
   *connected = false;
-  if (s99_is_group(candidate) || (plan->broadcast == S99_ON && s99_is_local_broadcast(candidate)))
-    return 0;
+  if (!is_broadcast && plan->broadcast == S99_ON)
+    error = s99_ask_local_broadcast(candidate, &is_broadcast);
+  if (is_broadcast || error != 0)
+    return error;
   error = connect_inet(fd, candidate);
-  if (error == EACCES && s99_is_local_broadcast(candidate))
+  if (error == EACCES && s99_ask_local_broadcast(candidate, &is_broadcast) == 0 && is_broadcast)
     return 0;
   *connected = error == 0;
   return error;

@@ -66,6 +66,8 @@ static bool numeric_field(const char *field, const char *host, enum s99_numeric 
                                       : "IPv4 or IPv6");
   case S99_UNKNOWN_ZONE:
     return wrong(res, "%s '" QUOTED "': no interface '%.40s'", field, host, strchr(host, '%') + 1);
+  case S99_UNASKED_ZONE:
+    return s99_fail_text(res, SOCKET99_ERROR_UNKNOWN, errno, "%s '" QUOTED "'", field, host);
   default:
     break;
   }

@@ -106,7 +106,12 @@ S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, soc
 S99_HIDDEN socket99_config *s99_copy_config(const socket99_config *cfg);
 
 /* address.c */
-enum s99_numeric { S99_NOT_NUMERIC, S99_NUMERIC, S99_UNKNOWN_ZONE };
+enum s99_numeric {
+  S99_NOT_NUMERIC,
+  S99_NUMERIC,
+  S99_UNKNOWN_ZONE,
+  S99_UNASKED_ZONE /* errno says why nobody knows */
+};
 S99_HIDDEN enum s99_numeric s99_numeric(const char *host, struct s99_address *out);
 S99_HIDDEN void s99_unmap(struct s99_address *address);
 S99_HIDDEN void s99_wildcard(int family, struct s99_address *out);
@@ -119,7 +124,7 @@ S99_HIDDEN bool s99_is_wildcard(const struct s99_address *address);
 S99_HIDDEN bool s99_is_loopback(const struct s99_address *address);
 S99_HIDDEN bool s99_is_ephemeral(const struct s99_address *address);
 S99_HIDDEN bool s99_is_group(const struct s99_address *address);
-S99_HIDDEN bool s99_is_local_broadcast(const struct s99_address *address);
+S99_HIDDEN int s99_ask_local_broadcast(const struct s99_address *address, bool *is_broadcast);
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
 
 /*

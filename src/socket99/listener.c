@@ -26,8 +26,13 @@ static bool is_socket_file(const char *path) {
 */
 static bool is_refused(int asking, const char *path) {
   struct s99_address address;
-  return s99_unix(path, strlen(path), &address) &&
-         connect(asking, &address.addr.sa, address.len) != 0 && errno == ECONNREFUSED;
+  int status;
+  if (!s99_unix(path, strlen(path), &address))
+    return false;
+  do {
+    status = connect(asking, &address.addr.sa, address.len);
+  } while (status != 0 && errno == EINTR);
+  return status != 0 && errno == ECONNREFUSED;
 }
 
 
@@ -58,16 +63,14 @@ static bool move_aside(const char *path, char *aside) {
 
 /*
 ** What is stale is moved aside and asked again there: a server that took the
-** path in the meantime is put back. Between the look and the rename remain a
-** few microseconds in which it has no name.
+** path in the meantime is put back, and so is what cannot be removed. Between
+** the look and the rename remain a few microseconds in which it has no name.
 */
 static void remove_refused(int asking, const char *path) {
   char aside[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
   if (!is_refused(asking, path) || !move_aside(path, aside))
     return;
-  if (is_socket_file(aside) && is_refused(asking, aside))
-    unlink(aside);
-  else
+  if (!is_socket_file(aside) || !is_refused(asking, aside) || unlink(aside) != 0)
     s99_rename_noreplace(aside, path);
 }
 
@@ -112,8 +115,10 @@ static int set_bits(int file, unsigned int mode) {
 
 /* Add what the umask took, on the very file that was looked at. */
 static int add_missing_bits(const char *path, unsigned int mode) {
-  int file = open(path, S99_O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  int error;
+  int file, error;
+  do {
+    file = open(path, S99_O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  } while (file < 0 && errno == EINTR);
   if (file < 0)
     return errno;
   error = set_bits(file, mode);

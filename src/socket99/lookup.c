@@ -55,11 +55,14 @@ static struct queue *current;
 ** The queue
 */
 
-static struct queue *new_queue(struct queue *parent) {
+/* NULL and an error. */
+static struct queue *new_queue(struct queue *parent, int *error) {
   struct queue *queue = calloc(1, sizeof(*queue));
-  if (queue == NULL)
+  *error = queue == NULL ? ENOMEM : pthread_mutex_init(&queue->lock, NULL);
+  if (*error != 0) {
+    free(queue);
     return NULL;
-  pthread_mutex_init(&queue->lock, NULL);
+  }
   queue->process = getpid();
   queue->parent = parent;
   return queue;
@@ -77,13 +80,13 @@ static void stay_mapped(void) {
 }
 
 
-static struct queue *queue_of_process(void) {
+static struct queue *queue_of_process(int *error) {
   for (;;) {
     struct queue *queue = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
     struct queue *made;
     if (queue != NULL && queue->process == getpid())
       return queue;
-    made = new_queue(queue);
+    made = new_queue(queue, error);
     if (made == NULL)
       return NULL;
     stay_mapped();
@@ -213,9 +216,11 @@ static int start_thread(struct queue *queue) {
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, stack_size());
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  error = pthread_create(&thread, &attributes, work, queue);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  error = pthread_sigmask(SIG_SETMASK, &all, &before);
+  if (error == 0) {
+    error = pthread_create(&thread, &attributes, work, queue);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+  }
   pthread_attr_destroy(&attributes);
   return error;
 }
@@ -266,8 +271,11 @@ static int enqueue(struct queue *queue, struct s99_lookup *lookup) {
 
 struct s99_lookup *s99_lookup_start(const char *name, const char *service,
                                     const struct addrinfo *hints, int *error) {
-  struct queue *queue = queue_of_process();
-  struct s99_lookup *lookup = queue == NULL ? NULL : new_lookup(name, service, hints);
+  struct queue *queue = queue_of_process(error);
+  struct s99_lookup *lookup;
+  if (queue == NULL)
+    return NULL;
+  lookup = new_lookup(name, service, hints);
   if (lookup == NULL) {
     *error = ENOMEM;
     return NULL;

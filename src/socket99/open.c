@@ -532,9 +532,9 @@ bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
 ** In steps
 */
 
-static void set_alarm(struct socket99_opening *opening, int64_t at) {
+static int set_alarm(struct socket99_opening *opening, int64_t at) {
   opening->alarm = at;
-  s99_poller_alarm(&opening->poller, at);
+  return s99_poller_alarm(&opening->poller, at);
 }
 
 
@@ -560,14 +560,16 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
     return NULL;
   }
   error = s99_poller_open(&opening->poller);
+  if (error == 0)
+    error = set_alarm(opening, 0);
   if (error != 0) {
+    s99_poller_close(&opening->poller);
     abandon(opening);
     s99_fail(res, SOCKET99_ERROR_UNKNOWN, error, NULL);
     return NULL;
   }
   opening->blocks = false;
   opening->process = getpid();
-  set_alarm(opening, 0);
   return opening;
 }
 
@@ -581,6 +583,7 @@ static int64_t alarm_of(const struct socket99_opening *opening) {
 
 bool socket99_step(socket99_opening *opening, socket99_result *res) {
   enum state before;
+  int error;
   if (opening->process != getpid()) {
     s99_fail_text(res, SOCKET99_ERROR_UNKNOWN, EPERM, "opening of process %ld",
                   (long)opening->process);
@@ -594,9 +597,14 @@ bool socket99_step(socket99_opening *opening, socket99_result *res) {
     before = opening->state;
     opening->state = next_state(opening, res);
   } while (opening->state != before && !has_ended(opening));
+  /* Without its alarm it might never be stepped again. */
+  error = set_alarm(opening, alarm_of(opening));
+  if (error != 0 && !has_ended(opening)) {
+    opening->state = S99_FAILED;
+    s99_fail(res, SOCKET99_ERROR_UNKNOWN, error, NULL);
+  }
   if (has_ended(opening))
     release(opening);
-  set_alarm(opening, alarm_of(opening));
   return has_ended(opening);
 }
 

@@ -124,6 +124,7 @@ static int encode_timeout(const socket99_value *value, int level, struct s99_wir
 /* The index of the interface that has an IPv4 address. */
 static int index_of_address(struct in_addr address, unsigned int *index) {
   struct ifaddrs *list, *i;
+  int error = EADDRNOTAVAIL;
   if (getifaddrs(&list) != 0)
     return errno;
   *index = 0;
@@ -132,11 +133,13 @@ static int index_of_address(struct in_addr address, unsigned int *index) {
     if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET)
       continue;
     memcpy(&in, i->ifa_addr, sizeof(in));
-    if (in.sin_addr.s_addr == address.s_addr)
-      *index = if_nametoindex(i->ifa_name);
+    if (in.sin_addr.s_addr != address.s_addr)
+      continue;
+    *index = if_nametoindex(i->ifa_name);
+    error = *index == 0 ? errno : 0;
   }
   freeifaddrs(list);
-  return *index == 0 ? EADDRNOTAVAIL : 0;
+  return error;
 }
 
 

@@ -224,16 +224,17 @@ struct s99_sigpipe {
 #endif
 };
 
-static inline void s99_begin_no_sigpipe(struct s99_sigpipe *held) {
+/* 0 or an errno. */
+static inline int s99_begin_no_sigpipe(struct s99_sigpipe *held) {
 #if defined(__linux__)
   sigset_t pending, sigpipe;
   held->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
   sigemptyset(&sigpipe);
   sigaddset(&sigpipe, SIGPIPE);
-  if (!held->was_pending)
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &held->mask);
+  return held->was_pending ? 0 : pthread_sigmask(SIG_BLOCK, &sigpipe, &held->mask);
 #else
   held->was_pending = true;
+  return 0;
 #endif
 }
 
@@ -269,6 +270,7 @@ static inline int s99_rename_noreplace(const char *from, const char *to) {
 #if defined(__APPLE__)
   return renamex_np(from, to, RENAME_EXCL);
 #else
+  int error;
 #if defined(SYS_renameat2)
   /* 1: RENAME_NOREPLACE. Not every libc has the function. */
   if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1) == 0)
@@ -276,7 +278,14 @@ static inline int s99_rename_noreplace(const char *from, const char *to) {
   if (errno != EINVAL && errno != ENOSYS)
     return -1;
 #endif
-  return link(from, to) == 0 ? unlink(from) : -1;
+  if (link(from, to) != 0)
+    return -1;
+  if (unlink(from) == 0)
+    return 0;
+  error = errno;
+  unlink(to);
+  errno = error;
+  return -1;
 #endif
 }
 
@@ -333,14 +342,16 @@ static inline ssize_t s99_next_message_size(int fd, int flags) {
 /* A datagram socket forgets its peer; BSD does so, and says EAFNOSUPPORT or EINVAL. */
 static inline int s99_disconnect(int fd) {
   struct sockaddr nobody;
+  int status;
   memset(&nobody, 0, sizeof(nobody));
   nobody.sa_family = AF_UNSPEC;
+  do {
+    status = connect(fd, &nobody, sizeof(nobody));
+  } while (status != 0 && errno == EINTR);
 #if defined(__linux__)
-  return connect(fd, &nobody, sizeof(nobody));
+  return status;
 #else
-  if (connect(fd, &nobody, sizeof(nobody)) == 0 || errno == EAFNOSUPPORT || errno == EINVAL)
-    return 0;
-  return -1;
+  return status == 0 || errno == EAFNOSUPPORT || errno == EINVAL ? 0 : -1;
 #endif
 }
 

@@ -19,7 +19,7 @@ S99_HIDDEN int s99_poller_open(struct s99_poller *poller);
 S99_HIDDEN int s99_poller_add(struct s99_poller *poller, int fd, bool for_writing);
 S99_HIDDEN void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing);
 /* One alarm; a time that has passed: at once; S99_NEVER: none. */
-S99_HIDDEN void s99_poller_alarm(struct s99_poller *poller, int64_t at);
+S99_HIDDEN int s99_poller_alarm(struct s99_poller *poller, int64_t at);
 S99_HIDDEN void s99_poller_close(struct s99_poller *poller);
 
 #endif

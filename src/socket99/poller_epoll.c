@@ -51,7 +51,7 @@ void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing) {
 
 
 /* Setting a timer makes it unreadable until it is due; 0 would disarm it. */
-void s99_poller_alarm(struct s99_poller *poller, int64_t at) {
+int s99_poller_alarm(struct s99_poller *poller, int64_t at) {
   struct itimerspec due;
   memset(&due, 0, sizeof(due));
   if (at != S99_NEVER) {
@@ -60,7 +60,7 @@ void s99_poller_alarm(struct s99_poller *poller, int64_t at) {
     due.it_value.tv_sec = (time_t)(at / 1000000000);
     due.it_value.tv_nsec = (long)(at % 1000000000);
   }
-  timerfd_settime(poller->timer, TFD_TIMER_ABSTIME, &due, NULL);
+  return timerfd_settime(poller->timer, TFD_TIMER_ABSTIME, &due, NULL) == 0 ? 0 : errno;
 }
 
 #endif

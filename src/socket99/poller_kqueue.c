@@ -42,13 +42,13 @@ void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing) {
 
 
 /* In milliseconds, which every kqueue knows, rounded up. */
-void s99_poller_alarm(struct s99_poller *poller, int64_t at) {
+int s99_poller_alarm(struct s99_poller *poller, int64_t at) {
   int64_t left = at == S99_NEVER ? 0 : at - s99_now();
   change(poller->fd, ALARM, EVFILT_TIMER, EV_DELETE, 0);
   if (at == S99_NEVER)
-    return;
+    return 0;
   left = left <= 0 ? 0 : (left + S99_MILLISECOND - 1) / S99_MILLISECOND;
-  change(poller->fd, ALARM, EVFILT_TIMER, EV_ADD | EV_ONESHOT, left);
+  return change(poller->fd, ALARM, EVFILT_TIMER, EV_ADD | EV_ONESHOT, left);
 }
 
 
