@@ -42,12 +42,13 @@ static void push_host(lua_State *L, const struct s99_address *address) {
   }
   inet_ntop(AF_INET6, &address->addr.in6.sin6_addr, text, sizeof(text));
   scope = address->addr.in6.sin6_scope_id;
-  if (scope == 0)
+  if (scope == 0) {
     lua_pushstring(L, text);
-  else if (if_indextoname(scope, zone) != NULL)
-    lua_pushfstring(L, "%s%%%s", text, zone);
-  else
-    lua_pushfstring(L, "%s%%%d", text, (int)scope);
+    return;
+  }
+  if (if_indextoname(scope, zone) == NULL)
+    snprintf(zone, sizeof(zone), "%u", (unsigned int)scope);
+  lua_pushfstring(L, "%s%%%s", text, zone);
 }
 
 

@@ -167,15 +167,13 @@ static void push_value(lua_State *L, const socket99_value *value) {
 }
 
 
-static int get_by_name(lua_State *L, const struct sock99_socket *s) {
+static int get_named(lua_State *L, const struct sock99_socket *s, const char *name) {
   socket99_option option;
   socket99_value value;
-  enum socket99_kind kind;
   char room[4096];
   int error;
   memset(&option, 0, sizeof(option));
-  luaL_checktype(L, OPTION, LUA_TSTRING);
-  option.name = sock99_check_option_name(L, OPTION, OPTION, s->type, s->family, &kind);
+  option.name = name;
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   error = socket99_option_get(s->fd, option.name, &value, room, sizeof(room));
@@ -187,6 +185,13 @@ static int get_by_name(lua_State *L, const struct sock99_socket *s) {
     return push_refusal(L, s, "getsockopt", &option, error);
   push_value(L, &value);
   return 1;
+}
+
+
+static int get_by_name(lua_State *L, const struct sock99_socket *s) {
+  enum socket99_kind kind;
+  luaL_checktype(L, OPTION, LUA_TSTRING);
+  return get_named(L, s, sock99_check_option_name(L, OPTION, OPTION, s->type, s->family, &kind));
 }
 
 
@@ -226,6 +231,9 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
   if (!sock99_read_option_number(L, &place, &option, &result))
     return push_impossible(L, result.where);
   length = check_size(L, sizeof(room));
+  /* The kernel would write eight times as many bytes as it was given. */
+  if (option.level == SOL_SOCKET && option.option_id == S99_COUNTED_OPTION)
+    return get_named(L, s, "get_filter");
   if (length > sizeof(room))
     bytes = lua_newuserdata(L, length);
   if (s->fd < 0)

@@ -56,13 +56,16 @@ static void release_rights(struct sock99_socket *s) {
 }
 
 
+/* Some systems let a message carry more than there is room for. */
 static void keep_right(struct sock99_rights *rights, int fd) {
   if (S99_MSG_CMSG_CLOEXEC == 0)
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-  if (rights->count < rights->capacity)
+  if (rights->count < rights->capacity) {
     rights->fds[rights->count++] = fd;
-  else
-    close(fd);
+    return;
+  }
+  close(fd);
+  rights->truncated = true;
 }
 
 

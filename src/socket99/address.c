@@ -67,9 +67,10 @@ void s99_unmap(struct s99_address *address) {
 /* The interface's index, 0 where there is none of that name. */
 static uint32_t zone_index(const char *zone) {
   size_t digits = strspn(zone, "0123456789");
+  unsigned long long index = digits > 0 && digits <= 10 ? strtoull(zone, NULL, 10) : UINT64_MAX;
   errno = 0;
-  if (digits > 0 && digits <= 9 && zone[digits] == '\0')
-    return (uint32_t)strtoul(zone, NULL, 10);
+  if (zone[digits] == '\0' && index <= UINT32_MAX)
+    return (uint32_t)index;
   return if_nametoindex(zone);
 }
 

@@ -157,6 +157,14 @@
 #define S99_SCM_PIDFD (-1)
 #endif
 
+/* The option of SOL_SOCKET whose value the kernel counts in instructions, while it
+** counts bytes everywhere else; -1: there is none. */
+#if defined(SO_GET_FILTER)
+#define S99_COUNTED_OPTION SO_GET_FILTER
+#else
+#define S99_COUNTED_OPTION (-1)
+#endif
+
 /* Many messages in one system call. */
 #if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__)
 #define S99_HAVE_MMSG 1

@@ -149,8 +149,11 @@ static void test_zones_are_interfaces_by_name_or_index(void **state) {
 
 
 static void test_a_zone_that_has_gone_is_told_as_its_index(void **state) {
+  struct s99_address address;
   (void)state;
   assert_same("[fe80::1%999999999]:80");
+  assert_same("[fe80::1%4294967295]:80");
+  assert_false(parse("[fe80::1%4294967296]:80", &address));
 }
 
 

@@ -761,6 +761,28 @@ static int l_starve(lua_State *L) {
 }
 
 
+/* attach_filter(fd, count): of so many instructions; it takes every packet. */
+static int l_attach_filter(lua_State *L) {
+#if defined(__linux__)
+  struct sock_filter program[4096];
+  struct sock_fprog filter = {0, program};
+  int count = check_int(L, 2);
+  luaL_argcheck(L, count >= 1 && count <= 4096, 2, "1 to 4096 expected");
+  for (; filter.len < count; filter.len++) {
+    struct sock_filter take = BPF_STMT(BPF_RET | BPF_K, 0xffff);
+    program[filter.len] = take;
+  }
+  return outcome(L,
+                 setsockopt(check_int(L, 1), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)),
+                 "setsockopt");
+#else
+  lua_pushnil(L);
+  lua_pushliteral(L, "this system has none");
+  return 2;
+#endif
+}
+
+
 static const luaL_Reg functions[] = {
     {"socket", l_socket},
     {"bind", l_bind},
@@ -775,6 +797,7 @@ static const luaL_Reg functions[] = {
     {"getsockname", l_getsockname},
     {"getpeername", l_getpeername},
     {"getsockopt", l_getsockopt},
+    {"attach_filter", l_attach_filter},
     {"linger", l_linger},
     {"nonblocking", l_nonblocking},
     {"set_nonblocking", l_set_nonblocking},

@@ -218,6 +218,19 @@ function TestNumbered:test_bytes()
 end
 
 
+-- The kernel counts this one value in instructions: 4,096 "bytes" of room would get
+-- 32 KiB.
+function TestNumbered:test_a_filter_is_larger_than_its_size_says()
+  local object = udp()
+  local done, problem = support.attach_filter(object:getfd(), 600)
+  lu.skipIf(not done, problem)
+  -- SO_GET_FILTER of Linux
+  lu.assertEquals(#object:getoption { support.SOL_SOCKET, 26 }, 600 * 8)
+  lu.assertEquals(#object:getoption { support.SOL_SOCKET, 26, 600 }, 600 * 8)
+  lu.assertEquals(#object:getoption 'get_filter', 600 * 8)
+end
+
+
 function TestNumbered:test_level_zero_is_the_level_of_ip()
   local object = udp()
   sets(object, { 0, support.IP_TOS, 8 })
