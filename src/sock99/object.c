@@ -199,7 +199,8 @@ static enum sock99_class class_of(int fd, int type, enum sock99_class before) {
   int listens = 0;
   if (type == SOCK_DGRAM)
     return has_peer(fd) ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
-  if (get_int(fd, SO_ACCEPTCONN, &listens) == 0 && listens)
+  (void)get_int(fd, SO_ACCEPTCONN, &listens);
+  if (listens)
     return SOCK99_SERVER;
   return before == SOCK99_CLIENT || has_peer(fd) ? SOCK99_CLIENT : SOCK99_MASTER;
 }
@@ -361,7 +362,7 @@ static int l_setfd(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   lua_Integer fd = sock99_check_whole(L, 2);
   int error = 0;
-  luaL_argcheck(L, fd >= -1 && fd <= INT_MAX, 2, "a descriptor, or -1, expected");
+  luaL_argcheck(L, fd >= -1, 2, "a descriptor, or -1, expected");
   s->fd = -1;
   sock99_close_socket(L, s);
   if (fd >= 0)
