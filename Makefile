@@ -129,6 +129,10 @@ check:
 	@scripts/install-dependencies test check
 	@scripts/check
 
+coverage:
+	@scripts/install-dependencies test coverage
+	@BUILD='$(BUILD)' LUAS='$(chosen_luas)' scripts/coverage
+
 bench:
 	@test -x bench/run || { echo 'there is no bench/run'; exit 1; }
 	@scripts/install-dependencies bench
@@ -209,6 +213,7 @@ make modules        $(BUILD)/<lua>/sock99.so
 make run            the tour: one socket of each kind
 make test           all tests; TESTS='test_open …' for some of them
 make check          compilers' warnings, linters, sanitizers, valgrind
+make coverage       which lines and branches of src/ the tests run, and which they don't
 make bench          the benchmarks
 make doc            the reference of the Lua module, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
@@ -216,7 +221,7 @@ make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
                     definitions for editors to $(PREFIX)/share/sock99/library
 make uninstall, uninstall-lua, clean
 
-On Debian and Ubuntu, run, test, check, bench and doc install what is missing.
+On Debian and Ubuntu, run, test, check, coverage, bench and doc install what is missing.
 LUAS='5.3 jit'      only these, of $(known_luas)
 LUA_INCDIR=dir      where lua.h is
 BUILD=dir           where everything is built
@@ -227,6 +232,6 @@ help:
 	$(info $(help))
 	@:
 
-.PHONY: all lib modules c-tests lua-tests run test test-built check bench doc install uninstall \
-  install-lua uninstall-lua clean help
+.PHONY: all lib modules c-tests lua-tests run test test-built check coverage bench doc install \
+  uninstall install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:

@@ -41,6 +41,12 @@
 #endif
 
 
+/* Lua's headers do not say so. */
+#if defined(__GNUC__)
+int luaL_argerror(lua_State *L, int argument, const char *message) __attribute__((noreturn));
+#endif
+
+
 /* A new table with `functions` in it, on top of the stack (luaL_newlib is not in 5.1). */
 static inline void sock99_newlib(lua_State *L, const luaL_Reg *functions) {
   lua_newtable(L);

@@ -298,12 +298,10 @@ static bool to_family(lua_State *L, int slot, int *out, socket99_result *result)
     const char *name;
     int family;
   } families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}};
-  const char *name = NULL;
+  const char *name = "";
   size_t i;
   if (!to_text(L, slot, "family", &name, result))
     return false;
-  if (name == NULL)
-    return true;
   for (i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
     if (strcmp(name, families[i].name) == 0) {
       *out = families[i].family;
@@ -327,8 +325,6 @@ static unsigned int octal(const char *digits) {
 static bool to_mode(lua_State *L, int slot, unsigned int *out, socket99_result *result) {
   int number = 0;
   const char *digits = "";
-  if (lua_isnil(L, slot))
-    return true;
   if (lua_type(L, slot) != LUA_TSTRING) {
     if (!to_int(L, slot, "mode", "0 to 511", &number, result))
       return false;
@@ -481,8 +477,6 @@ static bool read_named_options(lua_State *L, struct sock99_request *request, int
 static bool read_options(lua_State *L, struct sock99_request *request, int type, int family,
                          socket99_result *result) {
   size_t count, i;
-  if (lua_isnil(L, SLOT(SOCKOPTS)))
-    return true;
   if (!lua_istable(L, SLOT(SOCKOPTS)))
     wrong_type(L, "sockopts", "table", SLOT(SOCKOPTS));
   if (!read_named_options(L, request, type, family, result))
@@ -506,8 +500,6 @@ static bool read_options(lua_State *L, struct sock99_request *request, int type,
 */
 
 static bool read_bind(lua_State *L, socket99_config *config, socket99_result *result) {
-  if (lua_isnil(L, SLOT(BIND)))
-    return true;
   if (!to_text(L, BIND_SLOT(BIND_HOST), "bind.host", &config->bind_host, result) ||
       !to_port(L, BIND_SLOT(BIND_PORT), "bind.port", &config->bind_port, NULL, result))
     return false;

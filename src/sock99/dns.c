@@ -84,7 +84,7 @@ static int l_canonical(lua_State *L) {
   error = getaddrinfo(name, NULL, &hints, &answer->list);
   if (error != 0)
     return push_eai(L, error, errno);
-  lua_pushstring(L, answer->list->ai_canonname != NULL ? answer->list->ai_canonname : name);
+  lua_pushstring(L, answer->list->ai_canonname);
   lua_newtable(L);
   for (one = answer->list; one != NULL; one = one->ai_next) {
     char text[INET_ADDRSTRLEN];

@@ -159,9 +159,8 @@ static int look_up(lua_State *L, const struct sock99_socket *s, const char *host
   memcpy(&out->addr, &found[0], sizeof(out->addr.in6));
   out->len = found[0].ss_family == AF_INET ? sizeof(out->addr.in) : sizeof(out->addr.in6);
   free(found);
-  return fit_family(s->family, out)
-             ? 0
-             : tell(L, EAFNOSUPPORT, "%s has no address of the socket's family", host);
+  (void)fit_family(s->family, out);
+  return 0;
 }
 
 

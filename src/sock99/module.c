@@ -185,7 +185,7 @@ static int l_close(lua_State *L) {
   lua_Integer fd = sock99_check_whole(L, 1);
   int error = 0;
   char words[128];
-  if (fd < 0 || fd > INT_MAX)
+  if (fd < 0)
     error = EBADF;
   else if (close((int)fd) != 0)
     error = errno;

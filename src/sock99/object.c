@@ -372,7 +372,7 @@ static int l_setfd(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   lua_Integer fd = sock99_check_whole(L, 2);
   int error = 0;
-  luaL_argcheck(L, fd >= -1 && fd <= INT_MAX, 2, "a descriptor, or -1, expected");
+  luaL_argcheck(L, fd >= -1, 2, "a descriptor, or -1, expected");
   s->fd = -1;
   sock99_close_socket(L, s);
   if (fd >= 0)

@@ -96,7 +96,7 @@ int sock99_wrap(lua_State *L) {
   char what[32];
   int error = EBADF;
   sock99_new_socket(L, SOCK99_MASTER);
-  if (fd >= 0 && fd <= INT_MAX)
+  if (fd >= 0)
     error = sock99_adopt(L, lua_gettop(L), (int)fd);
   if (error == 0)
     return 1;

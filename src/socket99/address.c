@@ -18,7 +18,7 @@
 void s99_set_port(struct s99_address *address, int port) {
   if (address->addr.sa.sa_family == AF_INET)
     address->addr.in.sin_port = htons((uint16_t)port);
-  else if (address->addr.sa.sa_family == AF_INET6)
+  else
     address->addr.in6.sin6_port = htons((uint16_t)port);
 }
 
@@ -26,9 +26,7 @@ void s99_set_port(struct s99_address *address, int port) {
 static int port_of(const struct s99_address *address) {
   if (address->addr.sa.sa_family == AF_INET)
     return ntohs(address->addr.in.sin_port);
-  if (address->addr.sa.sa_family == AF_INET6)
-    return ntohs(address->addr.in6.sin6_port);
-  return 0;
+  return ntohs(address->addr.in6.sin6_port);
 }
 
 
@@ -153,30 +151,27 @@ bool s99_unix(const char *path, size_t length, struct s99_address *out) {
 }
 
 
+/* Of a Unix address. */
 bool s99_is_abstract(const struct s99_address *address) {
-  return address->addr.sa.sa_family == AF_UNIX && address->addr.un.sun_path[0] == '\0';
+  return address->addr.un.sun_path[0] == '\0';
 }
 
 
 /*
-** Questions
+** Questions about Internet addresses
 */
 
 bool s99_is_wildcard(const struct s99_address *address) {
   if (address->addr.sa.sa_family == AF_INET)
     return address->addr.in.sin_addr.s_addr == htonl(INADDR_ANY);
-  if (address->addr.sa.sa_family == AF_INET6)
-    return IN6_IS_ADDR_UNSPECIFIED(&address->addr.in6.sin6_addr);
-  return false;
+  return IN6_IS_ADDR_UNSPECIFIED(&address->addr.in6.sin6_addr);
 }
 
 
 bool s99_is_loopback(const struct s99_address *address) {
   if (address->addr.sa.sa_family == AF_INET)
     return (ntohl(address->addr.in.sin_addr.s_addr) >> 24) == 127;
-  if (address->addr.sa.sa_family == AF_INET6)
-    return IN6_IS_ADDR_LOOPBACK(&address->addr.in6.sin6_addr);
-  return false;
+  return IN6_IS_ADDR_LOOPBACK(&address->addr.in6.sin6_addr);
 }
 
 
@@ -190,8 +185,7 @@ bool s99_same_address(const struct s99_address *a, const struct s99_address *b) 
     return false;
   if (a->addr.sa.sa_family == AF_INET)
     return a->addr.in.sin_addr.s_addr == b->addr.in.sin_addr.s_addr;
-  return a->addr.sa.sa_family == AF_INET6 &&
-         IN6_ARE_ADDR_EQUAL(&a->addr.in6.sin6_addr, &b->addr.in6.sin6_addr) &&
+  return IN6_ARE_ADDR_EQUAL(&a->addr.in6.sin6_addr, &b->addr.in6.sin6_addr) &&
          a->addr.in6.sin6_scope_id == b->addr.in6.sin6_scope_id;
 }
 
@@ -201,9 +195,7 @@ bool s99_is_group(const struct s99_address *address) {
   if (address->addr.sa.sa_family == AF_INET)
     return IN_MULTICAST(ntohl(address->addr.in.sin_addr.s_addr)) ||
            address->addr.in.sin_addr.s_addr == htonl(INADDR_BROADCAST);
-  if (address->addr.sa.sa_family == AF_INET6)
-    return IN6_IS_ADDR_MULTICAST(&address->addr.in6.sin6_addr);
-  return false;
+  return IN6_IS_ADDR_MULTICAST(&address->addr.in6.sin6_addr);
 }
 
 
@@ -313,7 +305,7 @@ bool s99_port_number(const char *text, int *port) {
 static bool parse_inet(const char *text, struct s99_address *out) {
   char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
   const char *colon = strrchr(text, ':');
-  bool bracketed = text[0] == '[' && colon != NULL && colon > text && colon[-1] == ']';
+  bool bracketed = text[0] == '[' && colon != NULL && colon[-1] == ']';
   const char *first = bracketed ? text + 1 : text;
   size_t length;
   int port;

@@ -24,10 +24,8 @@ static const char *family_name(int family) {
     return "inet";
   case AF_INET6:
     return "inet6";
-  case AF_UNIX:
-    return "unix";
   default:
-    return "any";
+    return "unix";
   }
 }
 
@@ -92,8 +90,8 @@ static bool unix_field(const char *field, const char *path, size_t length, struc
   if (!abstract && memchr(path, '\0', length) != NULL)
     return wrong(res, "%s '" QUOTED "' has a NUL byte in it", field, path);
   if (!s99_unix(path, length, out))
-    return wrong(res, "%s '%.60s%s' has %zu bytes, the limit is %zu", field, abstract ? "@" : path,
-                 length > 60 ? "..." : "", length, abstract ? limit : limit - 1);
+    return wrong(res, "%s '%.60s...' has %zu bytes, the limit is %zu", field, abstract ? "@" : path,
+                 length, abstract ? limit : limit - 1);
   return true;
 }
 

@@ -75,7 +75,7 @@ static struct queue *new_queue(struct queue *parent, int *error) {
 */
 static void stay_mapped(void) {
   Dl_info object;
-  if (dladdr((const void *)&current, &object) != 0 && object.dli_fname != NULL)
+  if (dladdr((const void *)&current, &object) != 0)
     dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 

@@ -205,8 +205,9 @@ static size_t least(size_t a, size_t b) {
 /* A misspelt prefix is found by the constant's whole name. */
 static size_t distance_to_label(const char *name, const char *label, size_t limit) {
   char buf[NAME_SIZE];
-  if (label[0] == '\0' || !normalize(label, buf))
+  if (label[0] == '\0')
     return limit + 1;
+  normalize(label, buf);
   return s99_edits(name, buf, limit);
 }
 

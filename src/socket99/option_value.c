@@ -236,6 +236,7 @@ static int membership_interface(const socket99_value *value, struct interface *o
 }
 
 
+/* The level is that of the group's family. */
 static int encode_member(const socket99_value *value, int level, struct s99_wire *wire) {
   struct interface interface;
   int error = membership_interface(value, &interface);
@@ -243,14 +244,12 @@ static int encode_member(const socket99_value *value, int level, struct s99_wire
     return error;
   if (level == IPPROTO_IPV6) {
     wire->as.member6.ipv6mr_interface = interface.index;
-    return inet_pton(AF_INET6, value->group, &wire->as.member6.ipv6mr_multiaddr) == 1
-               ? send_as(wire, sizeof(wire->as.member6))
-               : EINVAL;
+    inet_pton(AF_INET6, value->group, &wire->as.member6.ipv6mr_multiaddr);
+    return send_as(wire, sizeof(wire->as.member6));
   }
   S99_SET_INTERFACE(&wire->as.member, interface.index, interface.address);
-  return inet_pton(AF_INET, value->group, &wire->as.member.imr_multiaddr) == 1
-             ? send_as(wire, sizeof(wire->as.member))
-             : EINVAL;
+  inet_pton(AF_INET, value->group, &wire->as.member.imr_multiaddr);
+  return send_as(wire, sizeof(wire->as.member));
 }
 
 
