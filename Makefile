@@ -135,11 +135,9 @@ bench:
 	@$(MAKE) --no-print-directory all lua-tests
 	@BUILD='$(BUILD)' bench/run
 
-# ldoc takes the directory as seen from its configuration, and says what it does.
 doc:
 	@scripts/install-dependencies doc
-	@mkdir -p $(BUILD)/doc
-	ldoc --fatalwarnings -c doc/config.ld -d $(abspath $(BUILD))/doc . >/dev/null
+	@scripts/build-doc $(BUILD)/doc
 	@echo $(BUILD)/doc/index.html
 
 
@@ -210,7 +208,7 @@ make run            the tour: one socket of each kind
 make test           all tests; TESTS='test_open …' for some of them
 make check          compilers' warnings, linters, sanitizers, valgrind
 make bench          the benchmarks
-make doc            the reference of the Lua module, as HTML: $(BUILD)/doc
+make doc            guide, reference, options, C API and examples, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
 make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
                     definitions for editors to $(PREFIX)/share/sock99/library

@@ -1,9 +1,10 @@
 --- LuaSocket's core over sock99's objects: what `require 'socket.core'` returns.
 --
---     require 'sock99.luasocket'.install()
---     local http = require 'socket.http'
---
 -- The parts are in luasocket/: streams.lua and datagrams.lua make the objects.
+-- @module sock99.luasocket
+-- @usage
+-- require 'sock99.luasocket'.install()
+-- local http = require 'socket.http'
 
 local sock99 = require 'sock99'
 local kinds = require 'sock99.kinds'
