@@ -188,14 +188,15 @@ endef
 install-lua: modules
 	$(one_lua)
 	$(foreach v,$(installed_luas),$(call install_lua,$v))
-	$(INSTALL) -d $(DESTDIR)$(DATADIR)/library
+	$(INSTALL) -d $(DESTDIR)$(DATADIR)/library/sock99
 	$(INSTALL) -m 644 library/sock99.lua $(DESTDIR)$(DATADIR)/library
+	$(INSTALL) -m 644 library/sock99/luasocket.lua $(DESTDIR)$(DATADIR)/library/sock99
 
 uninstall-lua:
 	$(one_lua)
 	$(foreach v,$(installed_luas),$(call uninstall_lua,$v))
-	rm -f $(DESTDIR)$(DATADIR)/library/sock99.lua
-	rmdir $(DESTDIR)$(DATADIR)/library $(DESTDIR)$(DATADIR) 2>/dev/null || true
+	rm -f $(DESTDIR)$(DATADIR)/library/sock99.lua $(DESTDIR)$(DATADIR)/library/sock99/luasocket.lua
+	rmdir $(DESTDIR)$(DATADIR)/library/sock99 $(DESTDIR)$(DATADIR)/library $(DESTDIR)$(DATADIR) 2>/dev/null || true
 
 clean:
 	rm -rf $(BUILD)

@@ -193,7 +193,8 @@ for _, name in ipairs(lines_of 'ls examples') do
 end
 check_names('topics/socket99.md.html',
   lines_of "grep '^SOCKET99_API' include/socket99.h | grep -o 'socket99_[a-z_]*('", 11)
-check_names('topics/options.md.html', lines_of "grep -o '^| `[a-z0-9_]*`' doc/options.md | tr -d '|` '", 200)
+check_names('topics/options.md.html',
+  lines_of "grep -o '^| `[a-z0-9_]*`' doc/options.md | tr -d '|` '", 200)
 check_search()
 
 if faults > 0 then
