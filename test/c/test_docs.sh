@@ -197,6 +197,8 @@ sed -n '/^typedef struct socket99_config {/,/^} /p; /^typedef struct socket99_re
 # The table of options
 options >"$tmp/options" || fail "$(tail -n 1 "$tmp/options")"
 [ "$(wc -l <"$tmp/options")" -gt 200 ] || fail 'too few options found'
+# An option out of its place is not found, or hides the one beside it.
+cut -d '`' -f 2 "$tmp/options" | LC_ALL=C sort -c || fail 'src/socket99/option_rows.h: not sorted'
 grep '^| `' doc/options.md | diff - "$tmp/options" ||
   fail 'doc/options.md: not the table that test_docs.sh options prints'
 
