@@ -345,6 +345,37 @@ local function fields_of(f)
 end
 
 
+-- The letters that receive takes for a pattern.
+local function patterns_of_receive()
+  local a, b = support.keep(sock99.pair { nonblocking = true })
+  local letters = {}
+  for byte = 33, 126 do
+    local letter = string.char(byte)
+    if not letter:find '[%d*]' and pcall(a.receive, a, letter) then
+      letters[#letters + 1] = letter
+    end
+  end
+  b:close()
+  return letters
+end
+
+
+function TestReference:test_all_that_tell_of_receive_have_its_patterns()
+  local told = {
+    ['README.md'] = read 'README.md':match '\n| `receive(%[pattern [^\n]*',
+    ['the reference'] = reference 'sock99'['stream:receive'].text:gsub('&quot;', '"'),
+    ['library/sock99.lua'] = read 'library/sock99.lua':match '%-%-%-@param pattern[^\n]*',
+  }
+  local letters = patterns_of_receive()
+  lu.assertTrue(#letters >= 3)
+  for where, text in pairs(told) do
+    for _, letter in ipairs(letters) do
+      lu.assertTrue(text:find('[\'"]%*' .. letter .. '[\'"]') ~= nil, where .. ' lacks ' .. letter)
+    end
+  end
+end
+
+
 function TestReference:test_definitions_have_the_fields_of_resolve_and_pair()
   local _, classes = definitions 'sock99'
   for class, f in pairs { lookup = sock99.resolve, pair_config = sock99.pair } do
