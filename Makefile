@@ -139,11 +139,9 @@ bench:
 	@$(MAKE) --no-print-directory all lua-tests
 	@BUILD='$(BUILD)' bench/run
 
-# ldoc takes the directory as seen from its configuration, and says what it does.
 doc:
 	@scripts/install-dependencies doc
-	@mkdir -p $(BUILD)/doc
-	ldoc --fatalwarnings -c doc/config.ld -d $(abspath $(BUILD))/doc . >/dev/null
+	@scripts/build-doc $(BUILD)/doc
 	@echo $(BUILD)/doc/index.html
 
 
@@ -194,14 +192,15 @@ endef
 install-lua: modules
 	$(one_lua)
 	$(foreach v,$(installed_luas),$(call install_lua,$v))
-	$(INSTALL) -d $(DESTDIR)$(DATADIR)/library
+	$(INSTALL) -d $(DESTDIR)$(DATADIR)/library/sock99
 	$(INSTALL) -m 644 library/sock99.lua $(DESTDIR)$(DATADIR)/library
+	$(INSTALL) -m 644 library/sock99/luasocket.lua $(DESTDIR)$(DATADIR)/library/sock99
 
 uninstall-lua:
 	$(one_lua)
 	$(foreach v,$(installed_luas),$(call uninstall_lua,$v))
-	rm -f $(DESTDIR)$(DATADIR)/library/sock99.lua
-	rmdir $(DESTDIR)$(DATADIR)/library $(DESTDIR)$(DATADIR) 2>/dev/null || true
+	rm -f $(DESTDIR)$(DATADIR)/library/sock99.lua $(DESTDIR)$(DATADIR)/library/sock99/luasocket.lua
+	rmdir $(DESTDIR)$(DATADIR)/library/sock99 $(DESTDIR)$(DATADIR)/library $(DESTDIR)$(DATADIR) 2>/dev/null || true
 
 clean:
 	rm -rf $(BUILD)
@@ -215,7 +214,7 @@ make test           all tests; TESTS='test_open …' for some of them
 make check          compilers' warnings, linters, sanitizers, valgrind
 make coverage       which lines and branches of src/ the tests run, and which they don't
 make bench          the benchmarks
-make doc            the reference of the Lua module, as HTML: $(BUILD)/doc
+make doc            guide, reference, options, C API and examples, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
 make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
                     definitions for editors to $(PREFIX)/share/sock99/library

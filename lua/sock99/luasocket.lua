@@ -1,8 +1,15 @@
 --- LuaSocket's core over sock99's objects: what `require 'socket.core'` returns.
 --
---     require 'sock99.luasocket'.install()
---     local http = require 'socket.http'
---
+-- Functions and methods have LuaSocket's names, arguments and results; those that
+-- fail return nil and LuaSocket's words for it. README.md lists what is different.
+-- Objects have the methods of @{sock99|sock99's} streams and datagrams, too; told
+-- here are those that work in another way. A method that is not one of the object's
+-- class (`send` of a "tcp{master}") raises an error.
+-- @module sock99.luasocket
+-- @usage
+-- require 'sock99.luasocket'.install()
+-- local http = require 'socket.http'
+
 -- The parts are in luasocket/: streams.lua and datagrams.lua make the objects.
 
 local sock99 = require 'sock99'
@@ -12,6 +19,26 @@ local dns = require 'sock99.luasocket.dns'
 local pending = require 'sock99.luasocket.pending'
 local streams = require 'sock99.luasocket.streams'
 local try = require 'sock99.luasocket.try'
+
+--- The version of LuaSocket that this core stands for: "LuaSocket 3.0.0".
+-- @field _VERSION
+
+--- What LuaSocket's datagrams are cut at by default: 8192. Ours are whole.
+-- @field _DATAGRAMSIZE
+
+--- How many descriptors the process may have, all of which `select` takes.
+-- @field _SETSIZE
+
+--- What `getfd` tells of an object without a descriptor: -1.
+-- @field _SOCKETINVALID
+
+--- Seconds since the Epoch, with a fraction.
+-- @function gettime
+-- @treturn number
+
+--- Wait.
+-- @function sleep
+-- @number seconds
 
 -- Programs put functions of their own into this table. What is in it is for them
 -- alone: nothing here calls through it.
@@ -34,31 +61,57 @@ local core = {
 function core.__unload() end
 
 
+--- A stream object of either family; it gets its descriptor from `bind` or `connect`.
+-- @function tcp
+-- @treturn tcp
 function core.tcp()
   return streams.new()
 end
 
 
+--- A stream object for IPv4 alone.
+-- @function tcp4
+-- @treturn[1] tcp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function core.tcp4()
   return streams.new 'inet'
 end
 
 
+--- A stream object for IPv6 alone.
+-- @function tcp6
+-- @treturn[1] tcp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function core.tcp6()
   return streams.new 'inet6'
 end
 
 
+--- A datagram object of either family; it gets its descriptor from its first use.
+-- @function udp
+-- @treturn udp
 function core.udp()
   return datagrams.new()
 end
 
 
+--- A datagram object for IPv4 alone.
+-- @function udp4
+-- @treturn[1] udp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function core.udp4()
   return datagrams.new 'inet'
 end
 
 
+--- A datagram object for IPv6 alone.
+-- @function udp6
+-- @treturn[1] udp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function core.udp6()
   return datagrams.new 'inet6'
 end
@@ -68,17 +121,38 @@ end
 local unix = {}
 
 
+--- A stream object for Unix paths and abstract names. `unix()` is the same.
+-- @function unix.stream
+-- @treturn[1] tcp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function unix.stream()
   return streams.new 'unix'
 end
 
 
+--- A datagram object for Unix paths and abstract names.
+-- @function unix.dgram
+-- @treturn[1] udp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function unix.dgram()
   return datagrams.new 'unix'
 end
 
 
+--- Another name of `unix.stream`.
+-- @function unix.tcp
+-- @treturn[1] tcp
+-- @treturn[2] nil
+-- @treturn[2] string why
 unix.tcp = unix.stream
+
+--- Another name of `unix.dgram`.
+-- @function unix.udp
+-- @treturn[1] udp
+-- @treturn[2] nil
+-- @treturn[2] string why
 unix.udp = unix.dgram
 
 core.unix = setmetatable(unix, { __call = unix.stream })
@@ -111,6 +185,9 @@ local installed = { ['socket'] = core, ['socket.core'] = core, ['socket.unix'] =
 -- @function install
 -- @treturn table this core
 -- @raise where LuaSocket's core is loaded already
+-- @usage
+-- require 'sock99.luasocket'.install()
+-- print(require 'socket'._VERSION)
 function core.install()
   for name, ours in pairs(installed) do
     local loaded = package.loaded[name]

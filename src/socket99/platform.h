@@ -36,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -59,7 +60,6 @@
 #define S99_HAVE_EPOLL 1
 #else
 #include <sys/event.h>
-#include <sys/ioctl.h>
 #define S99_HAVE_EPOLL 0
 #endif
 

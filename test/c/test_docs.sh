@@ -194,9 +194,20 @@ sed -n '/^typedef struct socket99_config {/,/^} /p; /^typedef struct socket99_re
   include/socket99.h | sed 's|/\*.*||; s/\[.*\];/;/' | grep -Eo '[A-Za-z_0-9]+;' | tr -d ';' |
   names_all doc/socket99.3 30
 
+# The rooms that know systems and versions of Lua, as doc/architecture.md has them
+systems='__(linux|APPLE|sun|GLIBC|BIONIC|CYGWIN|HAIKU|[A-Za-z]+BSD|DragonFly)__|_WIN32'
+if grep -nE "$systems" src/*/*.[ch] | grep -v '^src/socket99/\(platform\|option_table\|option_constants\)\.h:'; then
+  fail 'a difference between systems outside of platform.h'
+fi
+if grep -nE 'LUA_VERSION_NUM|LUAJIT_' src/*/*.[ch] | grep -v '^src/sock99/compat.h:'; then
+  fail 'a difference between versions of Lua outside of compat.h'
+fi
+
 # The table of options
 options >"$tmp/options" || fail "$(tail -n 1 "$tmp/options")"
 [ "$(wc -l <"$tmp/options")" -gt 200 ] || fail 'too few options found'
+# An option out of its place is not found, or hides the one beside it.
+cut -d '`' -f 2 "$tmp/options" | LC_ALL=C sort -c || fail 'src/socket99/option_rows.h: not sorted'
 grep '^| `' doc/options.md | diff - "$tmp/options" ||
   fail 'doc/options.md: not the table that test_docs.sh options prints'
 

@@ -32,7 +32,7 @@ exports() {
 installed install install-lua
 for file in lib/libsocket99.a lib/libsocket99.so.1.0.0 lib/libsocket99.so.1 lib/libsocket99.so \
   include/socket99.h lib/pkgconfig/socket99.pc share/man/man3/socket99.3 \
-  share/sock99/library/sock99.lua; do
+  share/sock99/library/sock99.lua share/sock99/library/sock99/luasocket.lua; do
   [ -e "$stage/opt/s99/$file" ] || fail "no $file"
 done
 # On package.path the definitions would hide the module.

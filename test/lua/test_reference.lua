@@ -1,5 +1,5 @@
--- What the module really has, what the reference says of it (make doc), and
--- what editors are told (library/sock99.lua) are the same.
+-- What the modules really have, what the reference says of them (make doc), and
+-- what editors are told (library/) are the same.
 --
 -- A member is told by its class: "socket:close", "socket.class", "sock99.open".
 -- A method that every object has is the class socket's, unless streams and
@@ -39,9 +39,9 @@ end
 -- The definitions
 
 -- The lines that stand above a function or between two empty lines.
-local function definition_blocks()
-  local text = read 'library/sock99.lua'
-  assert(text:match '^%-%-%-@meta')
+local function definition_blocks(module)
+  local text = read('library/' .. module:gsub('%.', '/') .. '.lua')
+  lu.assertEquals(text:match '^%-%-%-@meta (%S+)', module)
   return (text .. '\n'):gsub('\n\n', '\n\0'):gmatch '[^%z]+'
 end
 
@@ -60,11 +60,17 @@ local function count(text, pattern)
 end
 
 
+-- As the functions of a module begin: "sock99", "luasocket".
+local function short(module)
+  return module:match '[^.]*$'
+end
+
+
 -- For each member its parameters and its number of results; for each class its
 -- fields.
-local function definitions()
+local function definitions(module)
   local members, classes = {}, {}
-  for block in definition_blocks() do
+  for block in definition_blocks(module) do
     local owner, mark, name, parameters =
       block:match '\nfunction ([%w_]+)([.:])([%w_]+)%((.-)%) end'
     if owner then
@@ -77,13 +83,14 @@ local function definitions()
     if class then
       classes[class] = names(block, '%-%-%-@field (%S+)')
       local variable = block:match '\nlocal ([%w_]+) = {}'
-      lu.assertEquals(variable and (variable == 'sock99' and '' or 'sock99.') .. variable,
-        variable and class)
+      if variable then
+        lu.assertEquals(variable == short(module) and module or module .. '.' .. variable, class)
+      end
     end
   end
-  for _, class in ipairs { 'sock99', 'socket' } do
-    for _, field in ipairs(classes[class == 'sock99' and class or 'sock99.' .. class]) do
-      members[class .. '.' .. field] = { results = 0 }
+  for class, name in pairs { [module] = short(module), ['sock99.socket'] = 'socket' } do
+    for _, field in ipairs(classes[class] or {}) do
+      members[name .. '.' .. field] = { results = 0 }
     end
   end
   return members, classes
@@ -92,14 +99,28 @@ end
 
 -- The reference
 
-local function reference_html()
+local modules = { 'sock99', 'sock99.luasocket' }
+local pages = {}
+
+
+local function build_reference()
   lu.skipIf(support.output_of('command -v ldoc') == '', 'there is no ldoc')
+  lu.skipIf(support.output_of('command -v mandoc') == '', 'there is no mandoc')
   local directory = support.path()
-  local told = support.output_of(
-    ('ldoc --fatalwarnings -c doc/config.ld -d %s . 2>&1 >%s.log || echo failed'):format(
-      directory, directory))
+  local told = support.output_of('scripts/build-doc ' .. directory .. ' 2>&1 || echo failed')
   lu.assertEquals(told, '')
-  return read(directory .. '/index.html')
+  for _, module in ipairs(modules) do
+    pages[module] = read(directory .. '/modules/' .. module .. '.html')
+  end
+end
+
+
+-- It is built once.
+local function reference_html(module)
+  if not pages[module] then
+    build_reference()
+  end
+  return pages[module]
 end
 
 
@@ -107,7 +128,7 @@ end
 local function result_count(entry)
   local most = 0
   local results = entry:match 'Returns:</h3>(.*)' or ''
-  results = results:gsub('<h3>Or</h3>', '\0'):gsub('<h3>.*', '')
+  results = results:gsub('<h3[^>]*>Or</h3>', '\0'):gsub('<h3.*', '')
   for group in results:gmatch '[^%z]+' do
     most = math.max(most, count(group, '<span class="types">'))
   end
@@ -125,14 +146,14 @@ local function assert_examples_compile(entry)
 end
 
 
-local function reference()
-  local members, html = {}, reference_html()
-  for entry in html:gsub('<dt>', '\0'):gmatch '%z([^%z]*)' do
+local function reference(module)
+  local members, html = {}, reference_html(module)
+  for entry in html:gsub('<dt ', '\0'):gmatch '%z([^%z]*)' do
     local signature = entry:match '<strong>([^<]*)</strong>'
     local member, parameters = signature:match '^(%S+) ?%(?(.-)%)?$'
     parameters = parameters:gsub('=[^,%]]*', ''):gsub('[%[%]]', '')
     if not member:find '[.:]' then
-      member = 'sock99.' .. member
+      member = short(module) .. '.' .. member
     end
     assert(not members[member], member .. ' is in the reference twice')
     members[member] = { parameters = parameters, results = result_count(entry), text = entry }
@@ -212,8 +233,33 @@ local function missing(set, other)
 end
 
 
-local function assert_of_what_there_is(told)
-  local there = module_members(told)
+-- Of LuaSocket's core: what is in its tables, and the methods that its objects do
+-- not have from sock99's.
+local function luasocket_members(told)
+  local core, members = require 'sock99.luasocket.half', {}
+  for class, functions in pairs { luasocket = core, dns = core.dns, unix = core.unix } do
+    for name in pairs(functions) do
+      members[class .. '.' .. name] = name ~= '__unload' or nil
+    end
+  end
+  for class, new in pairs { tcp = core.tcp, udp = core.udp } do
+    for name, method in pairs(methods_of(new())) do
+      local source = type(method) == 'function' and debug.getinfo(method, 'S').source or ''
+      local own = source:find 'streams%.lua$' or source:find 'datagrams%.lua$'
+      local member = class .. ':' .. name
+      members[member] = (own or told[member]) and true
+    end
+  end
+  members['luasocket.dns'], members['luasocket.unix'] = nil, nil
+  return members
+end
+
+
+local members_of = { ['sock99'] = module_members, ['sock99.luasocket'] = luasocket_members }
+
+
+local function assert_of_what_there_is(module, told)
+  local there = members_of[module](told)
   lu.assertEquals(missing(there, told), '', 'what is there, and not told')
   lu.assertEquals(missing(told, there), '', 'what is told, and not there')
 end
@@ -223,17 +269,24 @@ TestReference = support.suite()
 
 
 function TestReference:test_definitions_are_of_what_there_is()
-  assert_of_what_there_is((definitions()))
+  for _, module in ipairs(modules) do
+    local told = definitions(module)
+    told['luasocket.dns'], told['luasocket.unix'] = nil, nil
+    assert_of_what_there_is(module, told)
+  end
 end
 
 
 function TestReference:test_the_reference_is_of_what_there_is()
-  assert_of_what_there_is(reference())
+  for _, module in ipairs(modules) do
+    assert_of_what_there_is(module, reference(module))
+  end
 end
 
 
-function TestReference:test_definitions_and_reference_agree_on_parameters_and_results()
-  local told, defined = reference(), definitions()
+local function assert_agreement(module)
+  local told, defined = reference(module), definitions(module)
+  defined['luasocket.dns'], defined['luasocket.unix'] = nil, nil
   local differences = {}
   for _, member in ipairs(keys(defined)) do
     local definition, entry = defined[member], told[member] or {}
@@ -249,21 +302,29 @@ function TestReference:test_definitions_and_reference_agree_on_parameters_and_re
 end
 
 
+function TestReference:test_definitions_and_reference_agree_on_parameters_and_results()
+  for _, module in ipairs(modules) do
+    assert_agreement(module)
+  end
+end
+
+
 function TestReference:test_examples_in_the_reference_compile()
-  local html = reference_html()
+  local html = reference_html 'sock99'
   lu.assertTrue(count(html, '<pre class="example">') >= 10)
   assert_examples_compile(html)
+  assert_examples_compile(reference_html 'sock99.luasocket')
 end
 
 
 function TestReference:test_definitions_and_reference_have_the_fields_of_open()
-  local _, classes = definitions()
+  local _, classes = definitions 'sock99'
   local source = read('src/sock99/config.c'):match 'field_names%[FIELD_COUNT%] = {(.-)}'
   local fields = keys(fields_of_open)
   lu.assertEquals(names(source, '"([a-z0-9_]+)"'), fields)
   table.sort(classes['sock99.config'])
   lu.assertEquals(classes['sock99.config'], fields)
-  local text = reference()['sock99.open'].text
+  local text = reference 'sock99'['sock99.open'].text
   for _, field in ipairs(fields) do
     lu.assertStrContains(text, '<code>' .. field .. '</code>')
   end
@@ -284,8 +345,39 @@ local function fields_of(f)
 end
 
 
+-- The letters that receive takes for a pattern.
+local function patterns_of_receive()
+  local a, b = support.keep(sock99.pair { nonblocking = true })
+  local letters = {}
+  for byte = 33, 126 do
+    local letter = string.char(byte)
+    if not letter:find '[%d*]' and pcall(a.receive, a, letter) then
+      letters[#letters + 1] = letter
+    end
+  end
+  b:close()
+  return letters
+end
+
+
+function TestReference:test_all_that_tell_of_receive_have_its_patterns()
+  local told = {
+    ['README.md'] = read 'README.md':match '\n| `receive(%[pattern [^\n]*',
+    ['the reference'] = reference 'sock99'['stream:receive'].text:gsub('&quot;', '"'),
+    ['library/sock99.lua'] = read 'library/sock99.lua':match '%-%-%-@param pattern[^\n]*',
+  }
+  local letters = patterns_of_receive()
+  lu.assertTrue(#letters >= 3)
+  for where, text in pairs(told) do
+    for _, letter in ipairs(letters) do
+      lu.assertTrue(text:find('[\'"]%*' .. letter .. '[\'"]') ~= nil, where .. ' lacks ' .. letter)
+    end
+  end
+end
+
+
 function TestReference:test_definitions_have_the_fields_of_resolve_and_pair()
-  local _, classes = definitions()
+  local _, classes = definitions 'sock99'
   for class, f in pairs { lookup = sock99.resolve, pair_config = sock99.pair } do
     table.sort(classes['sock99.' .. class])
     lu.assertEquals(classes['sock99.' .. class], fields_of(f), class)

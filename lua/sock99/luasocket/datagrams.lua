@@ -7,6 +7,8 @@ local errors = require 'sock99.luasocket.errors'
 local objects = require 'sock99.luasocket.objects'
 local options = require 'sock99.luasocket.options'
 
+--- @module sock99.luasocket
+
 local datagrams = {}
 
 local native = objects.native(objects.UNCONNECTED)
@@ -47,6 +49,24 @@ local function with_unix(object, method, path)
 end
 
 
+--- Datagrams.
+-- @type udp
+
+--- Give the object an address of its own; a Unix object takes a path alone.
+-- @function setsockname
+-- @string host "*" is every address
+-- @tparam[opt] integer|string port 0 is any free one
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
+
+--- Another name of `setsockname`.
+-- @function bind
+-- @string host
+-- @tparam[opt] integer|string port
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
 local function setsockname(object, host, port)
   if kinds.family(object) == 'unix' then
     return with_unix(object, native.setsockname, host)
@@ -69,6 +89,21 @@ local function forget_peer(object)
 end
 
 
+--- Connect the object; `"*"` ends that. A Unix object takes a path alone.
+-- @function setpeername
+-- @string host
+-- @tparam[opt] integer|string port
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
+
+--- Another name of `setpeername`.
+-- @function connect
+-- @string host
+-- @tparam[opt] integer|string port
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
 local function setpeername(object, host, port)
   if kinds.family(object) == 'unix' then
     return with_unix(object, native.setpeername, host)
@@ -86,7 +121,16 @@ local function setpeername(object, host, port)
 end
 
 
--- The first datagram decides of which family the object is.
+--- Send a datagram to an address; the first one decides of which family the object is.
+-- A Unix object takes a path alone.
+-- @function sendto
+-- @string data
+-- @string host
+-- @tparam[opt] integer|string port
+-- @treturn[1] integer the number of bytes
+-- @treturn[2] nil
+-- @treturn[2] string why
+
 local function sendto_first(object, data, host, port)
   local problem
   data = arguments.string(data, 1, 'sendto')
@@ -100,6 +144,27 @@ local function sendto_first(object, data, host, port)
   end, host, port)
 end
 
+
+--- The family.
+-- @function getfamily
+-- @treturn string "inet4", "inet6" or "unix"
+
+--- Set an option by LuaSocket's name, or by any of sock99's.
+-- @function setoption
+-- @string name
+-- @param[opt] value a boolean, a number, an address, or LuaSocket's table:
+-- `{ multiaddr =, interface = }` for a membership
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
+-- @raise for a name that no such object has, or a value of the wrong type
+
+--- Tell an option.
+-- @function getoption
+-- @string name
+-- @treturn[1] any the value; nil for "error" where there is none
+-- @treturn[2] nil
+-- @treturn[2] string why
 
 objects.add({ objects.CONNECTED, objects.UNCONNECTED }, {
   setpeername = setpeername,

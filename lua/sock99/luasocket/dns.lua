@@ -5,9 +5,14 @@ local kinds = require 'sock99.kinds'
 local arguments = require 'sock99.luasocket.arguments'
 local errors = require 'sock99.luasocket.errors'
 
+--- @module sock99.luasocket
+
 local dns = {}
 
 
+--- The name of this machine.
+-- @function dns.gethostname
+-- @treturn string
 function dns.gethostname()
   return kinds.hostname()
 end
@@ -43,6 +48,13 @@ local function look_up(host)
 end
 
 
+--- The first address of a name.
+-- @function dns.toip
+-- @string host
+-- @treturn[1] string numeric IPv4 address
+-- @treturn[1] table `{ name =, alias =, ip = }`; `ip` is the list of all addresses
+-- @treturn[2] nil
+-- @treturn[2] string "host not found"
 function dns.toip(host)
   local name, addresses = look_up(arguments.string(host, 1, 'toip'))
   if not name then
@@ -55,6 +67,13 @@ function dns.toip(host)
 end
 
 
+--- The canonical name of a name, or of an address.
+-- @function dns.tohostname
+-- @string host
+-- @treturn[1] string
+-- @treturn[1] table `{ name =, alias =, ip = }`
+-- @treturn[2] nil
+-- @treturn[2] string "host not found"
 function dns.tohostname(host)
   local name, addresses = look_up(arguments.string(host, 1, 'tohostname'))
   if not name then
@@ -64,6 +83,12 @@ function dns.tohostname(host)
 end
 
 
+--- All addresses of a name.
+-- @function dns.getaddrinfo
+-- @string host
+-- @treturn[1] table a list of `{ family =, addr = }`
+-- @treturn[2] nil
+-- @treturn[2] string why
 function dns.getaddrinfo(host)
   host = arguments.string(host, 1, 'getaddrinfo')
   if host == '' or host == '*' then
@@ -81,6 +106,14 @@ function dns.getaddrinfo(host)
 end
 
 
+--- The names of an address and of a port. One of them may be nil.
+-- @function dns.getnameinfo
+-- @tparam[opt] string host
+-- @tparam[opt] string service a port, or its name
+-- @treturn[1] table the list of the host's names
+-- @treturn[1] ?string the name of the service
+-- @treturn[2] nil
+-- @treturn[2] string why
 function dns.getnameinfo(host, service)
   if host == nil and service == nil then
     error('host and serv cannot be both nil', 2)

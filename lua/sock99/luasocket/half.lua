@@ -1,6 +1,8 @@
 -- half: what LuaSocket's socket.lua adds to socket.core, for where LuaSocket's Lua
 -- half is not installed. `require 'socket'` finds it then.
 
+--- @module sock99.luasocket
+
 local core = require 'sock99.luasocket'
 local arguments = require 'sock99.luasocket.arguments'
 local dns = require 'sock99.luasocket.dns'
@@ -11,16 +13,51 @@ local try = require 'sock99.luasocket.try'
 -- Programs may replace what is in the core's tables.
 local getaddrinfo = dns.getaddrinfo
 
-core.BLOCKSIZE = 2048
+--- LuaSocket's Lua half.
+-- What its socket.lua adds; `require 'socket'` finds these where that is not installed.
+-- @section half
 
+--- The greatest chunk of a source: 2048.
+-- @field BLOCKSIZE
+
+--- The sinks by name: "close-when-done", "keep-open", "default".
+-- @field sinkt
+
+--- The sources by name: "by-length", "until-closed", "default".
+-- @field sourcet
+
+--- What `newtry()` returns.
+-- @function try
+-- @param ... any values
+-- @treturn any all of them, where the first is neither false nor nil
 core.try = try.newtry()
 
+core.BLOCKSIZE = 2048
 
+
+--- `connect` over IPv4 alone.
+-- @function connect4
+-- @string host
+-- @tparam integer|string port
+-- @tparam[opt] string own_host
+-- @tparam[opt] integer|string own_port
+-- @treturn[1] tcp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function core.connect4(host, port, own_host, own_port)
   return streams.connect(host, port, own_host, own_port, 'inet')
 end
 
 
+--- `connect` over IPv6 alone.
+-- @function connect6
+-- @string host
+-- @tparam integer|string port
+-- @tparam[opt] string own_host
+-- @tparam[opt] integer|string own_port
+-- @treturn[1] tcp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function core.connect6(host, port, own_host, own_port)
   return streams.connect(host, port, own_host, own_port, 'inet6')
 end
@@ -47,7 +84,14 @@ local function serve(address, port, backlog)
 end
 
 
--- A server on the first of the host's addresses that can be bound.
+--- A server on the first of the host's addresses that can be bound.
+-- @function bind
+-- @string host "*" is every IPv4 address
+-- @tparam integer|string port 0 is any free one
+-- @tparam[opt] integer backlog
+-- @treturn[1] tcp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function core.bind(host, port, backlog)
   host = arguments.string(host, 1, 'bind')
   local list, message = getaddrinfo(host == '*' and '0.0.0.0' or host)
@@ -66,7 +110,10 @@ function core.bind(host, port, backlog)
 end
 
 
--- A function that calls the entry of `choices` that its first argument names.
+--- A function that calls the entry of `choices` that its first argument names.
+-- @function choose
+-- @tparam table choices functions by name
+-- @treturn function
 function core.choose(choices)
   return function(name, ...)
     local chosen
@@ -128,6 +175,12 @@ end
 
 core.sinkt.default = core.sinkt['keep-open']
 
+--- A sink, as ltn12 has them, that sends its chunks.
+-- @function sink
+-- @tparam[opt] string mode "close-when-done" or "keep-open", which is meant without
+-- one, too
+-- @tparam tcp socket
+-- @treturn function
 core.sink = core.choose(core.sinkt)
 
 
@@ -169,6 +222,13 @@ end
 
 core.sourcet.default = core.sourcet['until-closed']
 
+--- A source, as ltn12 has them, of what comes.
+-- @function source
+-- @tparam[opt] string mode "by-length", or "until-closed", which is meant without one,
+-- too
+-- @tparam tcp socket
+-- @tparam[opt] integer length for "by-length"
+-- @treturn function
 core.source = core.choose(core.sourcet)
 
 

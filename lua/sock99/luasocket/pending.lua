@@ -11,6 +11,8 @@ local kinds = require 'sock99.kinds'
 local errors = require 'sock99.luasocket.errors'
 local objects = require 'sock99.luasocket.objects'
 
+--- @module sock99.luasocket
+
 local pending = {}
 
 local select = sock99.select
@@ -276,8 +278,17 @@ local function select_among(r, w, timeout)
 end
 
 
--- LuaSocket's select. It is sock99's while nothing is pending.
+--- Wait until some of many can be read or written without waiting.
+-- @function select
+-- @tparam ?table r objects to read from
+-- @tparam ?table w objects to write to; one whose `connect` came to no end is ready
+-- when it has
+-- @tparam ?number timeout in seconds; nil or less than 0: none
+-- @treturn table those of `r` that are ready, as a list and as keys
+-- @treturn table the same of `w`
+-- @treturn ?string "timeout" where nothing is
 function pending.select(r, w, timeout)
+  -- It is sock99's while nothing is pending.
   if next(flying) == nil then
     return select(r, w, timeout)
   end

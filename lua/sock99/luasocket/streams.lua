@@ -9,6 +9,8 @@ local objects = require 'sock99.luasocket.objects'
 local options = require 'sock99.luasocket.options'
 local pending = require 'sock99.luasocket.pending'
 
+--- @module sock99.luasocket
+
 local streams = {}
 
 local native = objects.native(objects.MASTER)
@@ -59,6 +61,24 @@ local function unix_result(ok, message)
 end
 
 
+--- Streams.
+-- @type tcp
+
+--- Give the object an address of its own; a Unix object takes a path alone.
+-- @function bind
+-- @string host "*" is every address
+-- @tparam[opt] integer|string port 0 is any free one
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
+
+--- Another name of `bind`.
+-- @function setsockname
+-- @string host
+-- @tparam[opt] integer|string port
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
 local function bind(object, host, port)
   if kinds.family(object) == 'unix' then
     return unix_result(native.bind(object, host))
@@ -249,6 +269,24 @@ local function connect_any(object, host, port)
 end
 
 
+--- Connect to the first of the host's addresses that answers; a Unix object takes a
+-- path alone. With `settimeout(0)` it never waits, not even for a name: it returns
+-- "timeout", and the object can be written to, or tells its failure, when it is done.
+-- @function connect
+-- @string host
+-- @tparam[opt] integer|string port
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
+
+--- Another name of `connect`.
+-- @function setpeername
+-- @string host
+-- @tparam[opt] integer|string port
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
+
 -- The plain case is a straight line.
 local function connect(object, host, port)
   if not objects.is_plain(object) then
@@ -270,6 +308,13 @@ local function connect_server()
 end
 
 
+--- Make a server of the object.
+-- @function listen
+-- @tparam[opt] integer backlog connections that may wait
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
+
 -- What a server needs no more.
 local function listen(object, backlog)
   local ok, message = native.listen(object, backlog)
@@ -281,12 +326,20 @@ local function listen(object, backlog)
 end
 
 
--- As in LuaSocket, a peer that has gone already is no error.
+--- End one direction, or both.
+-- @function shutdown
+-- @tparam[opt="both"] string how "send", "receive" or "both"
+-- @treturn integer 1; that the peer has gone already is no error
+
 local function shutdown(object, how)
   native.shutdown(object, how)
   return 1
 end
 
+
+--- Give the object another descriptor. The one that it had is not closed.
+-- @function setfd
+-- @tparam integer fd
 
 -- LuaSocket's returns nothing.
 local function setfd(object, fd)
@@ -299,6 +352,27 @@ local function setfd(object, fd)
   end
 end
 
+
+--- The family.
+-- @function getfamily
+-- @treturn string "inet4", "inet6" or "unix"
+
+--- Set an option by LuaSocket's name, or by any of sock99's.
+-- @function setoption
+-- @string name
+-- @param[opt] value a boolean, a number, or LuaSocket's table:
+-- `{ on =, timeout = }` for "linger"
+-- @treturn[1] integer 1
+-- @treturn[2] nil
+-- @treturn[2] string why
+-- @raise for a name that no such object has, or a value of the wrong type
+
+--- Tell an option.
+-- @function getoption
+-- @string name
+-- @treturn[1] any the value; nil for "error" where there is none
+-- @treturn[2] nil
+-- @treturn[2] string why
 
 objects.add({ objects.MASTER, objects.CLIENT, objects.SERVER }, {
   connect = connect,
@@ -363,7 +437,8 @@ function streams.new(family)
 end
 
 
--- Functions
+--- Functions
+-- @section end
 
 local families = { inet = 'inet', inet6 = 'inet6' }
 
@@ -386,6 +461,16 @@ local function own_address(object, host, port)
 end
 
 
+--- A stream object that is connected: the addresses of a name are raced.
+-- @function connect
+-- @string host
+-- @tparam integer|string port
+-- @tparam[opt] string own_host its own address
+-- @tparam[opt] integer|string own_port its own port
+-- @tparam[opt] string family "inet" or "inet6"
+-- @treturn[1] tcp
+-- @treturn[2] nil
+-- @treturn[2] string why
 function streams.connect(host, port, own_host, own_port, family)
   local problem, own
   host = arguments.string(host, 1, 'connect')

@@ -2,6 +2,8 @@
 
 local arguments = require 'sock99.luasocket.arguments'
 
+--- @module sock99.luasocket
+
 local try = {}
 
 -- `protect` turns only these into results; all else that is raised goes on.
@@ -15,8 +17,11 @@ local function throw(message)
 end
 
 
--- A function that returns its arguments, or, where the first is false or nil, calls
+--- A function that returns its arguments, or, where the first is false or nil, calls
 -- the finalizer and throws the second.
+-- @function newtry
+-- @tparam[opt] function finalizer
+-- @treturn function
 function try.newtry(finalizer)
   return function(...)
     if ... then
@@ -42,7 +47,19 @@ local function unwrap(ok, ...)
 end
 
 
--- A function that does what f does, but returns nil and the error that `try` throws.
+--- A function that does what f does, but returns nil and the error that `try` throws.
+-- @function protect
+-- @tparam function f
+-- @treturn function
+-- @usage
+-- local socket = require 'sock99.luasocket'
+-- local ask = socket.protect(function(host, port)
+--   local client = socket.newtry()(socket.connect(host, port))
+--   local try = socket.newtry(function() client:close() end)
+--   try(client:send('hello\n'))
+--   return try(client:receive())
+-- end)
+-- print(ask('127.0.0.1', 7))
 function try.protect(f)
   return function(...)
     return unwrap(pcall(f, ...))
@@ -50,7 +67,11 @@ function try.protect(f)
 end
 
 
--- Its arguments, without the first n.
+--- Its arguments, without the first n.
+-- @function skip
+-- @tparam integer n
+-- @param ... any values
+-- @treturn any those after the nth
 function try.skip(n, ...)
   return select(arguments.number(n, 1, 'skip') + 1, ...)
 end

@@ -608,8 +608,9 @@ function case.receive(t)
   for _, prefix in ipairs { 12, true, {} } do
     method(t, 'nothing', client, 'receive', '*l', prefix)
   end
-  for _, pattern in ipairs { 'l', 'a', 'L', '*L' } do
-    method(t, 'nothing', client, 'receive', pattern)
+  for letter in ('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'):gmatch '.' do
+    method(t, 'nothing', client, 'receive', letter)
+    method(t, 'nothing', client, 'receive', '*' .. letter)
   end
   method(t, 'nothing', client, 'receive', 2, 'abc')
 
