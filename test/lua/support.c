@@ -321,6 +321,27 @@ static int l_readable(lua_State *L) {
 }
 
 
+/* arrived(fd): how many bytes of a stream wait in the system to be read */
+static int l_arrived(lua_State *L) {
+  int count = 0;
+  if (ioctl(check_int(L, 1), FIONREAD, &count) != 0)
+    return failure(L, "ioctl");
+  return outcome(L, count, "ioctl");
+}
+
+
+/* Where there is none, the end of a stream is seen by reading only. */
+#if !defined(POLLRDHUP)
+#define POLLRDHUP POLLHUP
+#endif
+
+/* ended(fd): whether the peer has ended its stream, or it was reset; waits for it */
+static int l_ended(lua_State *L) {
+  lua_pushboolean(L, is_ready(check_int(L, 1), POLLRDHUP, PATIENCE));
+  return 1;
+}
+
+
 static int l_getsockopt(lua_State *L) {
   int value = 0;
   socklen_t length = sizeof(value);
@@ -794,6 +815,8 @@ static const luaL_Reg functions[] = {
     {"send_fds", l_send_fds},
     {"recv_fds", l_recv_fds},
     {"readable", l_readable},
+    {"arrived", l_arrived},
+    {"ended", l_ended},
     {"getsockname", l_getsockname},
     {"getpeername", l_getpeername},
     {"getsockopt", l_getsockopt},

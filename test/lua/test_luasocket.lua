@@ -171,6 +171,34 @@ function TestPending.test_sending_tells_a_failure()
 end
 
 
+-- A list whose one entry comes when the descriptor is readable.
+local function late_list(entry, fd)
+  return setmetatable({}, {
+    __index = function(_, i)
+      return i == 1 and support.readable(fd, LONG) and entry or nil
+    end,
+  })
+end
+
+
+function TestPending.test_an_object_in_both_sets_may_get_there_in_the_middle_of_select()
+  local entries = 0
+  for _ in ipairs(setmetatable({}, { __index = { true } })) do
+    entries = entries + 1
+  end
+  lu.skipIf(entries == 0, 'this ipairs looks at the table alone')
+  local server, port = listener()
+  for _ = 1, 50 do
+    local client = pending_to(port, server)
+    local both = late_list(client, client:pollfd())
+    local _, writables, message = core.select({ client }, both, LONG)
+    lu.assertIs(writables[1], client, message)
+    keep(server:accept()):close()
+    client:close()
+  end
+end
+
+
 function TestPending.test_options_that_are_set_meanwhile_are_applied()
   local server, port = listener()
   local client = pending_to(port, server)

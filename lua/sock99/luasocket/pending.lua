@@ -219,17 +219,28 @@ end
 
 -- select
 
+-- Once an object's opening has ended, its descriptor is not there any more: so none is
+-- looked for before all openings have gone on.
+local function step_all(set)
+  for _, object in ipairs(set or {}) do
+    if flying[object] then
+      step(object)
+    end
+  end
+end
+
+
 -- Appends what is to be watched of a set to `watched`, what failed to `failed`.
 -- Openings are watched for reading, and noted in `pollfds`.
 local function sort(set, watched, failed, read, pollfds)
   for _, object in ipairs(set or {}) do
-    local done = flying[object] and step(object)
-    if flying[object] == nil then
+    local of = flying[object]
+    if of == nil then
       watched[#watched + 1] = object
-    elseif done == nil then
+    elseif of.message then
       failed[#failed + 1] = object
     else
-      local pollfd = flying[object].opening:pollfd()
+      local pollfd = of.opening:pollfd()
       read[#read + 1] = pollfd
       pollfds[pollfd] = true
     end
@@ -254,6 +265,8 @@ end
 
 local function look(r, w, timeout)
   local read, write, failed_read, failed_write, pollfds = {}, {}, {}, {}, {}
+  step_all(r)
+  step_all(w)
   sort(r, read, failed_read, read, pollfds)
   sort(w, write, failed_write, read, pollfds)
   if failed_read[1] or failed_write[1] then
