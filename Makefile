@@ -129,6 +129,11 @@ check:
 	@scripts/install-dependencies test check
 	@scripts/check
 
+soak:
+	@scripts/install-dependencies test
+	@$(MAKE) --no-print-directory modules lua-tests
+	@BUILD='$(BUILD)' scripts/with-lua $(or $(firstword $(chosen_luas)),5.3) test/soak/run.lua
+
 bench:
 	@test -x bench/run || { echo 'there is no bench/run'; exit 1; }
 	@scripts/install-dependencies bench
@@ -209,6 +214,7 @@ make modules        $(BUILD)/<lua>/sock99.so
 make run            the tour: one socket of each kind
 make test           all tests; TESTS='test_open …' for some of them
 make check          compilers' warnings, linters, sanitizers, valgrind
+make soak           load, for a quarter of an hour; CONNECTIONS, OPENS, REQUESTS: how much
 make bench          the benchmarks
 make doc            the reference of the Lua module, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
@@ -227,6 +233,6 @@ help:
 	$(info $(help))
 	@:
 
-.PHONY: all lib modules c-tests lua-tests run test test-built check bench doc install uninstall \
+.PHONY: all lib modules c-tests lua-tests run test test-built check soak bench doc install uninstall \
   install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:
