@@ -133,6 +133,11 @@ coverage:
 	@scripts/install-dependencies test coverage
 	@BUILD='$(BUILD)' LUAS='$(chosen_luas)' scripts/coverage
 
+soak:
+	@scripts/install-dependencies test
+	@$(MAKE) --no-print-directory modules lua-tests
+	@BUILD='$(BUILD)' scripts/with-lua $(or $(firstword $(chosen_luas)),5.3) test/soak/run.lua
+
 bench:
 	@test -x bench/run || { echo 'there is no bench/run'; exit 1; }
 	@scripts/install-dependencies bench
@@ -213,6 +218,7 @@ make run            the tour: one socket of each kind
 make test           all tests; TESTS='test_open …' for some of them
 make check          compilers' warnings, linters, sanitizers, valgrind
 make coverage       which lines and branches of src/ the tests run, and which they don't
+make soak           load, for a quarter of an hour; CONNECTIONS, OPENS, REQUESTS: how much
 make bench          the benchmarks
 make doc            guide, reference, options, C API and examples, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
@@ -231,6 +237,6 @@ help:
 	$(info $(help))
 	@:
 
-.PHONY: all lib modules c-tests lua-tests run test test-built check coverage bench doc install \
+.PHONY: all lib modules c-tests lua-tests run test test-built check coverage soak bench doc install \
   uninstall install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:

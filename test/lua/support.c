@@ -22,6 +22,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -44,7 +45,7 @@
 
 #define PATIENCE 5000 /* ms */
 
-/* Under valgrind and some shells the limit is huge, but tests open few. */
+/* Under valgrind and some shells the limit is huge, but most tests open few. */
 #define MOST_DESCRIPTORS 1024
 
 
@@ -391,11 +392,12 @@ static int l_cloexec(lua_State *L) {
 }
 
 
-/* The open descriptors, as keys. */
+/* descriptors([most]): the open ones, as keys. */
 static int l_descriptors(lua_State *L) {
+  int most = (int)luaL_optinteger(L, 1, MOST_DESCRIPTORS);
   int fd;
   lua_newtable(L);
-  for (fd = 0; fd < MOST_DESCRIPTORS; fd++) {
+  for (fd = 0; fd < most; fd++) {
     if (fcntl(fd, F_GETFD) < 0)
       continue;
     lua_pushboolean(L, 1);
@@ -477,8 +479,10 @@ static int l_stat(lua_State *L) {
 }
 
 
+/* mkdtemp([parent]) */
 static int l_mkdtemp(lua_State *L) {
-  char path[] = "/tmp/sock99-XXXXXX";
+  char path[100];
+  snprintf(path, sizeof(path), "%s/sock99-XXXXXX", luaL_optstring(L, 1, "/tmp"));
   if (mkdtemp(path) == NULL)
     return failure(L, "mkdtemp");
   lua_pushstring(L, path);
@@ -804,6 +808,15 @@ static int l_attach_filter(lua_State *L) {
 }
 
 
+/* lose(n): n bytes of C's memory, for tests that must notice a leak. */
+static int l_lose(lua_State *L) {
+  static void *volatile lost;
+  lost = malloc((size_t)luaL_checkinteger(L, 1));
+  lua_pushboolean(L, lost != NULL);
+  return 1;
+}
+
+
 static const luaL_Reg functions[] = {
     {"socket", l_socket},
     {"bind", l_bind},
@@ -858,6 +871,7 @@ static const luaL_Reg functions[] = {
     {"sleep", l_sleep},
     {"now", l_now},
     {"starve", l_starve},
+    {"lose", l_lose},
     {NULL, NULL},
 };
 
