@@ -1,10 +1,11 @@
 --- LuaSocket's core over sock99's objects: what `require 'socket.core'` returns.
 --
 -- Functions and methods have LuaSocket's names, arguments and results; those that
--- fail return nil and LuaSocket's words for it. README.md lists what is different.
--- Objects have the methods of @{sock99|sock99's} streams and datagrams, too; told
--- here are those that work in another way. A method that is not one of the object's
--- class (`send` of a "tcp{master}") raises an error.
+-- fail return nil and LuaSocket's words for it. What is different is
+-- [in the guide](README.md#on-sock99-in-one-line). Objects have the methods of
+-- @{sock99|sock99's} streams and datagrams, too; told here are those that work in
+-- another way. A method that is not one of the object's class (`send` of a
+-- "tcp{master}") raises an error.
 -- @module sock99.luasocket
 -- @usage
 -- require 'sock99.luasocket'.install()

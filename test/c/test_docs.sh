@@ -117,7 +117,7 @@ options | fields)
 esac
 
 
-# The nth block of code in a Markdown file, by its language.
+# The nth block of code in a Markdown file, by its language; empty if there is none.
 block() {
   awk -v fence="\`\`\`$2" -v number="$3" '
     inside && /^```$/ { inside = 0 }
@@ -159,6 +159,7 @@ usable_lua() {
 }
 
 runs_lua() {
+  cat >"$tmp/program.lua"
   (cd "$tmp" && BUILD=$absolute_build "$root/scripts/with-lua" "$lua" program.lua) \
     >"$tmp/output" 2>&1 || {
     cat "$tmp/output"
@@ -223,19 +224,43 @@ if command -v man >/dev/null && man --version >/dev/null 2>&1; then
   [ -z "$warned" ] || fail "man: $warned"
 fi
 manual_example | runs_c 'the manual page'
-block README.md c 1 | runs_c 'README.md, C'
+
+# run_blocks LANGUAGE: every block of it in every text; `ran` counts them.
+run_blocks() {
+  ran=0
+  for file in $texts; do
+    number=1
+    while block "$file" "$1" $number >"$tmp/block" && [ -s "$tmp/block" ]; do
+      "runs_$1" "$file, $1, block $number" <"$tmp/block"
+      number=$((number + 1))
+      ran=$((ran + 1))
+    done
+  done
+}
+
+# What a block of commands makes is a target.
+runs_sh() {
+  sed -n 's/^make \([^#]*\).*/\1/p' | xargs -n 1 | grep -v = | while read -r target; do
+    grep -Eq "^([a-z -]* )?$target:" Makefile || fail "$1: make $target"
+  done
+}
+
+runs_json() {
+  tr -d ' \n' | grep -Eq '^[{]("[a-z.]+":.*)+[}]$' || fail "$1: it is no JSON"
+}
+
+texts=$(find . -maxdepth 1 -name '*.md' && find doc -name '*.md')
+# shellcheck disable=SC2086 # a list
+other=$(sed -n 's/^```\(..*\)/\1/p' $texts | grep -Evx 'lua|c|sh|json' || true)
+[ -z "$other" ] || fail "blocks that nobody runs: $other"
+run_blocks c
+[ $ran -ge 1 ] || fail 'no example in C'
+run_blocks sh
+run_blocks json
 
 if ! lua=$(usable_lua); then
   echo 'skipped: the Lua examples, since no Lua that is built has cqueues'
   exit 77
 fi
-ran=0
-for file in README.md doc/options.md; do
-  number=1
-  while block $file lua $number >"$tmp/program.lua" && [ -s "$tmp/program.lua" ]; do
-    runs_lua "$file, Lua, block $number"
-    number=$((number + 1))
-    ran=$((ran + 1))
-  done
-done
+run_blocks lua
 [ $ran -ge 3 ] || fail "only $ran examples in Lua"
