@@ -260,8 +260,8 @@ local function serve(channel, loop, kind, address, n, fault)
   local crowd, run = { echo = kind.echo, members = {} }, loops[loop]()
   crowd.listener = not kind.datagram and open(address) or nil
   tell(channel, measure_crowd(), 0)
-  assert(channel:send(('%s %s\n'):format(address.host,
-    crowd.listener and port_of(crowd.listener) or open_members(crowd, address, n))))
+  local ports = kind.datagram and open_members(crowd, address, n) or port_of(crowd.listener)
+  assert(channel:send(('%s %s\n'):format(tostring(address.host), tostring(ports))))
   run(channel, crowd, fault)
 end
 

@@ -76,4 +76,4 @@ for _, name in ipairs(#arg > 0 and arg or programs) do
   end
 end
 print(('%d passed, %d failed, %d skipped'):format(count.passed, count.FAILED, count.skipped))
-os.exit(count.FAILED == 0 and count.passed > 0)
+os.exit(count.FAILED == 0 and count.passed > 0 and 0 or 1)
