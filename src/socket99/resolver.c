@@ -125,7 +125,9 @@ bool s99_take_answer(struct s99_plan *plan, const struct s99_answer *answer, soc
   freeaddrinfo(answer->found);
   if (!ok)
     return fail_lookup(plan, EAI_MEMORY, 0, res);
-  return plan->candidates.count > 0 || fail_lookup(plan, EAI_NONAME, 0, res);
+  if (plan->candidates.count == 0)
+    return fail_lookup(plan, EAI_NONAME, 0, res);
+  return true;
 }
 
 

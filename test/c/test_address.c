@@ -157,6 +157,46 @@ static void test_a_zone_that_has_gone_is_told_as_its_index(void **state) {
 }
 
 
+static void test_what_is_no_zone_of_ipv6_is_not_numeric(void **state) {
+  struct s99_address address;
+  char text[128];
+  (void)state;
+  assert_int_equal(s99_numeric("localhost%lo", &address), S99_NOT_NUMERIC);
+  assert_int_equal(s99_numeric("127.0.0.1%lo", &address), S99_NOT_NUMERIC);
+  memset(text, '1', sizeof(text));
+  snprintf(text + 100, sizeof(text) - 100, "%%lo");
+  assert_int_equal(s99_numeric(text, &address), S99_NOT_NUMERIC);
+  assert_int_equal(s99_numeric("fe80::1%12345678901", &address), S99_UNKNOWN_ZONE);
+}
+
+
+/* One bit more, anywhere. */
+static void test_addresses_that_are_like_others(void **state) {
+  struct s99_address address, other;
+  int word;
+  (void)state;
+  for (word = 0; word < 4; word++) {
+    assert_parsed("[::1]:80", &address);
+    assert_true(s99_is_loopback(&address));
+    other = address;
+    assert_true(s99_same_address(&address, &other));
+    other.addr.in6.sin6_addr.s6_addr[4 * word] = 1;
+    assert_false(s99_is_loopback(&other));
+    assert_false(s99_same_address(&address, &other));
+    assert_parsed("[::]:80", &other);
+    assert_true(s99_is_wildcard(&other));
+    other.addr.in6.sin6_addr.s6_addr[4 * word] = 1;
+    assert_false(s99_is_wildcard(&other));
+  }
+  assert_parsed("[::1]:80", &other);
+  other.addr.in6.sin6_scope_id = 1;
+  assert_false(s99_same_address(&address, &other));
+  assert_same("[0:1::ffff:c000:201]:80");
+  assert_same("[1::ffff:c000:201]:80");
+  assert_same("[::fffe:c000:201]:80");
+}
+
+
 /*
 ** Unix domain
 */
@@ -322,6 +362,9 @@ static void test_garbage_is_refused(void **state) {
                                         "127.0.0.1:80 ",
                                         " 127.0.0.1:80",
                                         "127.0.0.1:http",
+                                        "[::1",
+                                        "[::1:80",
+                                        "[127.0.0.1:80",
                                         "127.0.0.1:0x50",
                                         "127.0.0.1:99999999999999999999",
                                         "127.1:80",
@@ -419,6 +462,8 @@ int main(void) {
     cmocka_unit_test(test_mapped_addresses_are_ipv4),
     cmocka_unit_test(test_zones_are_interfaces_by_name_or_index),
     cmocka_unit_test(test_a_zone_that_has_gone_is_told_as_its_index),
+    cmocka_unit_test(test_what_is_no_zone_of_ipv6_is_not_numeric),
+    cmocka_unit_test(test_addresses_that_are_like_others),
     cmocka_unit_test(test_paths_are_the_same_after_a_round_trip),
     cmocka_unit_test(test_a_path_may_have_exactly_the_limit),
 #if defined(__linux__)

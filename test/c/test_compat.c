@@ -103,6 +103,21 @@ static void test_every_place_for_an_option(void **state) {
 }
 
 
+static void test_an_option_without_a_value_is_the_systems_to_refuse(void **state) {
+  int on = 1;
+  socket99_config cfg = {.host = "127.0.0.1",
+                         .server = true,
+                         .datagram = true,
+                         .sockopts = {{SO_BROADCAST, &on, sizeof(on)}}};
+  socket99_result res = open_by_value(cfg);
+  (void)state;
+  close(res.fd);
+  cfg.sockopts[1].option_id = SO_REUSEADDR;
+  assert_false(socket99_open(&cfg, &res));
+  assert_int_equal(res.status, SOCKET99_ERROR_SETSOCKOPT);
+}
+
+
 static void test_both_spellings_of_the_address_fields(void **state) {
   socket99_config older = {.IPv4 = "127.0.0.1", .server = true};
   socket99_config newer = {.ipv4 = "127.0.0.1", .server = true};
@@ -206,6 +221,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_server_and_a_client),
       cmocka_unit_test(test_every_place_for_an_option),
+      cmocka_unit_test(test_an_option_without_a_value_is_the_systems_to_refuse),
       cmocka_unit_test(test_both_spellings_of_the_address_fields),
       cmocka_unit_test(test_fields_belong_to_the_program),
       cmocka_unit_test(test_a_result_may_be_copied),

@@ -48,6 +48,8 @@ static const struct {
     {"port 65536 is not in 0 to 65535", {.host = "127.0.0.1", .service = "65536"}},
     {"port 4294967376 is not in 0 to 65535", {.host = "127.0.0.1", .service = "4294967376"}},
     {"port is empty", {.host = "127.0.0.1", .service = ""}},
+    {"port ' 80' is neither a number nor a service name", {.host = "127.0.0.1", .service = " 80"}},
+    {"port '+80' is neither a number nor a service name", {.host = "127.0.0.1", .service = "+80"}},
     {"port is missing: a client of host '127.0.0.1' needs one, 1 to 65535", {.host = "127.0.0.1"}},
     {"port is missing: a client of host 'localhost' needs one, 1 to 65535", {.host = "localhost"}},
     {"port is missing: a client of ipv6 '::1' needs one, 1 to 65535",
@@ -92,6 +94,7 @@ static const struct {
     {"family unix needs a path", {.family = AF_UNIX, .server = true}},
     {"family unix needs a path", {.family = AF_UNIX, .server = true, .datagram = true}},
     {"port goes with no family unix", {.family = AF_UNIX, .unconnected = true, .port = 80}},
+    {"port goes with no family unix", {.family = AF_UNIX, .unconnected = true, .service = "http"}},
 
     /* paths */
     {"path is empty", {.path = ""}},
@@ -181,6 +184,48 @@ static void test_bytes_at_null_are_told(void **state) {
 }
 
 
+/* What looks at a value before it is set. */
+static void test_an_option_may_be_bytes(void **state) {
+  static const int on = 1, off = 0;
+  socket99_option options[2] = {
+      {NULL, SOL_SOCKET, SO_REUSEADDR, {.kind = SOCKET99_BYTES, .length = sizeof(int)}},
+      {NULL, SOL_SOCKET, SO_BROADCAST, {.kind = SOCKET99_BYTES, .length = sizeof(int)}}};
+  socket99_config cfg = {
+      .host = "127.0.0.1", .server = true, .options = options, .option_count = 2};
+  int fd, each;
+  (void)state;
+  for (each = 0; each < 2; each++) {
+    options[0].value.bytes = options[1].value.bytes = each == 0 ? &off : &on;
+    fd = opened(&cfg);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_REUSEADDR), each);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_BROADCAST), each);
+    close(fd);
+  }
+  options[0].value.length = 0;
+  options[0].value.bytes = NULL;
+  (void)failure(&cfg, SOCKET99_ERROR_SETSOCKOPT, EINVAL);
+}
+
+
+/* So that nothing is cut to what setsockopt(2) takes. */
+static void test_more_bytes_than_an_int_can_count_are_told(void **state) {
+  socket99_option option = {
+      NULL,
+      SOL_SOCKET,
+      SO_RCVBUF,
+      {.kind = SOCKET99_BYTES, .bytes = &option, .length = (size_t)INT_MAX + 1}};
+  socket99_config cfg = {.server = true, .options = &option, .option_count = 1};
+  (void)state;
+  assert_non_null(strstr(failure(&cfg, SOCKET99_ERROR_CONFIGURATION, EINVAL),
+                         ": 2147483648 bytes are more than 2147483647"));
+  option.name = "congestion";
+  option.value.bytes = NULL;
+  option.value.length = 3;
+  assert_non_null(strstr(failure(&cfg, SOCKET99_ERROR_CONFIGURATION, EINVAL),
+                         "option congestion: 3 bytes at NULL"));
+}
+
+
 static void test_no_configuration_is_an_error(void **state) {
   (void)state;
   assert_string_equal(failure(NULL, SOCKET99_ERROR_CONFIGURATION, EINVAL),
@@ -216,6 +261,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_each_wrong_configuration_is_told_in_its_own_words),
       cmocka_unit_test(test_bytes_at_null_are_told),
+      cmocka_unit_test(test_an_option_may_be_bytes),
+      cmocka_unit_test(test_more_bytes_than_an_int_can_count_are_told),
       cmocka_unit_test(test_no_configuration_is_an_error),
       cmocka_unit_test(test_a_very_long_value_is_cut_in_the_message),
       cmocka_unit_test(test_a_path_needs_no_terminator_where_its_length_is_given),

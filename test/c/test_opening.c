@@ -452,6 +452,59 @@ static void test_a_name_a_service_and_options_are_copied(void **state) {
 }
 
 
+static void test_each_place_for_an_option_is_copied(void **state) {
+  int on = 1, i;
+  socket99_config cfg = {.host = "127.0.0.1", .server = true};
+  static const int ids[] = {SO_KEEPALIVE, SO_OOBINLINE, SO_BROADCAST, SO_REUSEADDR};
+  socket99_result res;
+  socket99_opening *opening;
+  int fd;
+  (void)state;
+  for (i = 0; i < SOCKET99_MAX_SOCK_OPTS; i++)
+    cfg.sockopts[i] = (socket99_sockopt){ids[i], borrow(&on, sizeof(on)), sizeof(on)};
+  fd = opened_from_a_copy(&cfg);
+  for (i = 0; i < SOCKET99_MAX_SOCK_OPTS; i++)
+    assert_true(option_of(fd, SOL_SOCKET, ids[i]) != 0);
+  close(fd);
+  memset(cfg.sockopts, 0, sizeof(cfg.sockopts));
+  cfg.sockopts[0].option_id = SO_KEEPALIVE;
+  opening = started(&cfg);
+  assert_true(socket99_step(opening, &res));
+  assert_int_equal(res.status, SOCKET99_ERROR_SETSOCKOPT);
+  socket99_cancel(opening);
+}
+
+
+/* One for the poller, and on Linux another for its timer. */
+static void test_without_a_descriptor_an_opening_does_not_start(void **state) {
+  socket99_config cfg = {.ipv4 = "127.0.0.1", .server = true};
+  struct rlimit limit, less;
+  socket99_result res;
+  socket99_opening *opening;
+  int failures = 0, next = dup(0);
+  (void)state;
+  close(next);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  less = limit;
+  less.rlim_cur = (rlim_t)next;
+  do {
+    int before = descriptors();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+    opening = socket99_start(&cfg, &res);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (opening == NULL) {
+      failures++;
+      assert_int_equal(descriptors(), before);
+      assert_int_equal(res.status, SOCKET99_ERROR_UNKNOWN);
+      assert_int_equal(res.saved_errno, EMFILE);
+    }
+    less.rlim_cur++;
+  } while (opening == NULL && failures < 10);
+  assert_true(failures > 0 && failures < 10);
+  socket99_cancel(opening);
+}
+
+
 static void test_membership_strings_are_copied(void **state) {
   socket99_option join = {.name = borrow_text("ip_add_source_membership"),
                           .value = {.kind = SOCKET99_MEMBERSHIP,
@@ -1093,6 +1146,8 @@ int main(int count, char **arguments) {
       TEST(test_times_out_of_range_are_configuration_errors),
       TEST(test_times_at_the_ends_of_their_range),
       TEST(test_a_name_a_service_and_options_are_copied),
+      TEST(test_each_place_for_an_option_is_copied),
+      TEST(test_without_a_descriptor_an_opening_does_not_start),
       TEST(test_membership_strings_are_copied),
       TEST(test_paths_with_nuls_are_copied_by_length),
       TEST(test_a_path_without_a_length_is_copied),

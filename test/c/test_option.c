@@ -6,6 +6,7 @@
 */
 
 #include "internal.h"
+#include "spelling.h"
 
 #include <ifaddrs.h>
 #include <setjmp.h>
@@ -17,6 +18,9 @@
 #if defined(__linux__)
 #include <linux/filter.h>
 #endif
+
+/* Longer than the name of any interface. */
+#define A60 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -1154,6 +1158,8 @@ static void test_memberships_that_make_no_sense_are_refused(void **state) {
   assert_int_not_equal(set(fd, "add_membership", member("239.1.1.1", "no-such-thing")), 0);
   assert_int_equal(set(fd, "add_membership", member("239.1.1.1", "99999999999")), ENODEV);
   assert_int_equal(set(fd, "add_membership", member("239.1.1.1", "192.0.2.199")), EADDRNOTAVAIL);
+  assert_int_equal(set(fd, "add_membership", member("239.1.1.1", A60)), ENODEV);
+  assert_int_equal(set(fd, "block_source", source("239.1.1.1", "127.0.0.1", A60)), ENODEV);
   assert_int_not_equal(set(fd, "add_membership", member("ff02::1", name)), 0);
   close(fd);
 }
@@ -1204,6 +1210,7 @@ static void test_unicast_if_is_told_as_an_index(void **state) {
   assert_int_equal(error, 0);
   assert_int_equal(get(fd, "unicast_if", &value), 0);
   assert_int_equal(value.integer, if_nametoindex(name));
+  assert_int_equal(set(fd, "unicast_if", text("no-such-thing")), ENODEV);
   close(fd);
 }
 
@@ -1322,7 +1329,9 @@ static void test_a_filter_is_attached_read_back_and_detached(void **state) {
   assert_memory_equal(buf, all, sizeof(all));
   assert_memory_equal(buf + sizeof(all), "########", 8);
   assert_int_equal(socket99_option_get(fd, "get_filter", &value, buf, sizeof(all) - 1), ERANGE);
+  assert_int_equal(socket99_option_get(fd, "get_filter", &value, NULL, sizeof(buf)), ERANGE);
   assert_int_equal(set(fd, "detach_filter", boolean(0)), 0);
+  assert_int_equal(set(fd, "detach_filter", integer(0)), 0);
   assert_int_equal(get(fd, "get_filter", &value), 0);
   assert_int_equal(value.length, sizeof(all));
   assert_int_equal(set(fd, "detach_filter", boolean(1)), 0);
@@ -1481,6 +1490,54 @@ static void test_the_nearest_name_is_found(void **state) {
 }
 
 
+static void test_a_word_longer_than_any_that_is_known_is_far_from_all(void **state) {
+  char word[S99_LONGEST_WORD + 2];
+  (void)state;
+  memset(word, 'x', sizeof(word) - 1);
+  word[sizeof(word) - 1] = '\0';
+  assert_int_equal(s99_edits(word, word, 2), 3);
+  assert_int_equal(s99_edits(word + 1, word + 1, 2), 0);
+}
+
+
+/* What was not checked, by those who check. */
+static void test_an_unknown_name_is_refused_and_told_as_it_is(void **state) {
+  socket99_option option = named("no_such_thing", integer(1));
+  socket99_value value;
+  char buf[64];
+  int fd = open_endpoint(UDP4);
+  (void)state;
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET, false), ENOENT);
+  s99_option_label(&option, SOCK_DGRAM, AF_INET, buf, sizeof(buf));
+  assert_string_equal(buf, "no_such_thing");
+  assert_false(s99_option_is(&option, SOL_SOCKET, SO_BROADCAST));
+  option = named("ttl", text("x"));
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET, false), EINVAL);
+  assert_false(socket99_option_kind(NULL, SOCK_DGRAM, AF_INET, NULL));
+  assert_int_equal(set(fd, NULL, integer(1)), ENOENT);
+  assert_int_equal(get(fd, NULL, &value), ENOENT);
+  close(fd);
+}
+
+
+static void test_no_room_is_too_little(void **state) {
+  unsigned char buf[2048];
+  socket99_value value;
+  int fd = open_endpoint(TCP4);
+  (void)state;
+  assert_int_equal(get(fd, "congestion", &value), 0);
+  assert_int_equal(socket99_option_get(fd, "congestion", &value, NULL, sizeof(buf)), ERANGE);
+  assert_true(value.length > 0);
+  if (get(fd, "tcp_info", &value) == 0) {
+    assert_int_equal(
+        socket99_option_get(fd, "tcp_info", &value, buf, (size_t)INT_MAX + sizeof(buf)), 0);
+    assert_true(value.length <= sizeof(buf));
+  }
+  assert_int_not_equal(get(-1, "get_filter", &value), 0);
+  close(fd);
+}
+
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_documented_option_is_known),
@@ -1527,6 +1584,9 @@ int main(void) {
       cmocka_unit_test(test_an_option_is_recognized_by_name_or_number),
       cmocka_unit_test(test_kinds_are_told),
       cmocka_unit_test(test_the_nearest_name_is_found),
+      cmocka_unit_test(test_a_word_longer_than_any_that_is_known_is_far_from_all),
+      cmocka_unit_test(test_an_unknown_name_is_refused_and_told_as_it_is),
+      cmocka_unit_test(test_no_room_is_too_little),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

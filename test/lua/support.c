@@ -162,9 +162,9 @@ static int l_getpeername(lua_State *L) {
 */
 
 static int l_socket(lua_State *L) {
-  static const char *const families[] = {"inet", "inet6", "unix", NULL};
+  static const char *const families[] = {"inet", "inet6", "unix", "route", NULL};
   static const char *const types[] = {"stream", "dgram", "seqpacket", "raw", NULL};
-  static const int family_numbers[] = {AF_INET, AF_INET6, AF_UNIX};
+  static const int family_numbers[] = {AF_INET, AF_INET6, AF_UNIX, AF_ROUTE};
   static const int type_numbers[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_RAW};
   int family = family_numbers[luaL_checkoption(L, 1, NULL, families)];
   int type = type_numbers[luaL_checkoption(L, 2, "stream", types)];
@@ -605,6 +605,25 @@ static int l_limit_descriptors(lua_State *L) {
 
 #if defined(__linux__)
 
+/* A filter of so many instructions, each of which takes the packet. */
+static int l_attach_filter(lua_State *L) {
+  struct sock_filter all[1000];
+  struct sock_fprog program;
+  size_t i;
+  program.len = (unsigned short)check_int(L, 2);
+  program.filter = all;
+  luaL_argcheck(L, program.len <= sizeof(all) / sizeof(all[0]), 2, "too many");
+  for (i = 0; i < program.len; i++) {
+    all[i].code = BPF_RET | BPF_K;
+    all[i].jt = all[i].jf = 0;
+    all[i].k = 0xffff;
+  }
+  return outcome(
+      L, setsockopt(check_int(L, 1), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)),
+      "setsockopt");
+}
+
+
 /* A network of this process's own, without any interface that is up. */
 static int l_unshare_network(lua_State *L) {
   int result = unshare(CLONE_NEWNET);
@@ -670,6 +689,12 @@ static int l_deny(lua_State *L) {
 }
 
 #else
+
+static int l_attach_filter(lua_State *L) {
+  errno = ENOSYS;
+  return failure(L, "setsockopt");
+}
+
 
 static int l_unshare_network(lua_State *L) {
   errno = ENOSYS;
@@ -863,6 +888,7 @@ static const luaL_Reg functions[] = {
     {"getuid", l_getuid},
     {"setuid", l_setuid},
     {"limit_descriptors", l_limit_descriptors},
+    {"attach_filter", l_attach_filter},
     {"unshare_network", l_unshare_network},
     {"deny", l_deny},
     {"interface_up", l_interface_up},

@@ -144,6 +144,17 @@ function TestSizes:test_a_large_unix_datagram_that_max_cuts_tells_its_length()
 end
 
 
+function TestSizes:test_a_max_beyond_all_messages_cuts_nothing()
+  for _, pair in ipairs { inet_pair, unix_pair } do
+    local a, b = pair()
+    for _, max in ipairs { 2 ^ 70, math.huge } do
+      a:send 'abcde'
+      assert_results(results(b:receive(max)), 'abcde')
+    end
+  end
+end
+
+
 function TestSizes:test_a_max_that_is_no_number_of_bytes_is_raised()
   local a = receiver()
   for _, max in ipairs { -1, 1.5, 0 / 0, 'x', {} } do
@@ -754,6 +765,22 @@ function TestMany:test_an_address_that_cannot_be_says_how_many_were_sent()
 end
 
 
+function TestMany:test_a_service_may_be_named()
+  local ok, message, count = unconnected():sendmany { { 'x', '127.0.0.1', 'no-such-service' } }
+  lu.assertEquals({ ok, count }, { nil, 0 })
+  lu.assertStrContains(message, 'no-such-service')
+end
+
+
+function TestMany:test_a_path_or_none_on_unix_sockets()
+  local path = support.path()
+  local server = receiver { path = path }
+  local client = keep(sock99.socket { path = path, datagram = true })
+  lu.assertEquals(client:sendmany { { 'to the path', path }, { 'to the peer', '' }, 'plain' }, 3)
+  lu.assertEquals(data_of(server:receivemany()), { 'to the path', 'to the peer', 'plain' })
+end
+
+
 function TestMany:test_a_bad_entry_is_raised_before_any_is_sent()
   local server, host, port = receiver()
   local client = unconnected()
@@ -810,6 +837,8 @@ function TestRecords:test_the_end_is_told_as_a_streams()
   local sent, message, partial, code = b:send 'x'
   lu.assertNil(sent)
   lu.assertEquals({ message, partial, code }, { 'closed', 0, errno.EPIPE })
+  b:close()
+  assert_results(results(b:send ''), nil, 'closed', 0, nil)
 end
 
 

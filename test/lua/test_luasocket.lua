@@ -771,6 +771,42 @@ function TestArguments:test_a_resolver_that_did_not_answer_is_not_a_name_that_is
 end
 
 
+function TestArguments:test_the_lua_half_too_is_held_to_objects_and_classes()
+  local client = keep(core.tcp())
+  lu.assertErrorMsgContains('socket expected', kinds.family, {})
+  lu.assertErrorMsgContains('socket expected', kinds.classify, io.stdout, 1)
+  for _, class in ipairs { 0, 6, -1 } do
+    lu.assertErrorMsgContains('a class expected', kinds.classify, client, class)
+  end
+end
+
+
+function TestArguments:test_answers_of_the_resolver_are_garbage_like_all_else()
+  for _ = 1, 10 do
+    lu.assertEquals((core.dns.toip 'localhost'), '127.0.0.1')
+    lu.assertIsNil((core.dns.tohostname '999.999.999.999'))
+  end
+  collectgarbage()
+  collectgarbage()
+end
+
+
+function TestConnect:test_no_descriptor_is_left_for_it()
+  lu.skipIf(support.runner, 'the RUNNER has descriptors of its own')
+  local _, port = listener()
+  support.in_child(function()
+    local client = keep(core.tcp())
+    local highest = 0
+    for fd in pairs(support.descriptors()) do
+      highest = math.max(highest, fd)
+    end
+    assert(support.limit_descriptors(highest + 1))
+    repeat until not support.socket 'inet'
+    lu.assertEquals({ client:connect('127.0.0.1', port) }, { nil, 'Too many open files' })
+  end)
+end
+
+
 function TestArguments:test_errors_are_told_of_the_line_that_is_wrong()
   local client = keep(core.tcp())
   for _, wrong in ipairs {

@@ -171,6 +171,16 @@ function TestObject:test_pairs_of_each_kind()
 end
 
 
+function TestObject:test_a_pair_that_cannot_be_is_told()
+  lu.assertEquals({ sock99.pair { datagram = true, seqpacket = true } },
+                  { nil, 'configuration: datagram goes with no seqpacket: give one of them',
+                    errno.EINVAL, 'configuration' })
+  lu.assertEquals({ sock99.pair { host = 'x\0' } },
+                  { nil, "configuration: host 'x' has a NUL byte in it", errno.EINVAL,
+                    'configuration' })
+end
+
+
 -- wrap
 
 function TestObject:test_wrap_finds_out_what_a_descriptor_is()
@@ -230,6 +240,35 @@ function TestObject:test_wrap_refuses_sockets_that_are_neither_streams_nor_datag
     assert_failure('EPROTOTYPE', nil, sock99.wrap(raw))
     lu.assertEquals(support.close(raw), 0)
   end)
+end
+
+
+function TestObject:test_wrap_refuses_sockets_of_other_families()
+  local route = support.socket('route', 'dgram')
+  lu.skipIf(not route, 'a routing socket cannot be made here')
+  assert_failure('EAFNOSUPPORT', nil, sock99.wrap(route))
+  lu.assertEquals(support.close(route), 0)
+end
+
+
+-- What somebody else has closed is told by whoever uses it.
+function TestObject:test_a_descriptor_that_is_closed_already_is_told()
+  for _, timeout in ipairs { -1, 0, 10 } do
+    local listener = support.server {}
+    local server = sock99.wrap(listener)
+    local stream = support.socket 'inet'
+    local client = sock99.wrap(stream)
+    server:settimeout(timeout)
+    client:settimeout(timeout)
+    support.close(listener)
+    support.close(stream)
+    assert_failure('EBADF', 'Bad file descriptor', server:accept())
+    assert_failure('EBADF', 'connect 127.0.0.1:1: Bad file descriptor',
+                   client:connect('127.0.0.1', 1))
+    assert_failure('EBADF', 'listen: Bad file descriptor', client:listen())
+    server:setfd(-1)
+    client:setfd(-1)
+  end
 end
 
 
@@ -337,6 +376,32 @@ function TestObject:test_the_metamethods_for_closing_may_be_called()
   meta.__gc(b)
   lu.assertEquals(b:getfd(), -1)
   lu.assertErrorMsgContains('socket expected', meta.__gc, io.stdout)
+end
+
+
+function TestObject:test_an_object_that_is_dead_and_has_another_metatable_is_none()
+  local object = keep(sock99.pair())
+  local meta, getfd = getmetatable(object), object.getfd
+  meta.__gc(object)
+  for _, other in ipairs { false, {} } do
+    debug.setmetatable(object, other or nil)
+    lu.assertErrorMsgContains('socket expected', getfd, object)
+  end
+  debug.setmetatable(object, meta)
+  lu.assertEquals(getfd(object), -1)
+end
+
+
+function TestObject:test_a_listener_with_another_metatable_accepts_objects()
+  local server = support.listener()
+  local host, port = server:getsockname()
+  local meta, accept = getmetatable(server), server.accept
+  for _, other in ipairs { false, {} } do
+    keep(sock99.socket { host = host, port = port })
+    debug.setmetatable(server, other or nil)
+    lu.assertEquals(class_of(keep(accept(server))), 'tcp{client}')
+  end
+  debug.setmetatable(server, meta)
 end
 
 
@@ -561,6 +626,30 @@ function TestObject:test_names_of_unix_sockets()
 end
 
 
+-- The kernel's length counts a byte behind such a path.
+function TestObject:test_a_path_without_room_for_a_nul_is_whole()
+  local path = support.long_path(support.PATH_SIZE)
+  local fd = support.socket 'unix'
+  lu.skipIf(not support.bind(fd, path), 'the system takes no such path')
+  lu.assertEquals({ keep(sock99.wrap(fd)):getsockname() }, { path })
+end
+
+
+function TestObject:test_a_zone_is_told_by_its_interface_or_by_its_index()
+  support.in_network(function()
+    local said = support.output_of([[(ip link add gone type veth peer name other &&
+      ip link set gone up && ip addr add fe80::1/64 dev gone nodad && ip addr add fe80::2/64 dev lo nodad) 2>&1]])
+    lu.skipIf(said ~= '', said)
+    local gone = keep(sock99.socket { host = 'fe80::1%gone', server = true, datagram = true })
+    local there = keep(sock99.socket { host = 'fe80::2%lo', server = true, datagram = true })
+    lu.assertEquals({ (gone:getsockname()), (there:getsockname()) },
+                    { 'fe80::1%gone', 'fe80::2%lo' })
+    support.output_of 'ip link del gone'
+    lu.assertStrMatches((gone:getsockname()), 'fe80::1%%%d+')
+  end)
+end
+
+
 function TestObject:test_ipv4_through_a_dual_stack_listener_is_ipv4()
   local server = support.listener {}
   lu.skipIf(server:getfamily() ~= 'inet6', 'there is no IPv6 here')
@@ -682,6 +771,13 @@ function TestObject:test_a_descriptor_is_a_whole_number()
   lu.assertEquals(one:getfd(), fd)
   lu.assertEquals(select(3, sock99.wrap(1e300)), errno.EBADF)
   lu.assertEquals(select(3, sock99.close(-1e300)), errno.EBADF)
+end
+
+
+function TestObject:test_no_number_is_no_time_to_sleep()
+  lu.assertErrorMsgContains('not a number', sock99.sleep, 0 / 0)
+  lu.assertErrorMsgContains('not a number', keep(sock99.pair()).settimeout, keep(sock99.pair()),
+                            0 / 0)
 end
 
 

@@ -141,6 +141,21 @@ function TestSetAndGet:test_64_bits()
   end
   sets(object, 'max_pacing_rate', value)
   lu.assertEquals(object:getoption 'max_pacing_rate', value)
+  -- 2^63: as a signed number it is negative.
+  bytes = bytes:byte() == 0 and '\128\0\0\0\0\0\0\0' or '\0\0\0\0\0\0\0\128'
+  sets(object, 'max_pacing_rate', bytes)
+  lu.assertEquals(object:getoption 'max_pacing_rate', math.mininteger or bytes)
+end
+
+
+-- Larger than what the stack has room for.
+function TestSetAndGet:test_a_filter_of_many_instructions()
+  local object = udp()
+  lu.assertEquals(object:getoption 'get_filter', '')
+  lu.skipIf(not support.attach_filter(object:getfd(), 600), 'no filter can be attached here')
+  local filter = object:getoption 'get_filter'
+  lu.assertEquals(#filter, 600 * 8)
+  lu.assertEquals(filter, filter:sub(1, 8):rep(600))
 end
 
 
@@ -263,6 +278,7 @@ function TestNumbered:test_tables_that_are_no_number()
   raises("an option's number: integer expected, got nil", 'getoption', { 1 })
   raises('integer expected, got 1.5', 'getoption', { 1.5, 2 })
   raises("an option's size is not in 1 to 1048576", 'getoption', { 1, 2, 0 })
+  raises("an option's size is not in 1 to 1048576", 'getoption', { 1, 2, 1.5 })
   raises("an option's size is not in 1 to 1048576", 'getoption', { 1, 2, 2 ^ 40 })
   raises("an option's size: integer expected", 'getoption', { 1, 2, 'x' })
   lu.assertEquals((fails(object:setoption { 2 ^ 40, 1, 1 })), 'EINVAL')

@@ -169,6 +169,14 @@ function TestUnlink:test_on_the_longest_path_and_the_shortest_name()
 end
 
 
+function TestUnlink:test_where_no_name_is_left_beside_it_it_stays()
+  for digit in ('0123456789abcdefghijklmnopqrstuvwxyz'):gmatch '.' do
+    support.close(open { path = support.path(digit), server = true })
+  end
+  fails({ path = support.path 'a', server = true, unlink = true }, 'bind', 'EADDRINUSE')
+end
+
+
 function TestUnlink:test_a_relative_path_is_replaced()
   local directory = support.path ''
   support.in_child(function()

@@ -208,6 +208,33 @@ function TestUdp:test_broadcast_address_of_loopback_stays_unconnected()
 end
 
 
+-- RFC 3021
+function TestUdp:test_a_network_of_two_has_no_broadcast_address()
+  support.in_network(function()
+    support.output_of 'ip addr add 10.9.9.8/31 dev lo 2>&1'
+    local fd = open { host = '10.9.9.9', port = 9, datagram = true,
+                      sockopts = { broadcast = true } }
+    lu.assertEquals((support.getpeername(fd)), '10.9.9.9')
+  end)
+end
+
+
+function TestUdp:test_an_ipv6_host_with_broadcast_on_is_connected()
+  local fd = open { host = '::1', port = 9, datagram = true, sockopts = { broadcast = true } }
+  lu.assertEquals((support.getpeername(fd)), '::1')
+end
+
+
+-- The same error as that of a broadcast without leave.
+function TestUdp:test_a_host_that_may_not_be_reached_is_an_error_of_connect()
+  support.in_network(function()
+    local said = support.output_of 'ip route add prohibit 10.9.9.0/24 2>&1'
+    lu.skipIf(said ~= '', said)
+    support.fails({ host = '10.9.9.255', port = 9, datagram = true }, 'connect', 'EACCES')
+  end)
+end
+
+
 function TestUdp:test_an_ordinary_host_with_broadcast_on_is_connected()
   local fd = open { host = '127.0.0.1', port = 9, datagram = true, sockopts = { broadcast = true } }
   lu.assertEquals((support.getpeername(fd)), '127.0.0.1')

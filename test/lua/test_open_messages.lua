@@ -130,6 +130,26 @@ function TestRaised:test_options_that_are_none()
 end
 
 
+function TestRaised:test_numbers_that_are_in_no_list_of_options()
+  for _, key in ipairs { 0, -1, 1.5, 30, 2 ^ 60 } do
+    raises('is no name and in no list of entries', { server = true, sockopts = { [key] = 1 } })
+  end
+end
+
+
+function TestRaised:test_memberships_with_fields_of_the_wrong_type()
+  local function membership(t)
+    return { host = '127.0.0.1', server = true, sockopts = { add_membership = t } }
+  end
+  raises("option 'add_membership': field 'group': string expected, got boolean",
+         membership { group = true })
+  raises("option 'add_membership': field 'interface': string expected, got table",
+         membership { group = '239.0.0.1', interface = {} })
+  raises('a membership has the fields group, interface and source',
+         membership { group = '239.0.0.1', [true] = 'lo' })
+end
+
+
 -- The nearest name
 
 local function assert_suggests(key, field)
@@ -190,6 +210,7 @@ function TestReturned:test_ports_out_of_range_are_named()
   refuses(port(-math.huge), 'port -inf is not in 0 to 65535')
   refuses(port '70000', "port '70000' is not in 0 to 65535")
   refuses(port '-1', "port '-1' is not in 0 to 65535")
+  refuses(port '1e300', "port '1e300' is not in 0 to 65535")
   refuses(port '80.5', "port '80.5' is not an integer")
   refuses(port '', 'port is empty')
   refuses(port '80\0', "port '80' has a NUL byte in it")

@@ -5,6 +5,7 @@ local sock99 = require 'sock99'
 local support = require 'support'
 
 local keep = support.keep
+local unpack = table.unpack or unpack
 
 TestReady = support.suite()
 TestEntries = support.suite()
@@ -221,6 +222,15 @@ function TestEntries:test_whoever_has_no_descriptor_is_skipped()
 end
 
 
+function TestEntries:test_what_getfd_says_is_a_descriptor_or_none()
+  local a = pair()
+  for _, fd in ipairs { 2 ^ 40, -2 ^ 40, 'x', true } do
+    lu.assertEquals(select(3, look { { getfd = function() return fd end } }), 'timeout')
+  end
+  assert_told((select(2, look(nil, { { getfd = function() return 2 ^ 31 end }, a }))), a)
+end
+
+
 function TestEntries:test_an_opening_is_ready_when_a_step_gets_further()
   local server = keep(sock99.socket { host = '127.0.0.1', server = true })
   local host, port = server:getsockname()
@@ -423,6 +433,33 @@ function TestNumbers:test_10000_objects()
     assert_told(readers, others[1], others[2500], others[5000])
     lu.assertEquals(#writers, 10000)
     lu.assertTrue(rawequal(writers[7777], all[7777]))
+  end)
+end
+
+
+-- The same in their last bits, wherever those end.
+function TestNumbers:test_descriptors_that_are_far_apart()
+  local a, b = pair()
+  a:send 'x'
+  local fd = b:getfd()
+  local list = { fd }
+  for _, distance in ipairs { 32, 64, 128, 256 } do
+    list[#list + 1] = assert(support.dup2(fd, fd + distance))
+  end
+  assert_told((look(list)), unpack(list))
+  assert_told((look { a, fd + 256, fd }), fd + 256, fd)
+end
+
+
+function TestNumbers:test_more_descriptors_than_may_be_open()
+  local fd = pair():getfd()
+  local list = {}
+  for i = 1, 20 do
+    list[i] = assert(support.dup(fd))
+  end
+  support.in_child(function()
+    assert(support.limit_descriptors(10))
+    lu.assertErrorMsgContains('poll: Invalid argument', sock99.select, list, nil, 0)
   end)
 end
 

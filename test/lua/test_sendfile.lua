@@ -240,6 +240,15 @@ local function descriptor(text)
 end
 
 
+function TestPositions:test_what_cannot_be_flushed_is_told()
+  local full = io.open('/dev/full', 'r+b')
+  lu.skipIf(not full, 'there is no /dev/full')
+  opened[#opened + 1] = full
+  full:write 'x'
+  lu.assertEquals({ pair():sendfile(full) }, { nil, 'No space left on device', 0, errno.ENOSPC })
+end
+
+
 function TestPositions:test_a_descriptor_goes_on_from_where_it_is()
   local fd = descriptor '0123456789'
   assert_arrives('012', fd, nil, 3)
@@ -398,6 +407,29 @@ function TestPipes:test_one_that_is_silent_is_waited_for_no_longer_than_the_time
 end
 
 
+function TestPipes:test_a_file_that_does_not_block_is_waited_for()
+  local reader, writer = assert(support.pipe())
+  local before = support.descriptors()
+  local file = opens('/dev/fd/' .. reader)
+  for fd in pairs(support.descriptors()) do
+    if not before[fd] then
+      support.set_nonblocking(fd, true)
+    end
+  end
+  local a, b = pair()
+  a:settimeout(0.05)
+  lu.assertEquals({ a:sendfile(file) }, { nil, 'timeout', 0, support.ETIMEDOUT })
+  support.spawn(function()
+    support.sleep(0.05)
+    support.write(writer, 'later')
+  end)
+  support.close(writer)
+  a:settimeout(30)
+  lu.assertEquals(a:sendfile(file), 5)
+  lu.assertEquals(b:receive(5), 'later')
+end
+
+
 function TestPipes:test_what_was_read_and_not_sent_is_told()
   local text = content(60000)
   local reader, writer = assert(support.pipe())
@@ -536,6 +568,8 @@ function TestArguments:test_what_is_no_file()
     { 'a file or a descriptor expected', nil }, { 'a file or a descriptor expected', 'name' },
     { 'a file or a descriptor expected', {} }, { 'a file or a descriptor expected', a },
     { 'a file or a descriptor expected', -1 }, { 'a file or a descriptor expected', 1.5 },
+    { 'a file or a descriptor expected', 2 ^ 40 },
+    { 'a file or a descriptor expected', newproxy and newproxy() or {} },
     { 'closed file', closed },
     { 'a number of bytes, 0 or more, expected', file, -1 },
     { 'a number of bytes, 0 or more, expected', file, 0.5 },

@@ -218,6 +218,22 @@ function TestSend:test_the_partial_result_of_a_list_counts_bytes()
 end
 
 
+function TestSend:test_what_there_is_room_for_goes_though_the_time_is_over()
+  local data = pattern(8 * MIB)
+  for _, seconds in ipairs { 0, 1e-9 } do
+    for _, argument in ipairs { data, { data, data } } do
+      each_kind(function(a)
+        a:settimeout(seconds, 't')
+        local sent, message, partial = a:send(argument)
+        lu.assertEquals({ sent, message }, { nil, 'timeout' })
+        lu.assertTrue(partial > 0)
+        lu.assertEquals(a:events(), 'w')
+      end)
+    end
+  end
+end
+
+
 function TestSend:test_a_timeout_for_the_whole_call_ends_it_whatever_the_peer_takes()
   local a = with_child(function(b)
     while b:receiveany() do
@@ -372,6 +388,26 @@ function TestReceive:test_receiveany_waits_for_the_first_byte()
     b:receive()
   end)
   lu.assertEquals(a:receiveany(), 'late')
+end
+
+
+-- Each call is tried once, however little time it has.
+function TestReceive:test_what_is_there_counts_though_the_time_is_over()
+  each_kind(function(a, b)
+    a:send 'a line\n'
+    b:settimeout(1e-9, 't')
+    lu.assertEquals(results(b:receive()), results 'a line')
+  end)
+end
+
+
+function TestReceive:test_a_timeout_of_years_is_one()
+  local a = with_child(function(b)
+    support.sleep(0.05)
+    b:send 'a line\n'
+  end)
+  a:settimeout(1e9)
+  lu.assertEquals(results(a:receive()), results 'a line')
 end
 
 
@@ -877,6 +913,14 @@ function TestConnect:test_a_host_may_be_a_name_and_a_port_its_text()
 end
 
 
+function TestConnect:test_a_name_is_for_an_object_of_ipv6_too()
+  local server = support.listener {}
+  lu.skipIf(server:getfamily() ~= 'inet6', 'there is no IPv6 here')
+  local _, port = server:getsockname()
+  lu.assertEquals({ master('inet6'):connect('localhost', port) }, { 1 })
+end
+
+
 function TestConnect:test_the_object_becomes_a_client()
   local server = support.listener()
   local client = master()
@@ -992,6 +1036,32 @@ function TestConnect:test_a_connection_that_takes_longer_than_the_timeout()
     client:settimeout(60)
     lu.assertEquals({ client:connect('127.0.0.1', port) }, { 1 })
     lu.assertEquals({ second:connect('127.0.0.1', port) }, { 1 })
+  end)
+end
+
+
+-- The listener goes meanwhile: what Linux sends again after a second is refused.
+function TestConnect:test_a_connection_that_took_longer_may_be_refused_later()
+  support.in_network(function()
+    for host, name in pairs { ['127.0.0.1'] = '127.0.0.1', ['::1'] = '[::1]' } do
+      local fd, port = support.server { host = host, backlog = 1 }
+      local client, message
+      for _ = 1, 100 do
+        client = master(host == '::1' and 'inet6' or 'inet')
+        client:settimeout(0.05)
+        message = select(2, client:connect(host, port))
+        if message then
+          break
+        end
+      end
+      lu.assertEquals(message, 'timeout')
+      lu.assertEquals({ client:connect(host, port) }, { nil, 'timeout', errno.ETIMEDOUT })
+      support.close(fd)
+      client:settimeout(60)
+      lu.assertEquals({ client:connect(host, port) },
+                      { nil, ('connect %s:%d: Connection refused'):format(name, port),
+                        errno.ECONNREFUSED })
+    end
   end)
 end
 

@@ -121,7 +121,10 @@ function TestSend:test_what_is_no_descriptor_is_refused()
   file:close()
   local closed = pair()
   closed:close()
-  for _, bad in ipairs { -1, 1000000, file, closed } do
+  local function object(fd)
+    return { getfd = function() return fd end }
+  end
+  for _, bad in ipairs { -1, 1000000, file, closed, object 'x', object(2 ^ 40), object(-5) } do
     assert_results(results(a:sendfds('x', bad)), nil, 'Bad file descriptor', 0, errno.EBADF)
   end
   b:settimeout(0)
@@ -172,6 +175,18 @@ function TestSend:test_a_stream_takes_the_rest_later()
   lu.assertEquals({ rest, #fds }, { '', 1 })
   assert_texts(fds, 'once')
   assert_results(results(b:receive '*a'), nil, 'closed', '', nil)
+end
+
+
+function TestSend:test_what_there_is_room_for_goes_though_the_time_is_over()
+  for _, seconds in ipairs { 0, 1e-9 } do
+    local a, b = pair()
+    a:settimeout(seconds, 't')
+    local ok, message, sent = a:sendfds(('x'):rep(8000000), reader_of 'once')
+    lu.assertEquals({ ok, message, a:events() }, { nil, 'timeout', 'w' })
+    lu.assertTrue(sent > 0)
+    assert_texts(select(2, b:receivefds()), 'once')
+  end
 end
 
 

@@ -31,6 +31,18 @@ function TestLookup:test_resolve_has_a_deadline()
   network.assert_took(network.now() - began, 0.3, 0.4)
 end
 
+function TestLookup:test_the_timeouts_of_an_object_are_for_its_lookups_too()
+  for _, timeout in ipairs { 0, 0.3 } do
+    local client = assert(sock99.socket { family = 'inet', connect = false })
+    client:settimeout(timeout)
+    local began = network.now()
+    local ok, problem = client:connect('silent.example', 80)
+    lu.assertEquals({ ok, problem }, { nil, 'timeout' })
+    network.assert_took(network.now() - began, timeout, timeout + 0.1)
+    client:close()
+  end
+end
+
 function TestLookup:test_a_server_has_a_deadline()
   network.both({ host = 'silent.example', port = 0, server = true, timeout = 0.3 },
     function(results, took)

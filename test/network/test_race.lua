@@ -73,6 +73,14 @@ function TestRace:test_the_first_address_wins_when_it_lives()
   assert_connects({ host = 'alive', port = 7001 }, 'fd09::2', 0)
 end
 
+function TestRace:test_a_deadline_tells_a_service_by_its_name()
+  lu.skipIf(not sock99.resolve { port = 'http' }, 'this system knows no service http')
+  network.both({ host = 'all-dead', port = 'http', timeout = 0.3 }, function(results)
+    network.assert_failed(results, 'timeout', 'ETIMEDOUT',
+      'connect all-dead:http: Connection timed out')
+  end)
+end
+
 function TestRace:test_all_dead_ends_at_the_deadline()
   network.both({ host = 'all-dead', port = 7001, timeout = 1 }, function(results, took, way)
     network.assert_failed(results, 'timeout', 'ETIMEDOUT',
