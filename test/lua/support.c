@@ -605,25 +605,6 @@ static int l_limit_descriptors(lua_State *L) {
 
 #if defined(__linux__)
 
-/* A filter of so many instructions, each of which takes the packet. */
-static int l_attach_filter(lua_State *L) {
-  struct sock_filter all[1000];
-  struct sock_fprog program;
-  size_t i;
-  program.len = (unsigned short)check_int(L, 2);
-  program.filter = all;
-  luaL_argcheck(L, program.len <= sizeof(all) / sizeof(all[0]), 2, "too many");
-  for (i = 0; i < program.len; i++) {
-    all[i].code = BPF_RET | BPF_K;
-    all[i].jt = all[i].jf = 0;
-    all[i].k = 0xffff;
-  }
-  return outcome(
-      L, setsockopt(check_int(L, 1), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)),
-      "setsockopt");
-}
-
-
 /* A network of this process's own, without any interface that is up. */
 static int l_unshare_network(lua_State *L) {
   int result = unshare(CLONE_NEWNET);
@@ -689,12 +670,6 @@ static int l_deny(lua_State *L) {
 }
 
 #else
-
-static int l_attach_filter(lua_State *L) {
-  errno = ENOSYS;
-  return failure(L, "setsockopt");
-}
-
 
 static int l_unshare_network(lua_State *L) {
   errno = ENOSYS;
@@ -888,7 +863,6 @@ static const luaL_Reg functions[] = {
     {"getuid", l_getuid},
     {"setuid", l_setuid},
     {"limit_descriptors", l_limit_descriptors},
-    {"attach_filter", l_attach_filter},
     {"unshare_network", l_unshare_network},
     {"deny", l_deny},
     {"interface_up", l_interface_up},

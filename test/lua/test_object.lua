@@ -638,7 +638,8 @@ end
 function TestObject:test_a_zone_is_told_by_its_interface_or_by_its_index()
   support.in_network(function()
     local said = support.output_of([[(ip link add gone type veth peer name other &&
-      ip link set gone up && ip addr add fe80::1/64 dev gone nodad && ip addr add fe80::2/64 dev lo nodad) 2>&1]])
+      ip link set gone up && ip addr add fe80::1/64 dev gone nodad &&
+      ip addr add fe80::2/64 dev lo nodad) 2>&1]])
     lu.skipIf(said ~= '', said)
     local gone = keep(sock99.socket { host = 'fe80::1%gone', server = true, datagram = true })
     local there = keep(sock99.socket { host = 'fe80::2%lo', server = true, datagram = true })

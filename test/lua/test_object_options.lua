@@ -148,17 +148,6 @@ function TestSetAndGet:test_64_bits()
 end
 
 
--- Larger than what the stack has room for.
-function TestSetAndGet:test_a_filter_of_many_instructions()
-  local object = udp()
-  lu.assertEquals(object:getoption 'get_filter', '')
-  lu.skipIf(not support.attach_filter(object:getfd(), 600), 'no filter can be attached here')
-  local filter = object:getoption 'get_filter'
-  lu.assertEquals(#filter, 600 * 8)
-  lu.assertEquals(filter, filter:sub(1, 8):rep(600))
-end
-
-
 function TestSetAndGet:test_names_in_every_spelling()
   local object = tcp()
   for i, name in ipairs { 'user_timeout', 'user-timeout', 'TCP_USER_TIMEOUT', 'User_Timeout' } do
@@ -242,7 +231,9 @@ function TestNumbered:test_a_filter_is_larger_than_its_size_says()
   -- SO_GET_FILTER of Linux
   lu.assertEquals(#object:getoption { support.SOL_SOCKET, 26 }, 600 * 8)
   lu.assertEquals(#object:getoption { support.SOL_SOCKET, 26, 600 }, 600 * 8)
-  lu.assertEquals(#object:getoption 'get_filter', 600 * 8)
+  local filter = object:getoption 'get_filter'
+  lu.assertEquals(#filter, 600 * 8)
+  lu.assertEquals(filter, filter:sub(1, 8):rep(600))
 end
 
 
