@@ -138,6 +138,15 @@ soak:
 	@$(MAKE) --no-print-directory modules lua-tests
 	@BUILD='$(BUILD)' scripts/with-lua $(or $(firstword $(chosen_luas)),5.3) test/soak/run.lua
 
+SECONDS ?= 60
+
+fuzz:
+	@scripts/install-dependencies fuzz
+	@BUILD='$(BUILD)' TARGETS='$(TARGETS)' FUZZ_SECONDS='$(SECONDS)' test/fuzz/run fuzz
+
+fuzz-merge:
+	@BUILD='$(BUILD)' TARGETS='$(TARGETS)' test/fuzz/run merge
+
 bench:
 	@test -x bench/run || { echo 'there is no bench/run'; exit 1; }
 	@scripts/install-dependencies bench
@@ -219,6 +228,8 @@ make test           all tests; TESTS='test_open …' for some of them
 make check          compilers' warnings, linters, sanitizers, valgrind
 make coverage       which lines and branches of src/ the tests run, and which they don't
 make soak           load, for a quarter of an hour; CONNECTIONS, OPENS, REQUESTS: how much
+make fuzz           fuzzing: SECONDS=60 of each of TARGETS='config address …', all where
+                    there is none; make fuzz-merge keeps what it has found
 make bench          the benchmarks
 make doc            guide, reference, options, C API and examples, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
@@ -226,7 +237,7 @@ make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
                     definitions for editors to $(PREFIX)/share/sock99/library
 make uninstall, uninstall-lua, clean
 
-On Debian and Ubuntu, run, test, check, coverage, bench and doc install what is missing.
+On Debian and Ubuntu, run, test, check, coverage, fuzz, bench and doc install what is missing.
 LUAS='5.3 jit'      only these, of $(known_luas)
 LUA_INCDIR=dir      where lua.h is
 BUILD=dir           where everything is built
@@ -237,6 +248,6 @@ help:
 	$(info $(help))
 	@:
 
-.PHONY: all lib modules c-tests lua-tests run test test-built check coverage soak bench doc install \
-  uninstall install-lua uninstall-lua clean help
+.PHONY: all lib modules c-tests lua-tests run test test-built check coverage soak fuzz fuzz-merge \
+  bench doc install uninstall install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:
