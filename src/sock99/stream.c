@@ -71,18 +71,19 @@ static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct
 }
 
 
-/* As string.sub has it: from 1, or from the end where negative. */
+/* As string.sub has it: from 1, or from the end where negative. An index may have
+** more bits than a size. */
 static size_t first_index(lua_Integer i, size_t length) {
   if (i > 0)
-    return (size_t)i;
-  return i == 0 || (size_t) - (i + 1) >= length ? 1 : length + 1 - (size_t)-i;
+    return (uint64_t)i < SIZE_MAX ? (size_t)i : SIZE_MAX;
+  return i == 0 || (uint64_t) - (i + 1) >= length ? 1 : length + 1 - (size_t)-i;
 }
 
 
 static size_t last_index(lua_Integer j, size_t length) {
   if (j >= 0)
-    return (size_t)j < length ? (size_t)j : length;
-  return (size_t) - (j + 1) >= length ? 0 : length + 1 - (size_t)-j;
+    return (uint64_t)j < length ? (size_t)j : length;
+  return (uint64_t) - (j + 1) >= length ? 0 : length + 1 - (size_t)-j;
 }
 
 

@@ -175,11 +175,11 @@ static void attach(struct msghdr *message, union control *control, const int *fd
   struct cmsghdr *header;
   memset(control, 0, sizeof(*control));
   message->msg_control = control;
-  message->msg_controllen = CMSG_SPACE(size);
+  message->msg_controllen = (S99_CONTROL_LENGTH)CMSG_SPACE(size);
   header = CMSG_FIRSTHDR(message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(size);
+  header->cmsg_len = (S99_CONTROL_LENGTH)CMSG_LEN(size);
   memcpy(CMSG_DATA(header), fds, size);
 }
 

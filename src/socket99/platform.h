@@ -114,6 +114,13 @@
 #define S99_IOV_COUNT int
 #endif
 
+/* The type of msg_controllen and cmsg_len: POSIX says socklen_t, glibc size_t. */
+#if defined(__GLIBC__)
+#define S99_CONTROL_LENGTH size_t
+#else
+#define S99_CONTROL_LENGTH socklen_t
+#endif
+
 /* The type of the flags of sendmmsg and recvmmsg: musl says unsigned. */
 #if defined(__linux__) && !defined(__GLIBC__)
 #define S99_MMSG_FLAGS unsigned int
@@ -182,12 +189,15 @@ struct s99_mmsghdr {
 #endif
 
 
-/* strerror(3) for threads: glibc's own signature, or POSIX's. */
+/* strerror(3) for threads: glibc's own signature, or POSIX's. musl has the words of
+** error 0 for all that it does not know. */
 static inline const char *s99_strerror(int error, char *buf, size_t size) {
 #if defined(__GLIBC__)
   return strerror_r(error, buf, size);
 #else
-  if (strerror_r(error, buf, size) != 0)
+  char none[64];
+  if (strerror_r(error, buf, size) != 0 ||
+      (error != 0 && strerror_r(0, none, sizeof(none)) == 0 && strcmp(buf, none) == 0))
     snprintf(buf, size, "Unknown error %d", error);
   return buf;
 #endif

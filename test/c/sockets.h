@@ -8,15 +8,12 @@
 #define TEST_SOCKETS_H
 
 #include "internal.h"
+#include "probe.h"
 
 #include <dirent.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -78,6 +75,15 @@ static inline const char *failure(const socket99_config *cfg, enum socket99_stat
   assert_int_equal(res.fd, -1);
   if (status != SOCKET99_ERROR_GETADDRINFO)
     assert_int_equal(res.getaddrinfo_error, 0);
+  return text;
+}
+
+
+/* What is told of a step that failed with that errno; each libc has its own words.
+** Valid until the next call. */
+static inline const char *told(const char *step, int error) {
+  static char text[512];
+  snprintf(text, sizeof(text), "%s: %s", step, strerror(error));
   return text;
 }
 

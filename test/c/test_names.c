@@ -259,15 +259,18 @@ static void test_a_name_without_an_address_of_the_family_is_not_found(void **sta
 }
 
 
+/* Without a name server it is unknown to some, others would try again. */
 static void test_an_unknown_name_is_told(void **state) {
   char expected[128];
+  struct addrinfo *found = NULL;
+  int code = getaddrinfo("nosuch.test", NULL, NULL, &found);
   (void)state;
-  snprintf(expected, sizeof(expected), "getaddrinfo nosuch.test: %s", gai_strerror(EAI_NONAME));
+  assert_true(code == EAI_NONAME || code == EAI_AGAIN);
+  snprintf(expected, sizeof(expected), "getaddrinfo nosuch.test: %s", gai_strerror(code));
+  assert_string_equal(lookup_failure(&(socket99_config){.host = "nosuch.test", .port = 80}, code),
+                      expected);
   assert_string_equal(
-      lookup_failure(&(socket99_config){.host = "nosuch.test", .port = 80}, EAI_NONAME), expected);
-  assert_string_equal(
-      lookup_failure(&(socket99_config){.host = "nosuch.test", .server = true}, EAI_NONAME),
-      expected);
+      lookup_failure(&(socket99_config){.host = "nosuch.test", .server = true}, code), expected);
 }
 
 
@@ -342,7 +345,7 @@ static void test_the_last_is_told_where_none_can_be_reached(void **state) {
   socket99_config cfg = {.host = "unreachable.test", .port = 80};
   (void)state;
   assert_string_equal(failure(&cfg, SOCKET99_ERROR_CONNECT, ENETUNREACH),
-                      "connect 203.0.113.2:80: Network is unreachable");
+                      told("connect 203.0.113.2:80", ENETUNREACH));
 }
 
 
@@ -363,7 +366,7 @@ static void test_a_clients_own_address_leaves_the_other_family_out(void **state)
   assert_string_equal(
       failure(&(socket99_config){.host = "six.test", .port = 80, .bind_host = "127.0.0.5"},
               SOCKET99_ERROR_BIND, EAFNOSUPPORT),
-      "bind 127.0.0.5:0: Address family not supported by protocol");
+      told("bind 127.0.0.5:0", EAFNOSUPPORT));
 }
 
 
@@ -390,7 +393,7 @@ static void test_a_server_of_no_address_of_its_machine_tells_the_last(void **sta
   (void)state;
   assert_string_equal(failure(&(socket99_config){.host = "foreign.test", .server = true},
                               SOCKET99_ERROR_BIND, EADDRNOTAVAIL),
-                      "bind 198.51.100.8:0: Cannot assign requested address");
+                      told("bind 198.51.100.8:0", EADDRNOTAVAIL));
 }
 
 
@@ -398,12 +401,12 @@ static void test_a_server_of_no_address_of_its_machine_tells_the_last(void **sta
 static void test_a_used_port_of_the_first_address_is_final(void **state) {
   socket99_config owner = {.ipv4 = "127.0.0.2", .server = true};
   socket99_config cfg = {.host = "two.test", .server = true};
-  char expected[128];
+  char step[64];
   int listener = opened(&owner);
   (void)state;
   cfg.port = own_port(listener);
-  snprintf(expected, sizeof(expected), "bind 127.0.0.2:%d: Address already in use", cfg.port);
-  assert_string_equal(failure(&cfg, SOCKET99_ERROR_BIND, EADDRINUSE), expected);
+  snprintf(step, sizeof(step), "bind 127.0.0.2:%d", cfg.port);
+  assert_string_equal(failure(&cfg, SOCKET99_ERROR_BIND, EADDRINUSE), told(step, EADDRINUSE));
   cfg.datagram = true;
   close(opened(&cfg));
   close(listener);

@@ -94,7 +94,7 @@ static const char *check_foreign_address(struct worker *worker) {
   char host[32], expected[128];
   socket99_config cfg = {.ipv4 = host, .server = true};
   snprintf(host, sizeof(host), "203.0.113.%d", worker->number + 1);
-  snprintf(expected, sizeof(expected), "bind %s:0: Cannot assign requested address", host);
+  snprintf(expected, sizeof(expected), "bind %s:0: %s", host, strerror(EADDRNOTAVAIL));
   return check_told(worker, &cfg, SOCKET99_ERROR_BIND, EADDRNOTAVAIL, expected)
              ? "an address of another machine"
              : NULL;

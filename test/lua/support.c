@@ -265,7 +265,7 @@ static void one_part(struct msghdr *message, struct iovec *part, void *data, siz
 
 /* send_fds(fd, data, {fd, ...}) */
 static int l_send_fds(lua_State *L) {
-  size_t length, i, count = lua_rawlen(L, 3);
+  size_t length, i, count = (size_t)lua_rawlen(L, 3);
   const char *data = luaL_checklstring(L, 2, &length);
   struct msghdr message;
   struct iovec part;
