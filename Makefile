@@ -142,7 +142,13 @@ bench:
 	@test -x bench/run || { echo 'there is no bench/run'; exit 1; }
 	@scripts/install-dependencies bench
 	@$(MAKE) --no-print-directory all lua-tests
-	@BUILD='$(BUILD)' bench/run
+	@BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(CFLAGS)' bench/run
+
+# From what was measured last, without measuring.
+bench-report:
+	@scripts/install-dependencies bench
+	@scripts/with-lua $$(scripts/find-lua bench) bench/write.lua doc/bench/data.tsv doc/bench \
+	  README.md CHANGELOG.md doc/*.md
 
 doc:
 	@scripts/install-dependencies doc
@@ -219,7 +225,8 @@ make test           all tests; TESTS='test_open …' for some of them
 make check          compilers' warnings, linters, sanitizers, valgrind
 make coverage       which lines and branches of src/ the tests run, and which they don't
 make soak           load, for a quarter of an hour; CONNECTIONS, OPENS, REQUESTS: how much
-make bench          the benchmarks
+make bench          all benchmarks, ten minutes; writes doc/bench. QUICK=1: a rough look
+make bench-report   writes doc/bench again, from what was measured last
 make doc            guide, reference, options, C API and examples, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
 make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
@@ -237,6 +244,6 @@ help:
 	$(info $(help))
 	@:
 
-.PHONY: all lib modules c-tests lua-tests run test test-built check coverage soak bench doc install \
-  uninstall install-lua uninstall-lua clean help
+.PHONY: all lib modules c-tests lua-tests run test test-built check coverage soak bench \
+  bench-report doc install uninstall install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:
