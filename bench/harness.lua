@@ -6,7 +6,7 @@
 local harness = { build = os.getenv 'BUILD', quick = os.getenv 'QUICK' == '1' }
 
 -- How often each is measured: an odd number, so that the median is one of them.
-harness.rounds = tonumber(os.getenv 'ROUNDS') or (harness.quick and 3 or 11)
+harness.rounds = tonumber(os.getenv 'ROUNDS') or (harness.quick and 3 or 9)
 
 harness.luas = harness.quick and { '5.3' } or { '5.1', '5.3', '5.4', 'jit' }
 
@@ -104,57 +104,67 @@ function harness.select(list, wanted)
 end
 
 
--- Those that can do it at all; why another cannot, is recorded.
-local function able(contenders, work, try)
-  return harness.select(contenders, function(contender)
-    local ok, problem = pcall(try, contender)
-    if not ok then
-      io.stderr:write(('%s: %s, Lua %s: %s\n'):format(work, contender.library,
-        contender.lua or '-', tostring(problem)))
-      harness.record(work, contender, 'failed', tostring(problem))
-    end
-    return ok
-  end)
-end
-
-
--- What else the machine does may stop a program once.
-local function twice(measure, contender)
-  local ok, value = pcall(measure, contender)
-  return ok and value or measure(contender)
+-- f(contender, …), once more if need be, since what else the machine does may stop a
+-- program. nil where it fails again: that is recorded, and all others go on.
+function harness.attempt(work, contender, f, ...)
+  local ok, value = pcall(f, contender, ...)
+  if not ok then
+    ok, value = pcall(f, contender, ...)
+  end
+  if ok then
+    return value
+  end
+  local reason = tostring(value):match '[^\n]+' or 'no output'
+  io.stderr:write(('%s: %s, Lua %s: %s\n'):format(work, contender.library, contender.lua or '-',
+    reason))
+  harness.record(work, contender, 'failed', reason)
 end
 
 
 -- Turn by turn, right after `bare` each time: the noise of the machine cancels in
--- the ratio. microseconds(contender) is one measurement; try(contender) a short one.
+-- the ratio. microseconds(contender) is one measurement; try(contender), a short
+-- one, tells whether it can do this at all. Gives those that could.
 function harness.compare(work, bare, contenders, rounds, microseconds, try)
-  contenders = able(contenders, work, try)
-  io.write(('%s: %d contenders, %d rounds\n'):format(work, #contenders, rounds)):flush()
+  local function able(contender)
+    try(contender)
+    return true
+  end
+
+  local left = harness.select(contenders, function(contender)
+    return harness.attempt(work, contender, able)
+  end)
+  io.write(('%s: %d contenders, %d rounds\n'):format(work, #left, rounds)):flush()
   local base, times, ratios = {}, {}, {}
-  for _, contender in ipairs(contenders) do
+  for _, contender in ipairs(left) do
     times[contender], ratios[contender] = {}, {}
   end
   for _ = 1, rounds do
-    for _, contender in ipairs(contenders) do
-      local bare_time, time = twice(microseconds, bare), twice(microseconds, contender)
-      table.insert(base, bare_time)
-      table.insert(times[contender], time)
-      table.insert(ratios[contender], time / bare_time)
-    end
+    left = harness.select(left, function(contender)
+      local bare_time = harness.attempt(work, bare, microseconds)
+      local time = bare_time and harness.attempt(work, contender, microseconds)
+      if time then
+        table.insert(base, bare_time)
+        table.insert(times[contender], time)
+        table.insert(ratios[contender], time / bare_time)
+      end
+      return time
+    end)
   end
-  harness.record(work, bare, 'us', base)
-  harness.record(work, bare, 'ratio', 1)
-  for _, contender in ipairs(contenders) do
+  if #base > 0 then
+    harness.record(work, bare, 'us', base)
+    harness.record(work, bare, 'ratio', 1)
+  end
+  for _, contender in ipairs(left) do
     harness.record(work, contender, 'ratio', ratios[contender])
     harness.record(work, contender, 'us', times[contender])
   end
-  return contenders
+  return left
 end
 
 
-local function read(path, mode)
+local function read(path)
   local file = assert(io.open(path))
-  local text = file:read(mode or '*a')
+  local text = file:read '*a'
   file:close()
   return text
 end

@@ -52,11 +52,11 @@ end
 
 
 -- A list by round of each measure of each core.
-local function measure(lua, program)
+local function measure(who, program)
   local lists = {}
   for _ = 1, rounds do
     for _, core in ipairs(cores) do
-      local values = run(lua, core, program)
+      local values = run(who.lua, core, program)
       lists[core] = lists[core] or {}
       for _, name in ipairs(measures) do
         lists[core][name] = lists[core][name] or {}
@@ -86,14 +86,11 @@ end
 
 
 -- Of the process that uses the core, the servers not counted.
-local function count(lua, program)
-  for _, core in ipairs(cores) do
-    local each = harness.each(program.few, function(n)
-      return harness.instructions(function(under) run(lua, core, program, under, n) end)
-    end)
-    harness.record('program.' .. program.name, { library = core.library, lua = lua },
-      'instructions', each / program.parts)
-  end
+local function count(who, program)
+  local each = harness.each(program.few, function(n)
+    return harness.instructions(function(under) run(who.lua, who, program, under, n) end)
+  end)
+  harness.record('program.' .. program.name, who, 'instructions', each / program.parts)
 end
 
 
@@ -106,14 +103,14 @@ local function compare(lua, program)
     return
   end
   io.write(('%s: Lua %s, %d rounds\n'):format(work, lua, rounds)):flush()
-  local ok, lists = pcall(measure, lua, program)
-  if ok then
+  local lists = harness.attempt(work, who, measure, program)
+  if lists then
     record(lua, program, lists)
-    if lua == '5.1' and harness.has 'valgrind' and not harness.quick then
-      count(lua, program)
+  end
+  for _, core in ipairs(cores) do
+    if lists and lua == '5.1' and harness.has 'valgrind' and not harness.quick then
+      harness.attempt(work, { library = core.library, lua = lua }, count, program)
     end
-  else
-    harness.record(work, who, 'failed', lists)
   end
 end
 

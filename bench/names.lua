@@ -20,6 +20,7 @@ names.work = {
   ['traffic.echo'] = 'echo of 64 bytes', ['traffic.limited'] = 'echo, with a timeout',
   ['traffic.lines'] = 'line of 60 bytes', ['traffic.datagrams'] = 'datagram of 64 bytes',
   ['traffic.many'] = 'datagram, many at once',
+  memory = 'memory', size = 'size of the shared object',
   ['network.dead6'] = 'dead IPv6 address, then IPv4',
   ['network.dead4'] = 'dead IPv4 address, then IPv6',
   ['network.silent'] = 'silent resolver, timeout 1 s',

@@ -62,7 +62,7 @@ local function run(contender, kind, n, under)
 end
 
 
-local function count(contender, kind)
+local function count_all(contender, kind)
   local work = 'traffic.' .. kind.name
   if harness.has 'strace' then
     harness.record(work, contender, 'calls', harness.each(kind.few, function(n)
@@ -119,18 +119,18 @@ local function benchmark()
       end)
     table.insert(able, 1, bare)
     for _, contender in ipairs(harness.select(able, is_counted)) do
-      count(contender, kind)
+      harness.attempt('traffic.' .. kind.name, contender, count_all, kind)
     end
   end
   print 'traffic: timeouts, memory, size'
   for _, contender in ipairs(harness.select(contenders, is_counted)) do
     if can(limited)(contender) then
-      count(contender, limited)
+      harness.attempt('traffic.limited', contender, count_all, limited)
     end
-    record_size(contender)
+    harness.attempt('size', contender, record_size)
   end
   for _, contender in ipairs(harness.select(contenders, can(memory))) do
-    record_memory(contender)
+    harness.attempt('memory', contender, record_memory)
   end
 end
 

@@ -225,7 +225,8 @@ local function missing(data)
   for line in data.each('absent', 'reason') do
     table.insert(lines, ('- %s: %s'):format(names.who(line.library, line.lua), line.value))
   end
-  for _, works in ipairs { names.opening, names.traffic, names.programs } do
+  for _, works in ipairs { names.opening, names.traffic, names.programs,
+    { 'traffic.limited', 'memory', 'size' } } do
     for _, work in ipairs(works) do
       for _, measure in ipairs { 'absent', 'failed' } do
         for line in data.each(work, measure) do

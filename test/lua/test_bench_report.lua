@@ -56,7 +56,7 @@ end
 local units = { 'KiB', 'MiB', 'GiB', 'KB', 'MB', 'bytes?', 'ns', 'us', 'µs', 'ms', 's', 'seconds?',
   'milliseconds?', 'microseconds?', 'minutes?', '%%', 'percent', 'times', 'instructions?' }
 local words = { 'half of', 'half the', 'half as', 'third of', 'thirds of', 'third the',
-  'quarter of', 'tenth of', 'tenth the', 'twice', 'threefold', 'faster', 'slower', 'percent' }
+  'quarter of', 'tenth of', 'tenth the', 'twice', 'threefold', 'percent' }
 
 -- What is no measurement: a size or a time that the source sets, a limit that a
 -- test of its own holds, a figure of the system's or of another library's manual.
@@ -178,7 +178,7 @@ function TestCheck:test_sees_a_figure_in_prose()
     ['about 57% of it'] = '57%',
     ['needs\n1.5 s'] = '1.5 s',
     ['a third of the time'] = 'third of',
-    ['it is faster'] = 'faster',
+    ['twice as fast'] = 'twice',
   } do
     lu.assertEquals(figures_in(text), { phrase }, text)
   end
