@@ -94,12 +94,11 @@ end
 
 -- Each goal beside what came out, on each Lua, and for LuaSocket on the same.
 local function goal_table(data)
-  local head, rows = { 'goal', 'at most' }, {}
+  local head, rows = { 'goal', 'verdict', 'at most' }, {}
   for _, lua in ipairs { '5.1', '5.3', '5.4', 'jit' } do
     table.insert(head, names.lua[lua])
   end
   table.insert(head, 'LuaSocket, Lua 5.3')
-  table.insert(head, 'verdict')
   for _, goal in ipairs(require 'goals') do
     local same = goal.same_as and data.get(goal.work, goal.same_as, nil, goal.measure)
     local row = { goal.title, same and goal.format:format(same.median)
@@ -114,7 +113,7 @@ local function goal_table(data)
     end
     local theirs = data.get(goal.work, 'luasocket', '5.3', goal.measure)
     table.insert(row, theirs and goal.format:format(theirs.median / (goal.unit or 1)) or '–')
-    table.insert(row, verdict(met, missed))
+    table.insert(row, 2, verdict(met, missed))
     table.insert(rows, row)
   end
   return as_table(head, rows)
