@@ -151,7 +151,13 @@ bench:
 	@test -x bench/run || { echo 'there is no bench/run'; exit 1; }
 	@scripts/install-dependencies bench
 	@$(MAKE) --no-print-directory all lua-tests
-	@BUILD='$(BUILD)' bench/run
+	@BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(CFLAGS)' bench/run
+
+# From what was measured last, without measuring.
+bench-report:
+	@scripts/install-dependencies bench
+	@scripts/with-lua $$(scripts/find-lua bench) bench/write.lua doc/bench/data.tsv doc/bench \
+	  README.md CHANGELOG.md doc/*.md
 
 doc:
 	@scripts/install-dependencies doc
@@ -230,7 +236,8 @@ make coverage       which lines and branches of src/ the tests run, and which th
 make soak           load, for a quarter of an hour; CONNECTIONS, OPENS, REQUESTS: how much
 make fuzz           fuzzing: SECONDS=60 of each of TARGETS='config address …', all where
                     there is none; make fuzz-merge keeps what it has found
-make bench          the benchmarks
+make bench          all benchmarks, ten minutes; writes doc/bench. QUICK=1: a rough look
+make bench-report   writes doc/bench again, from what was measured last
 make doc            guide, reference, options, C API and examples, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
 make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
@@ -249,5 +256,5 @@ help:
 	@:
 
 .PHONY: all lib modules c-tests lua-tests run test test-built check coverage soak fuzz fuzz-merge \
-  bench doc install uninstall install-lua uninstall-lua clean help
+  bench bench-report doc install uninstall install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:

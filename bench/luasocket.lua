@@ -1,133 +1,125 @@
--- luasocket.lua: programs on LuaSocket's core and on ours; prints Markdown.
+-- luasocket.lua: programs on LuaSocket's core and on ours.
 --
--- Each program (bench/programs.lua) runs on one core right after the other, and
--- the ratio of the two is what is told, as the median over all rounds.
+-- Each program (bench/programs.lua) runs on one core right after the other. The
+-- ratio of the two, ours over LuaSocket's, is below 1 where ours is ahead.
 
-local rounds = math.max(3, math.floor(tonumber(os.getenv 'ROUNDS' or 15) / 3))
+package.path = 'bench/?.lua;' .. package.path
 
+local harness = require 'harness'
+
+local rounds = harness.quick and 1 or math.min(harness.rounds, 5)
+
+-- Debian has copas for the older Luas alone; redis-lua fails on later ones.
+-- `few`: how many are enough to count what they execute, each of `parts` parts.
 local programs = {
-  { name = 'http_large', title = 'socket.http: 50 MB' },
-  { name = 'http_small', title = 'socket.http: 5,000 requests' },
-  { name = 'copas_echo', title = 'copas: 20,000 lines echoed on 1,000 connections' },
-  { name = 'redis_pipelines', title = 'redis-lua: 20 pipelines of 10,000 SET and GET' },
+  { name = 'http_large', modules = { 'socket.http' }, few = 1, parts = 1 },
+  { name = 'http_small', modules = { 'socket.http' }, few = 20, parts = 1 },
+  { name = 'copas_echo', modules = { 'copas' }, few = 5, parts = 20 },
+  { name = 'redis_pipelines', modules = { 'redis' }, few = 2, parts = 200,
+    luas = { ['5.1'] = true, jit = true } },
 }
 
-local measures = {
-  { name = 'seconds', title = 's', format = '%.3f' },
-  { name = 'processor', title = 's of processor', format = '%.3f' },
-  { name = 'memory', title = 'KiB a connection, server', format = '%.2f' },
-}
+-- What a run tells: seconds of the processor, of the clock, KiB a connection.
+local measures = { 'processor', 'seconds', 'memory' }
+local cores = { { library = 'luasocket' }, { library = 'sock99' } }
 
 
-local function output(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read '*a'
-  pipe:close()
-  return text
-end
-
-
--- What one run measured, by name; nil and what it printed where it failed.
-local function run(version, core, program)
-  local directory = output 'mktemp -d':match '%S+'
-  local text = output(('BENCH_DIRECTORY=%s scripts/with-lua %s bench/programs.lua %s %s 2>&1')
-    :format(directory, version, core, program.name))
-  os.execute("rm -rf '" .. directory .. "'")
+-- What one run measured, by name; under a command and with a COUNT, if given.
+local function run(lua, core, program, under, count)
+  local directory = harness.output 'mktemp -d':match '%S+'
+  local text = harness.output(
+    ("BENCH_DIRECTORY=%s COUNT='%s' RUNNER='%s' scripts/with-lua %s bench/programs.lua %s %s 2>&1")
+      :format(directory, count or '', under or '', lua, core.library, program.name))
+  harness.output("rm -rf '" .. directory .. "'")
   local values = {}
   for name, value in text:gmatch '(%l+)%s+([%d.e+-]+)\n' do
     values[name] = tonumber(value)
   end
-  if not values.seconds then
-    return nil, text
-  end
+  assert(values.seconds and values.processor, text:match '[^\n]*')
   return values
 end
 
 
-local function median(list)
-  table.sort(list)
-  local middle = #list / 2
-  return (list[math.ceil(middle)] + list[math.floor(middle) + 1]) / 2
-end
-
-
-local function finds(version, module)
-  return output(('scripts/with-lua %s -e \'print((pcall(require, "%s")))\' 2>/dev/null')
-    :format(version, module)):match '^true' ~= nil
-end
-
-
--- A column of numbers by measure for each core, and of their ratios.
-local function rounds_of(version, program)
-  local columns = { luasocket = {}, sock99 = {}, ratio = {} }
-  for _ = 1, rounds do
-    local theirs, problem = run(version, 'luasocket', program)
-    local ours, our_problem = run(version, 'sock99', program)
-    if not theirs or not ours then
-      return nil, problem or our_problem
+local function lacks(lua, modules)
+  for _, module in ipairs(modules) do
+    local text = harness.output(
+      ('scripts/with-lua %s -e \'print((pcall(require, "%s")))\' 2>&1'):format(lua, module))
+    if not text:match '^true' then
+      return module
     end
-    for _, measure in ipairs(measures) do
-      local name = measure.name
-      if theirs[name] and ours[name] then
-        for _, column in pairs(columns) do
-          column[name] = column[name] or {}
-        end
-        table.insert(columns.luasocket[name], theirs[name])
-        table.insert(columns.sock99[name], ours[name])
-        table.insert(columns.ratio[name], theirs[name] / math.max(ours[name], 0.001))
+  end
+end
+
+
+-- A list by round of each measure of each core.
+local function measure(who, program)
+  local lists = {}
+  for _ = 1, rounds do
+    for _, core in ipairs(cores) do
+      local values = run(who.lua, core, program)
+      lists[core] = lists[core] or {}
+      for _, name in ipairs(measures) do
+        lists[core][name] = lists[core][name] or {}
+        table.insert(lists[core][name], values[name])
       end
     end
   end
-  return columns
+  return lists
 end
 
 
-local function print_rows(version, program)
-  local columns, problem = rounds_of(version, program)
-  if not columns then
-    print(('| %s | %s | failed: %s | | | |'):format(program.title, version,
-      problem:match '[^\n]*'))
+local function record(lua, program, lists)
+  local work, theirs, ours = 'program.' .. program.name, lists[cores[1]], lists[cores[2]]
+  for _, name in ipairs(measures) do
+    if #theirs[name] > 0 then
+      local ratios = {}
+      for i, value in ipairs(theirs[name]) do
+        ratios[i] = ours[name][i] / math.max(value, 0.001)
+      end
+      harness.record(work, { library = 'sock99', lua = lua }, name .. ' ratio', ratios)
+      for _, core in ipairs(cores) do
+        harness.record(work, { library = core.library, lua = lua }, name, lists[core][name])
+      end
+    end
+  end
+end
+
+
+-- Of the process that uses the core, the servers not counted.
+local function count(who, program)
+  local each = harness.each(program.few, function(n)
+    return harness.instructions(function(under) run(who.lua, who, program, under, n) end)
+  end)
+  harness.record('program.' .. program.name, who, 'instructions', each / program.parts)
+end
+
+
+local function compare(lua, program)
+  local work, who = 'program.' .. program.name, { library = 'sock99', lua = lua }
+  local missing = lacks(lua, { 'test_support', 'socket.core', 'sock99.luasocket' })
+    or lacks(lua, program.modules)
+  if missing then
+    harness.record(work, who, 'absent', 'no module ' .. missing)
     return
   end
-  for _, measure in ipairs(measures) do
-    local theirs, ours = columns.luasocket[measure.name], columns.sock99[measure.name]
-    if theirs then
-      print(('| %s | %s | %s | %s | %s | %.2f |'):format(program.title, version, measure.title,
-        measure.format:format(median(theirs)), measure.format:format(median(ours)),
-        median(columns.ratio[measure.name])))
-    end
+  io.write(('%s: Lua %s, %d rounds\n'):format(work, lua, rounds)):flush()
+  local lists = harness.attempt(work, who, measure, program)
+  if lists then
+    record(lua, program, lists)
   end
-  io.stdout:flush()
-end
-
-
-local function benchmark(versions)
-  print '\n## Programs on LuaSocket\'s core and on ours\n'
-  print(('Median of %d rounds; the ratio is above 1 where ours is ahead.\n'):format(rounds))
-  print "| program | Lua | | LuaSocket | sock99 | ratio |\n| --- | --- | --- | ---: | ---: | ---: |"
-  for _, version in ipairs(versions) do
-    for _, program in ipairs(programs) do
-      print_rows(version, program)
+  for _, core in ipairs(cores) do
+    if lists and lua == '5.1' and harness.has 'valgrind' and not harness.quick then
+      harness.attempt(work, { library = core.library, lua = lua }, count, program)
     end
   end
 end
 
 
-local versions, skipped = {}, {}
-for _, version in ipairs { '5.1', 'jit' } do
-  local missing
-  for _, module in ipairs { 'test_support', 'sock99.luasocket', 'socket.http', 'copas', 'redis' } do
-    missing = missing or not finds(version, module) and module
+-- Not on Lua 5.3 alone, even for a quick look: these programs are at home on 5.1.
+for _, program in ipairs(programs) do
+  for _, lua in ipairs(harness.quick and { '5.1' } or harness.luas) do
+    if not program.luas or program.luas[lua] then
+      compare(lua, program)
+    end
   end
-  if missing then
-    table.insert(skipped, ('Skipped: programs on Lua %s: no module %s'):format(version, missing))
-  else
-    table.insert(versions, version)
-  end
-end
-if #versions > 0 then
-  benchmark(versions)
-end
-for _, line in ipairs(skipped) do
-  print('\n' .. line)
 end

@@ -4,7 +4,7 @@
 local libraries = {}
 
 
-function libraries.sock99()
+function libraries.descriptor()
   local sock99 = require 'sock99'
   local open, close = sock99.open, sock99.close
   return {
@@ -16,7 +16,7 @@ function libraries.sock99()
 end
 
 
-function libraries.objects()
+function libraries.sock99()
   local socket = require 'sock99'.socket
   return {
     tcp_server = function(host, port) return socket { host = host, port = port, server = true } end,
@@ -114,6 +114,50 @@ function libraries.cqueues()
       return object
     end,
   }, function(object) object:close() end
+end
+
+
+function libraries.luv()
+  local uv = require 'luv'
+
+  -- Runs the loop until what `start` began has told how it ended.
+  local function wait(start)
+    local done, failure = false, nil
+    assert(start(function(problem)
+      done, failure = true, problem
+    end))
+    while not done do
+      uv.run 'once'
+    end
+    assert(not failure, failure)
+  end
+
+  return {
+    tcp_server = function(host, port)
+      local handle = assert(uv.new_tcp())
+      assert(handle:bind(host, port))
+      assert(handle:listen(4096, print))
+      return handle
+    end,
+    tcp_client = function(host, port)
+      local handle = assert(uv.new_tcp())
+      wait(function(finish) return handle:connect(host, port, finish) end)
+      return handle
+    end,
+    udp_client = function(host, port)
+      local handle = assert(uv.new_udp())
+      assert(handle:connect(host, port))
+      return handle
+    end,
+    unix_client = function(_, _, path)
+      local handle = assert(uv.new_pipe(false))
+      wait(function(finish) return handle:connect(path, finish) end)
+      return handle
+    end,
+  }, function(handle)
+    handle:close()
+    uv.run 'nowait' -- which frees it
+  end
 end
 
 

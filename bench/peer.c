@@ -110,7 +110,7 @@ static pid_t start(char **command, int count, int port, int *input) {
   char text[8];
   char **arguments = calloc((size_t)count + 2, sizeof(*arguments));
   int ends[2];
-  pid_t pid;
+  pid_t pid = -1;
   snprintf(text, sizeof(text), "%d", port);
   if (arguments == NULL || pipe2(ends, O_CLOEXEC) != 0 || (pid = fork()) < 0)
     give_up("start");

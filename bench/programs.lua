@@ -1,6 +1,8 @@
 -- programs.lua: one measurement of bench/luasocket.lua.
 -- Run: scripts/with-lua VERSION bench/programs.lua CORE PROGRAM; CORE is luasocket
--- or sock99. Prints what was measured, each as a line `name value`.
+-- or sock99. Prints what was measured, each as a line `name value`. With COUNT in the
+-- environment it does only so many requests, MiB, round trips or pipelines, the
+-- latter smaller ones: enough to count what each of them executes.
 --
 -- The servers are processes of their own. Those of socket.http and redis-lua use
 -- neither core; copas has both its ends on the one that is measured.
@@ -16,10 +18,12 @@ end
 
 local programs = {}
 
-local REQUESTS = 5000
-local BYTES = 50 * 1048576
-local CONNECTIONS, ROUND_TRIPS = 1000, 20
-local PIPELINES, COMMANDS = 20, 10000
+local few = tonumber(os.getenv 'COUNT')
+
+local REQUESTS = few or 5000
+local BYTES = (few or 50) * 1048576
+local CONNECTIONS, ROUND_TRIPS = few and 20 or 1000, few or 20
+local PIPELINES, COMMANDS = few or 20, few and 200 or 10000
 
 
 -- Runs f and prints its time, that of the clock and that of the processor.
