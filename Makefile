@@ -61,6 +61,7 @@ private_objects = $(lib_sources:src/%.c=$(BUILD)/obj/private/%.o)
 modules = $(LUAS:%=$(BUILD)/%/sock99.so)
 lua_test_sources := $(wildcard test/lua/*.c)
 lua_tests = $(foreach v,$(LUAS),$(lua_test_sources:test/lua/%.c=$(BUILD)/$v/test_%.so))
+fault_modules = $(foreach v,$(LUAS),$(BUILD)/$v/faults.so $(BUILD)/$v/faults_capi.so)
 c_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard test/c/test_*.c test/network/*.c))
 
 
@@ -69,6 +70,7 @@ lib: $(BUILD)/libsocket99.a $(BUILD)/$(lib_name)
 modules: $(modules)
 c-tests: $(c_tests)
 lua-tests: $(lua_tests)
+fault-modules: $(fault_modules)
 
 $(BUILD)/libsocket99.a: $(public_objects)
 	rm -f $@
@@ -100,6 +102,16 @@ $(BUILD)/obj/$1/%.o: src/%.c
 $(BUILD)/$1/test_%.so: test/lua/%.c src/sock99/compat.h
 	@mkdir -p $$(@D)
 	$$(compile) -I$$(incdir_$1) -Isrc/sock99 $$(module_ldflags) $$(LDFLAGS) -o $$@ $$<
+
+# The injector, which is preloaded, with the Lua module that steers it.
+$(BUILD)/$1/faults.so: test/faults/inject.c test/faults/control.c test/faults/inject.h
+	@mkdir -p $$(@D)
+	$$(compile) -I$$(incdir_$1) -Isrc/sock99 -shared $$(LDFLAGS) -o $$@ $$(filter %.c,$$^) $$(ldlibs)
+
+$(BUILD)/$1/faults_capi.so: test/faults/capi.c $(BUILD)/$(lib_name)
+	@mkdir -p $$(@D)
+	$$(compile) -I$$(incdir_$1) -Isrc/sock99 -shared $$(LDFLAGS) -Wl,-rpath,$$(abspath $(BUILD)) \
+	  -o $$@ $$^
 endef
 $(foreach v,$(LUAS),$(eval $(call module_rules,$v)))
 
@@ -122,8 +134,13 @@ test:
 	@scripts/install-dependencies test
 	@$(MAKE) --no-print-directory test-built
 
-test-built: all c-tests lua-tests
+test-built: all c-tests lua-tests fault-modules
 	@BUILD='$(BUILD)' LUAS='$(LUAS)' TESTS='$(TESTS)' test/run
+
+faults:
+	@scripts/install-dependencies test
+	@$(MAKE) --no-print-directory all lua-tests fault-modules
+	@BUILD='$(BUILD)' LUAS='$(LUAS)' test/faults/run
 
 check:
 	@scripts/install-dependencies test check
@@ -231,6 +248,7 @@ make lib            $(BUILD)/libsocket99.a, $(BUILD)/$(lib_name)
 make modules        $(BUILD)/<lua>/sock99.so
 make run            the tour: one socket of each kind
 make test           all tests; TESTS='test_open …' for some of them
+make faults         every call of the product fails in every way, with each Lua; Linux, glibc
 make check          compilers' warnings, linters, sanitizers, valgrind
 make coverage       which lines and branches of src/ the tests run, and which they don't
 make soak           load, for a quarter of an hour; CONNECTIONS, OPENS, REQUESTS: how much
@@ -255,6 +273,6 @@ help:
 	$(info $(help))
 	@:
 
-.PHONY: all lib modules c-tests lua-tests run test test-built check coverage soak fuzz fuzz-merge \
-  bench bench-report doc install uninstall install-lua uninstall-lua clean help
+.PHONY: all lib modules c-tests lua-tests fault-modules run test test-built faults check coverage \
+  soak fuzz fuzz-merge bench bench-report doc install uninstall install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:
