@@ -287,19 +287,41 @@ static void *failed_pointer(int error) {
 }
 
 
+/* A call that has succeeded may leave anything in errno (POSIX, errno). */
+static void scribble(bool succeeded, const void *caller) {
+  if (succeeded && counts(caller))
+    errno = ECHILD;
+}
+
+
+/* What a call gives that tells a failure by -1. */
+static ssize_t passed(ssize_t result, const void *caller) {
+  scribble(result >= 0, caller);
+  return result;
+}
+
+
 /* Calls that do or fail: what the function gives back then follows from `error`. */
-#define STAND_IN(result, symbol, name, parameters, arguments, failure)                             \
-  EXPORT result stand_in_##symbol parameters __asm__(#symbol);                                     \
-  EXPORT result stand_in_##symbol parameters {                                                     \
+#define STAND_IN_WHERE(succeeded, type, symbol, name, parameters, arguments, failure)              \
+  EXPORT type stand_in_##symbol parameters __asm__(#symbol);                                       \
+  EXPORT type stand_in_##symbol parameters {                                                       \
     static any_function *next;                                                                     \
-    int error = fails(name, __builtin_return_address(0));                                          \
+    const void *caller = __builtin_return_address(0);                                              \
+    int error = fails(name, caller);                                                               \
+    type result;                                                                                   \
     if (error != 0)                                                                                \
       return failure;                                                                              \
     if (next == NULL)                                                                              \
       next = next_of(#symbol);                                                                     \
-    return ((result(*) parameters)next)arguments;                                                  \
+    result = ((type(*) parameters)next)arguments;                                                  \
+    scribble(succeeded, caller);                                                                   \
+    return result;                                                                                 \
   }                                                                                                \
   struct expects_a_semicolon
+
+#define STAND_IN(type, symbol, name, parameters, arguments, failure)                               \
+  STAND_IN_WHERE(result >= 0, type, symbol, name, parameters, arguments, failure)
+
 
 /* For the functions that are written out. */
 #define NEXT(function, symbol)                                                                     \
@@ -376,19 +398,19 @@ STAND_IN(int, getnameinfo, "getnameinfo",
           socklen_t service_size, int flags),
          (address, length, host, host_size, service, service_size, flags), error);
 STAND_IN(int, getifaddrs, "getifaddrs", (void **all), (all), failed(error));
-STAND_IN(unsigned int, if_nametoindex, "if_nametoindex", (const char *name), (name),
-         (errno = error, 0));
-STAND_IN(char *, if_indextoname, "if_indextoname", (unsigned int index, char *name), (index, name),
-         failed_pointer(error));
+STAND_IN_WHERE(result != 0, unsigned int, if_nametoindex, "if_nametoindex", (const char *name),
+               (name), (errno = error, 0));
+STAND_IN_WHERE(result != 0, char *, if_indextoname, "if_indextoname",
+               (unsigned int index, char *name), (index, name), failed_pointer(error));
 STAND_IN(int, gethostname, "gethostname", (char *name, size_t size), (name, size), failed(error));
 STAND_IN(int, getrlimit, "getrlimit", (int what, void *limit), (what, limit), failed(error));
 STAND_IN(int, getrlimit64, "getrlimit", (int what, void *limit), (what, limit), failed(error));
 STAND_IN(int, unsetenv, "unsetenv", (const char *name), (name), failed(error));
 
-STAND_IN(int, dladdr, "dladdr", (const void *address, void *info), (address, info),
-         (errno = error, 0));
-STAND_IN(void *, dlopen, "dlopen", (const char *path, int flags), (path, flags),
-         failed_pointer(error));
+STAND_IN_WHERE(result != 0, int, dladdr, "dladdr", (const void *address, void *info),
+               (address, info), (errno = error, 0));
+STAND_IN_WHERE(result != 0, void *, dlopen, "dlopen", (const char *path, int flags), (path, flags),
+               failed_pointer(error));
 STAND_IN(int, pthread_attr_init, "pthread_attr_init", (pthread_attr_t * attributes), (attributes),
          error);
 STAND_IN(int, pthread_mutex_init, "pthread_mutex_init",
@@ -411,7 +433,7 @@ static int open_stand_in(const char *symbol, const void *caller, const char *pat
   if (error != 0)
     return failed(error);
   function = (__typeof__(function))next_of(symbol);
-  return function(path, flags, mode);
+  return (int)passed(function(path, flags, mode), caller);
 }
 
 
@@ -444,7 +466,7 @@ static int fcntl_stand_in(const char *symbol, const void *caller, int fd, int co
   if (error != 0)
     return failed(error);
   function = (__typeof__(function))next_of(symbol);
-  return function(fd, command, argument);
+  return (int)passed(function(fd, command, argument), caller);
 }
 
 
@@ -470,7 +492,8 @@ EXPORT long stand_in_syscall(long number, ...) {
   long (*function)(long, ...);
   long a[6];
   va_list arguments;
-  int i, error = fails("renameat2", __builtin_return_address(0));
+  const void *caller = __builtin_return_address(0);
+  int i, error = fails("renameat2", caller);
   va_start(arguments, number);
   for (i = 0; i < 6; i++)
     a[i] = va_arg(arguments, long);
@@ -478,7 +501,7 @@ EXPORT long stand_in_syscall(long number, ...) {
   if (error != 0)
     return failed(error);
   NEXT(function, "syscall");
-  return function(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  return passed(function(number, a[0], a[1], a[2], a[3], a[4], a[5]), caller);
 }
 
 
@@ -529,7 +552,7 @@ EXPORT int stand_in_close(int fd) {
   if (fault != NULL && fault->mode == FAULT_FAIL)
     return failed(spoil(fault->error));
   status = function(fd);
-  return fault != NULL ? failed(spoil(fault->error)) : status;
+  return fault != NULL ? failed(spoil(fault->error)) : (int)passed(status, caller);
 }
 
 
@@ -541,7 +564,8 @@ EXPORT int stand_in_unlink(const char *path) {
   NEXT(function, "unlink");
   if (error != 0)
     return failed(error);
-  return fault_sabotage == SABOTAGE_UNLINK && counts(caller) ? 0 : function(path);
+  return fault_sabotage == SABOTAGE_UNLINK && counts(caller) ? 0
+                                                             : (int)passed(function(path), caller);
 }
 
 
@@ -553,7 +577,7 @@ EXPORT int stand_in_bind(int fd, const void *address, socklen_t length) {
   NEXT(function, "bind");
   if (fault_sabotage == SABOTAGE_CRASH && counts(caller))
     abort();
-  return error != 0 ? failed(error) : function(fd, address, length);
+  return error != 0 ? failed(error) : (int)passed(function(fd, address, length), caller);
 }
 
 
@@ -562,11 +586,12 @@ EXPORT int stand_in_connect(int fd, const struct sockaddr *address,
                             socklen_t length) __asm__("connect");
 EXPORT int stand_in_connect(int fd, const struct sockaddr *address, socklen_t length) {
   int (*function)(int, const struct sockaddr *, socklen_t);
-  const struct fault *fault = meet("connect", __builtin_return_address(0));
+  const void *caller = __builtin_return_address(0);
+  const struct fault *fault = meet("connect", caller);
   bool goes_on;
   NEXT(function, "connect");
   if (fault == NULL)
-    return function(fd, address, length);
+    return (int)passed(function(fd, address, length), caller);
   goes_on = address->sa_family != AF_UNIX &&
             (fault->error == EINTR || fault->error == EINPROGRESS || fault->error == EALREADY);
   if (goes_on && function(fd, address, length) != 0 && errno != EINPROGRESS && errno != EALREADY)
@@ -665,11 +690,12 @@ static bool polled(const void *caller, struct pollfd *all, nfds_t count, int *st
 EXPORT int stand_in_poll(struct pollfd *all, nfds_t count, int timeout) __asm__("poll");
 EXPORT int stand_in_poll(struct pollfd *all, nfds_t count, int timeout) {
   int (*function)(struct pollfd *, nfds_t, int);
+  const void *caller = __builtin_return_address(0);
   int status;
   NEXT(function, "poll");
-  if (polled(__builtin_return_address(0), all, count, &status))
+  if (polled(caller, all, count, &status))
     return status;
-  return function(all, count, timeout);
+  return (int)passed(function(all, count, timeout), caller);
 }
 
 
@@ -677,12 +703,13 @@ EXPORT int stand_in_poll_chk(struct pollfd *all, nfds_t count, int timeout,
                              size_t size) __asm__("__poll_chk");
 EXPORT int stand_in_poll_chk(struct pollfd *all, nfds_t count, int timeout, size_t size) {
   int (*function)(struct pollfd *, nfds_t, int);
+  const void *caller = __builtin_return_address(0);
   int status;
   (void)size;
   NEXT(function, "poll");
-  if (polled(__builtin_return_address(0), all, count, &status))
+  if (polled(caller, all, count, &status))
     return status;
-  return function(all, count, timeout);
+  return (int)passed(function(all, count, timeout), caller);
 }
 
 
@@ -729,7 +756,7 @@ static ssize_t lose_byte(ssize_t got, int fd, const void *caller) {
       return failed(error);                                                                        \
     if (next == NULL)                                                                              \
       next = next_of(#symbol);                                                                     \
-    return lose_byte(((ssize_t(*) parameters)next)arguments, fd, caller);                          \
+    return lose_byte(passed(((ssize_t(*) parameters)next)arguments, caller), fd, caller);          \
   }                                                                                                \
   struct expects_a_semicolon
 
@@ -780,7 +807,8 @@ static struct iovec least_part(const struct msghdr *message) {
 EXPORT ssize_t stand_in_sendmsg(int fd, const struct msghdr *message, int flags) __asm__("sendmsg");
 EXPORT ssize_t stand_in_sendmsg(int fd, const struct msghdr *message, int flags) {
   ssize_t (*function)(int, const struct msghdr *, int);
-  const struct fault *fault = meet("sendmsg", __builtin_return_address(0));
+  const void *caller = __builtin_return_address(0);
+  const struct fault *fault = meet("sendmsg", caller);
   struct msghdr cut = *message;
   struct iovec part;
   NEXT(function, "sendmsg");
@@ -791,7 +819,7 @@ EXPORT ssize_t stand_in_sendmsg(int fd, const struct msghdr *message, int flags)
     cut.msg_iov = &part;
     cut.msg_iovlen = 1;
   }
-  return function(fd, &cut, flags);
+  return passed(function(fd, &cut, flags), caller);
 }
 
 
@@ -811,7 +839,7 @@ EXPORT ssize_t stand_in_recvmsg(int fd, struct msghdr *message, int flags) {
     message->msg_iov = &part;
     message->msg_iovlen = 1;
   }
-  got = function(fd, message, flags);
+  got = passed(function(fd, message, flags), caller);
   message->msg_iov = whole;
   message->msg_iovlen = count;
   return lose_byte(got, fd, caller);
@@ -828,10 +856,11 @@ EXPORT int stand_in_sendmmsg(int fd, void *messages, unsigned int count,
                              int flags) __asm__("sendmmsg");
 EXPORT int stand_in_sendmmsg(int fd, void *messages, unsigned int count, int flags) {
   int (*function)(int, void *, unsigned int, int);
+  const void *caller = __builtin_return_address(0);
   int error;
-  count = fewer(meet("sendmmsg", __builtin_return_address(0)), count, &error);
+  count = fewer(meet("sendmmsg", caller), count, &error);
   NEXT(function, "sendmmsg");
-  return error != 0 ? failed(error) : function(fd, messages, count, flags);
+  return error != 0 ? failed(error) : (int)passed(function(fd, messages, count, flags), caller);
 }
 
 
@@ -840,10 +869,12 @@ EXPORT int stand_in_recvmmsg(int fd, void *messages, unsigned int count, int fla
 EXPORT int stand_in_recvmmsg(int fd, void *messages, unsigned int count, int flags,
                              struct timespec *timeout) {
   int (*function)(int, void *, unsigned int, int, struct timespec *);
+  const void *caller = __builtin_return_address(0);
   int error;
-  count = fewer(meet("recvmmsg", __builtin_return_address(0)), count, &error);
+  count = fewer(meet("recvmmsg", caller), count, &error);
   NEXT(function, "recvmmsg");
-  return error != 0 ? failed(error) : function(fd, messages, count, flags, timeout);
+  return error != 0 ? failed(error)
+                    : (int)passed(function(fd, messages, count, flags, timeout), caller);
 }
 
 
