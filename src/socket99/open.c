@@ -47,6 +47,21 @@ static int64_t earlier(int64_t a, int64_t b) {
 }
 
 
+/* poll(2), which is tried again where its time is not over: 0, or an errno that
+** another try would meet again. */
+static int wait_in_poll(struct pollfd *polled, nfds_t count, int ms) {
+  if (poll(polled, count, ms) >= 0 || errno == EINTR || errno == EAGAIN)
+    return 0;
+  return errno;
+}
+
+
+static enum state fail_to_wait(int error, socket99_result *res) {
+  s99_fail_text(res, SOCKET99_ERROR_UNKNOWN, error, "poll");
+  return S99_FAILED;
+}
+
+
 static bool is_late(const struct socket99_opening *opening) {
   return opening->plan.deadline != S99_NEVER && s99_now() >= opening->plan.deadline;
 }
@@ -170,24 +185,27 @@ static void end_lookup(struct socket99_opening *opening) {
 }
 
 
-static void await_lookup(const struct socket99_opening *opening) {
+static int await_lookup(const struct socket99_opening *opening) {
   struct pollfd answered;
   answered.fd = s99_lookup_fd(opening->lookup);
   answered.events = POLLIN;
-  poll(&answered, 1, s99_poll_ms(opening->plan.deadline));
+  return wait_in_poll(&answered, 1, s99_poll_ms(opening->plan.deadline));
 }
 
 
 static enum state look_up(struct socket99_opening *opening, socket99_result *res) {
   struct s99_answer answer;
+  int error = 0;
   if (opening->lookup == NULL && !start_lookup(opening, res))
     return S99_FAILED;
   if (opening->blocks)
-    await_lookup(opening);
+    error = await_lookup(opening);
   if (s99_lookup_take(opening->lookup, &answer)) {
     end_lookup(opening);
     return s99_take_answer(&opening->plan, &answer, res) ? after_resolve(opening, res) : S99_FAILED;
   }
+  if (error != 0)
+    return fail_to_wait(error, res);
   return is_late(opening) ? fail_late(opening, res) : S99_RESOLVE;
 }
 
@@ -339,9 +357,10 @@ static int64_t next_event(const struct socket99_opening *opening) {
 
 
 /* See which attempts have ended; where the opening blocks, wait for one. */
-static void look_at_flights(struct socket99_opening *opening) {
+static int look_at_flights(struct socket99_opening *opening) {
   size_t count = 0, i;
   struct pollfd *polled;
+  int error;
   for (i = 0; i < opening->race.next; i++) {
     if (opening->attempts[i].flight != S99_IN_FLIGHT)
       continue;
@@ -349,9 +368,10 @@ static void look_at_flights(struct socket99_opening *opening) {
     opening->polled[count].events = POLLOUT;
     opening->polled[count++].revents = 0;
   }
-  if (poll(opening->polled, (nfds_t)count,
-           opening->blocks ? s99_poll_ms(next_event(opening)) : 0) <= 0)
-    return;
+  error = wait_in_poll(opening->polled, (nfds_t)count,
+                       opening->blocks ? s99_poll_ms(next_event(opening)) : 0);
+  if (error != 0)
+    return error;
   polled = opening->polled;
   for (i = 0; i < opening->race.next && polled < opening->polled + count; i++) {
     socket99_result failure;
@@ -362,6 +382,7 @@ static void look_at_flights(struct socket99_opening *opening) {
                       &failure);
     note_flight(opening, i, &failure);
   }
+  return 0;
 }
 
 
@@ -388,10 +409,11 @@ static enum state finish_race(struct socket99_opening *opening, size_t winner,
 /* Finished work counts before the clock: a connection that is there wins. */
 static enum state race(struct socket99_opening *opening, socket99_result *res) {
   size_t winner;
+  int error = 0;
   while (s99_race_due(&opening->race, s99_now()) && !has_connected(opening, &winner))
     begin_attempt(opening);
   if (!has_connected(opening, &winner) && opening->race.in_flight > 0) {
-    look_at_flights(opening);
+    error = look_at_flights(opening);
     if (s99_now() >= opening->retry_at)
       retry_attempts(opening);
   }
@@ -401,6 +423,8 @@ static enum state race(struct socket99_opening *opening, socket99_result *res) {
     *res = opening->told;
     return S99_FAILED;
   }
+  if (error != 0)
+    return fail_to_wait(error, res);
   return is_late(opening) ? fail_late(opening, res) : S99_RACE;
 }
 
