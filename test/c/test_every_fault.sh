@@ -15,7 +15,8 @@ fi
 for lua in 5.3 5.4 5.2 5.1 5.5 jit; do
   [ -e "${BUILD:-build}/$lua/faults.so" ] || continue
   scripts/find-lua interpreter "$lua" >/dev/null || continue
-  LUAS=$lua exec test/faults/run
+  export LUAS=$lua FAULTS_BRIEF=1
+  exec test/faults/run
 done
 echo 'skipped: built for no Lua that is here'
 exit 77

@@ -21,8 +21,8 @@ local always, listens, with_rules = shared.always, shared.listens, shared.with_r
 local function opens(name, t, ready, more)
   more = more or {}
 
-  local function variant(suffix, act, rules)
-    local scenario = { name = name .. suffix, kind = 'open', act = act }
+  local function variant(suffix, act, rules, twin)
+    local scenario = { name = name .. suffix, kind = 'open', act = act, twin = twin }
     for key, value in pairs(more) do
       scenario[key] = value
     end
@@ -44,7 +44,7 @@ local function opens(name, t, ready, more)
   end
   variant(' (open)', function(s)
     return sock99.open(t(s))
-  end)
+  end, nil, true)
   variant(' (start)', function(s)
     local opening, message, code, stage = sock99.start(t(s))
     if not opening then
@@ -221,7 +221,7 @@ opens('unix server in the place of a stale one, with a mode',
       { setup = leave_stale, expect = taken, step_expect = taken, once = true })
 opens('unix server in the place of a stale one, without renameat2',
       at { server = true, unlink = true }, listens_there, {
-        setup = leave_stale, once = true,
+        setup = leave_stale, once = true, undoes_with = 'unlink',
         standing = { { call = 'renameat2', nth = 1, last = 1000, error = faults.errors.ENOSYS } },
         expect = with_rules({
           { 'link', 'EEXIST', 'ok' }, { 'link', '*', { 'bind', 'EADDRINUSE' } },

@@ -51,8 +51,9 @@ rules.open = {
   { 'timerfd_settime', '*', { 'unknown' } },
   -- A descriptor leaves the set when it is closed, at the latest.
   { 'epoll_delete', '*', 'ok' },
-  -- What cannot be waited for is looked at again.
-  { 'poll', '*', 'ok' },
+  -- Unless all that is waited for is there already.
+  { 'poll', 'EAGAIN', 'ok' },
+  { 'poll', '*', { any = { 'ok', { 'unknown' } } } },
 }
 
 -- Methods that tell nil, message, code, or with a partial result.

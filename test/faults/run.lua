@@ -154,6 +154,9 @@ end
 local function fits(case, kind, results, expected)
   if expected == 'ok' then
     return results[1] ~= nil
+  elseif expected == 'an end' then
+    local _, code, message = told(kind, results)
+    return results[1] ~= nil or (message ~= nil and faults.words(code) ~= nil)
   elseif expected == 'same' then
     return is_told(case, kind, results)
   elseif expected == 'either' then
@@ -301,6 +304,22 @@ local function add_errors(list, scenario, call, nth)
 end
 
 
+-- An error that does not go away, and for which no other try is right.
+local lasting = {
+  accept4 = 'EMFILE', close = 'EIO', connect = 'EACCES', getaddrinfo = 'EAI_FAIL', poll = 'ENOMEM',
+  renameat2 = 'EPERM', write = 'none',
+}
+
+local function add_lasting(list, scenario, call, nth)
+  local error = lasting[call] or calls.errors[call]:gsub('EAGAIN ', ''):match '%S+'
+  local mode = calls.done_all_the_same[call] and 'done' or 'fail'
+  if nth == 1 and error ~= 'none' and call ~= scenario.undoes_with then
+    list[#list + 1] = new_case('lasting errors', call, 1, always, mode, error, 'an end',
+                               ('%s: always %s'):format(call, error))
+  end
+end
+
+
 local wakeups = {
   { 'ready', 'a wake-up for nothing' },
   { 'quiet', 'an early end' },
@@ -349,6 +368,7 @@ local function cases_of(scenario, noted)
     end
     if not standing then
       add_errors(list, scenario, call, nth)
+      add_lasting(list, scenario, call, nth)
       if call == 'poll' then
         add_wakeups(list, scenario, nth)
       end
@@ -618,12 +638,12 @@ end
 -- All of it
 --
 
-local function is_chosen(name)
+local function is_chosen(scenario)
   if not arg[1] then
-    return true
+    return not (scenario.twin and os.getenv 'FAULTS_BRIEF')
   end
   for _, part in ipairs(arg) do
-    if name:find(part, 1, true) then
+    if scenario.name:find(part, 1, true) then
       return true
     end
   end
@@ -647,10 +667,11 @@ directory = assert(system.mkdtemp())
 faults.note '0'
 faults.sabotage(os.getenv 'FAULTS_SABOTAGE' or 'none')
 for _, scenario in ipairs(scenarios) do
-  local lack = is_chosen(scenario.name) and scenario.world and scenario.world()
+  local chosen = is_chosen(scenario)
+  local lack = chosen and scenario.world and scenario.world()
   if lack then
     print(('skipped: %s: %s'):format(scenario.name, lack))
-  elseif is_chosen(scenario.name) then
+  elseif chosen then
     run_scenario(scenario)
   end
 end

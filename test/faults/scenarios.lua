@@ -11,6 +11,8 @@
 --   believes_counts  it tells what poll says, which must not say nonsense
 --   fresh    each case needs a process of its own, as the first lookup does
 --   standing faults that are there in every run, such as a system that lacks a call
+--   twin     nearly the same as another, and left out where FAULTS_BRIEF is set
+--   undoes_with  a call without which nothing can be undone, so it must not fail for ever
 --   world    a function that says why the machine cannot run it, or nothing
 --
 -- `s` is what a run holds: s.dir, an empty directory; s:keep(object) and s:own(fd)
