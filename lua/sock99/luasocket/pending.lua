@@ -66,7 +66,10 @@ local function wait(object)
     elseif left and left <= 0 then
       return false, 'timeout'
     end
-    select({ of.opening:pollfd() }, nil, left)
+    local ok, problem = pcall(select, { of.opening:pollfd() }, nil, left)
+    if not ok then
+      return nil, problem
+    end
   end
 end
 
