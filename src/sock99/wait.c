@@ -40,7 +40,8 @@ int sock99_poll(struct pollfd *polled, size_t count, int64_t end) {
   int ready;
   do {
     ready = poll(polled, (nfds_t)count, s99_poll_ms(end));
-  } while ((ready < 0 && errno == EINTR) || (ready == 0 && s99_poll_ms(end) != 0));
+  } while ((ready < 0 && (errno == EINTR || errno == EAGAIN)) ||
+           (ready == 0 && s99_poll_ms(end) != 0));
   return ready;
 }
 

@@ -173,7 +173,7 @@ static int await_connect(int fd) {
   writable.events = POLLOUT;
   writable.revents = 0;
   while (poll(&writable, 1, -1) < 0) {
-    if (errno != EINTR)
+    if (errno != EINTR && errno != EAGAIN)
       return errno;
   }
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
