@@ -14,7 +14,7 @@ local function udp(s)
   s.host, s.port = s.b:getsockname()
   s.a = s:keep(assert(sock99.socket { datagram = true, host = s.host, port = s.port }))
   s.loose = s:keep(assert(sock99.socket { datagram = true, family = 'inet', connect = false }))
-  s.b:settimeout(5)
+  s.b:settimeout(shared.deadline)
 end
 
 
@@ -32,8 +32,8 @@ local function unix_datagrams(s)
   s.b = s:keep(assert(sock99.socket { server = true, datagram = true, path = s.host }))
   s.a = s:keep(assert(sock99.socket { datagram = true, path = s.host }))
   s.loose = s:keep(assert(sock99.socket { datagram = true, family = 'unix', connect = false }))
-  s.b:settimeout(5)
-  s.loose:settimeout(5)
+  s.b:settimeout(shared.deadline)
+  s.loose:settimeout(shared.deadline)
 end
 
 
@@ -176,7 +176,7 @@ end
 
 local function talks_through(s, fd)
   local received = s:keep(object_of(fd))
-  received:settimeout(5)
+  received:settimeout(shared.deadline)
   assert(s.far:send 'through it\n')
   equal(received:receive(), 'through it', 'what came through the descriptor')
 end
@@ -189,7 +189,7 @@ for name, fields in pairs(types) do
     s.far, s.near = assert(sock99.pair())
     s:keep(s.far)
     s:keep(s.near)
-    s.far:settimeout(5)
+    s.far:settimeout(shared.deadline)
   end
   add {
     name = 'send descriptors over a ' .. name, kind = 'partial', setup = setup,

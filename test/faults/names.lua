@@ -1,6 +1,7 @@
 -- names.lua: lookups, addresses with zones, sockets that were passed at the start,
 -- and what LuaSocket's programs ask for beside that.
 
+local core = require 'sock99.luasocket'
 local faults = require 'faults'
 local shared = require 'shared'
 local sock99 = require 'sock99'
@@ -8,12 +9,13 @@ local kinds = require 'sock99.kinds'
 local system = require 'test_support'
 local add, expect, equal = shared.add, shared.expect, shared.equal
 local have_ipv6, simple = shared.have_ipv6, shared.simple
+local listen, meets = shared.listen, shared.meets
 
 --
 -- Lookups, and sockets that were passed at the start
 --
 
-for _, seconds in ipairs { false, 5 } do
+for _, seconds in ipairs { false, shared.deadline } do
   add {
     name = 'resolve' .. (seconds and ' with a timeout' or ''), kind = 'open', fresh = true,
     act = function()
@@ -124,6 +126,43 @@ add {
   act = function() return kinds.canonical 'localhost' end,
   check = function(_, name) expect(name) end,
 }
+
+
+-- A name is connected to in an opening behind the object; LuaSocket's words have no
+-- number beside them.
+for _, seconds in ipairs { false, shared.deadline, 0 } do
+  add {
+    name = ('LuaSocket: connect to a name, %s'):format(seconds and 'timeout ' .. seconds or
+                                                         'no timeout'),
+    kind = 'words', fresh = true,
+    -- LuaSocket says "timeout" of the system's, too, which asks for another try.
+    expect = { { 'connect', 'ETIMEDOUT', seconds == 0 and 'skip' or 'an end' } },
+    setup = listen,
+    act = function(s)
+      local object, message = core.tcp()
+      if not object then
+        return nil, message
+      end
+      s:keep(object)
+      object:settimeout(seconds or nil)
+      local done
+      for _ = 1, 100 do
+        done, message = object:connect('localhost', s.port)
+        if done or message ~= 'timeout' or seconds ~= 0 then
+          break
+        end
+        pcall(core.select, nil, { object }, shared.deadline)
+      end
+      s.object = object
+      return done, message
+    end,
+    check = function(s, done)
+      equal(done, 1)
+      s.object:settimeout(shared.deadline)
+      meets(s, s.object)
+    end,
+  }
+end
 
 
 -- An interface by its address, as a socket's option.

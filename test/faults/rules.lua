@@ -9,6 +9,7 @@
 --                     is not the fault's own
 --   { code = error }  another error is told
 --   'either'          both are right: 'ok', and 'same'
+--   'an end'          the work is done, or any error is told
 --   { any = { … } }   one of these
 --   'skip'            the fault is not made, and the reason stands beside the rule
 --
@@ -23,6 +24,8 @@ local everywhere = {
   { 'close', '*', 'ok' },
   { 'write', 'EINTR', 'ok' },
   { '*', 'EINTR', 'ok' },
+  -- poll(2), notes: what other systems say where Linux says ENOMEM.
+  { 'poll', 'EAGAIN', 'ok' },
   -- To stay mapped is a precaution for programs that unload the library.
   { 'dladdr dlopen', '*', 'ok' },
   -- The second call gives back the mask that the first one gave; where that fails,
@@ -52,7 +55,6 @@ rules.open = {
   -- A descriptor leaves the set when it is closed, at the latest.
   { 'epoll_delete', '*', 'ok' },
   -- Unless all that is waited for is there already.
-  { 'poll', 'EAGAIN', 'ok' },
   { 'poll', '*', { any = { 'ok', { 'unknown' } } } },
 }
 
@@ -63,6 +65,11 @@ rules.method = {
   { '*', '*', 'same' },
 }
 rules.partial = rules.method
+
+-- Methods that tell no number.
+rules.words = {
+  { '*', '*', 'an end' },
+}
 
 
 local function has(names, name)

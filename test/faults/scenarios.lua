@@ -2,7 +2,7 @@
 --
 --   name
 --   kind     'open' (nil, message, code, stage), 'method' (nil, message, code), or
---            'partial' (nil, message, partial, code)
+--            'partial' (nil, message, partial, code), 'words' (nil, message)
 --   expect   rules that come before those of the kind (rules.lua)
 --   setup    prepares, without faults
 --   act      does the work, with faults; its results are told like the product's

@@ -5,6 +5,9 @@ local sock99 = require 'sock99'
 
 local scenarios = {}
 
+-- Seconds that pass only where something is waited for in vain (run.lua notices).
+local deadline = 20
+
 
 local function add(scenario)
   scenarios[#scenarios + 1] = scenario
@@ -82,8 +85,8 @@ end
 
 -- A line each way, in whole.
 local function talk(a, b)
-  a:settimeout(5)
-  b:settimeout(5)
+  a:settimeout(deadline)
+  b:settimeout(deadline)
   equal(a:send 'there\n', 6, 'bytes sent')
   equal(b:receive(), 'there', 'what came')
   equal(b:send 'and back\n', 9, 'bytes sent')
@@ -94,11 +97,11 @@ end
 -- The client must be connected to the listener, before which an attempt that was
 -- given up may stand in the queue.
 local function meets(s, client)
-  s.listener:settimeout(5)
+  s.listener:settimeout(deadline)
   equal(client:send 'who?\n', 5, 'bytes sent')
   repeat
     local peer = s:keep(assert(s.listener:accept()))
-    peer:settimeout(5)
+    peer:settimeout(deadline)
     local line, message = peer:receive()
     if line then
       equal(line, 'who?', 'what came')
@@ -122,10 +125,10 @@ end
 local function connection(s, fields)
   listen(s, fields)
   s.a = s:keep(assert(sock99.socket { host = '127.0.0.1', port = s.port, path = s.path }))
-  s.listener:settimeout(5)
+  s.listener:settimeout(deadline)
   s.b = s:keep(assert(s.listener:accept()))
-  s.a:settimeout(5)
-  s.b:settimeout(5)
+  s.a:settimeout(deadline)
+  s.b:settimeout(deadline)
 end
 
 
@@ -133,8 +136,8 @@ local function pair(s, fields)
   s.a, s.b = assert(sock99.pair(fields))
   s:keep(s.a)
   s:keep(s.b)
-  s.a:settimeout(5)
-  s.b:settimeout(5)
+  s.a:settimeout(deadline)
+  s.b:settimeout(deadline)
 end
 
 
@@ -166,6 +169,7 @@ text = table.concat(text, '\n') .. '\n'
 
 return {
   list = scenarios,
+  deadline = deadline,
   add = add,
   expect = expect,
   equal = equal,

@@ -16,7 +16,7 @@ local ways, text = shared.ways, shared.text
 -- `taken` bytes are no longer there then; `ends`: the peer has closed.
 local function receives(name, pattern, wanted, taken, ends)
   ways(function(suffix, setup)
-    for _, seconds in ipairs { false, 5 } do
+    for _, seconds in ipairs { false, shared.deadline } do
       local scenario = {
         name = ('receive %s%s%s'):format(name, suffix, seconds and ' with a timeout' or ''),
         kind = 'partial',
@@ -109,7 +109,7 @@ local function sends(name, setup, data, text_of)
   }
 end
 
-for _, seconds in ipairs { false, 5 } do
+for _, seconds in ipairs { false, shared.deadline } do
   ways(function(suffix, setup)
     local function limited(s)
       setup(s)
