@@ -118,7 +118,8 @@ local exempt = {
     'malloc calloc realloc free freeaddrinfo freeifaddrs',
   ['computes; asks the system for nothing'] = [[
     memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strncasecmp strncmp strnlen
-    strrchr strspn strtol strtoll strtoul strtoull snprintf vsnprintf strerror_r gai_strerror inet_ntop
+    strrchr strspn strtol strtoll strtoul strtoull
+    snprintf vsnprintf strerror_r gai_strerror inet_ntop
     inet_pton sigaddset sigemptyset sigfillset sigismember htons ntohs htonl ntohl strcasecmp
     strtod memrchr strpbrk strstr]],
   ['tells of a stream, and does nothing'] = 'ferror clearerr',
