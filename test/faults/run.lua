@@ -704,4 +704,4 @@ for _, failure in ipairs(totals.failures) do
   print('FAILED ' .. failure)
 end
 print(summary(faults.cpu()))
-os.exit(#totals.failures == 0)
+os.exit(#totals.failures == 0 and 0 or 1)
