@@ -61,7 +61,9 @@ private_objects = $(lib_sources:src/%.c=$(BUILD)/obj/private/%.o)
 modules = $(LUAS:%=$(BUILD)/%/sock99.so)
 lua_test_sources := $(wildcard test/lua/*.c)
 lua_tests = $(foreach v,$(LUAS),$(lua_test_sources:test/lua/%.c=$(BUILD)/$v/test_%.so))
-fault_modules = $(foreach v,$(LUAS),$(BUILD)/$v/faults.so $(BUILD)/$v/faults_capi.so)
+# The injector knows the names that glibc gives its functions.
+fault_modules = $(if $(shell getconf GNU_LIBC_VERSION 2>/dev/null),\
+  $(foreach v,$(LUAS),$(BUILD)/$v/faults.so $(BUILD)/$v/faults_capi.so))
 c_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard test/c/test_*.c test/network/*.c))
 
 
