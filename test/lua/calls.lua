@@ -1165,6 +1165,23 @@ local function starve_all(starve, scenario, what, once, before)
 end
 
 
+-- The thread of a lookup that was given up has files open for a moment. Where /proc
+-- tells, its end is waited for.
+local function await_threads()
+  for _ = 1, 1000 do
+    local status = io.open '/proc/self/status'
+    local threads = status and status:read('*a'):match 'Threads:%s+(%d+)'
+    if status then
+      status:close()
+    end
+    if threads == nil or threads == '1' then
+      return
+    end
+    support.sleep(0.005)
+  end
+end
+
+
 -- What is made once, for the first call: threads, caches. Whether it is a long one.
 local function call_first(scenario)
   local c = {}
@@ -1172,6 +1189,7 @@ local function call_first(scenario)
   judge(c, check, pcall(act))
   close_all()
   collectgarbage()
+  await_threads()
   return c.is_long
 end
 
