@@ -210,7 +210,7 @@ void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratc
 
 
 /*
-** Scratch buffers and pieces
+** Scratch buffers
 */
 
 struct sock99_scratch *sock99_scratch_of(lua_State *L) {
@@ -253,73 +253,131 @@ void sock99_push_scratch(lua_State *L) {
 }
 
 
-/* What owns a buffer while it is made a string. */
-static void push_owner(lua_State *L, struct sock99_piece *piece) {
-  piece->owner = lua_newuserdata(L, sizeof(*piece->owner));
-  memset(piece->owner, 0, sizeof(*piece->owner));
-  lua_getmetatable(L, lua_upvalueindex(1));
-  lua_setmetatable(L, -2);
-  piece->index = lua_gettop(L);
+/*
+** Pieces
+*/
+
+struct piece {
+  sock99_push *push;
+  const void *how;
+  const char *bytes;
+  size_t count;
+};
+
+
+void sock99_push_bytes(lua_State *L, const void *how, const char *bytes, size_t count) {
+  (void)how;
+  lua_pushlstring(L, bytes, count);
 }
 
 
-/* The whole buffer, whose unread bytes are what is asked for. */
-static void hand_over(struct sock99_input *input, struct sock99_scratch *scratch,
-                      struct sock99_piece *piece) {
-  piece->owner->bytes = input->data;
+bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
+                      const void *how) {
+  char copy[SOCK99_SMALL_PIECE];
+  unsigned int takes = input->takes;
+  if (count > 0)
+    memcpy(copy, sock99_unread_bytes(input), count);
+  push(L, how, copy, count);
+  if (input->takes != takes) {
+    lua_pop(L, 1);
+    return false;
+  }
+  sock99_input_drop(input, sock99_scratch_of(L), count);
+  return true;
+}
+
+
+/* Called by Lua, with a struct piece. */
+static int l_push(lua_State *L) {
+  const struct piece *piece = lua_touserdata(L, 1);
+  piece->push(L, piece->how, piece->bytes, piece->count);
+  return 1;
+}
+
+
+/* More follows them: a copy on the heap. */
+static bool push_part(lua_State *L, struct sock99_input *input, struct piece *piece) {
+  unsigned int takes = input->takes;
+  char *copy = malloc(piece->count);
+  int status;
+  if (copy == NULL)
+    return luaL_error(L, "not enough memory") != 0;
+  memcpy(copy, sock99_unread_bytes(input), piece->count);
+  piece->bytes = copy;
+  status = lua_pcall(L, 1, 1, 0);
+  free(copy);
+  if (status != 0)
+    lua_error(L);
+  if (input->takes != takes) {
+    lua_pop(L, 1);
+    return false;
+  }
+  sock99_input_drop(input, sock99_scratch_of(L), piece->count);
+  return true;
+}
+
+
+/* A scratch buffer may have been replaced meanwhile. */
+static void return_buffer(struct sock99_scratch *scratch, const struct sock99_input *taken) {
+  if (taken->capacity == 0 && scratch->bytes == NULL)
+    scratch->bytes = taken->data;
+  else
+    free(taken->data);
+}
+
+
+/* As if nothing had been taken. */
+static void put_back(struct sock99_input *input, struct sock99_scratch *scratch,
+                     const struct sock99_input *taken) {
+  *input = *taken;
+  if (taken->capacity > 0)
+    return;
+  if (scratch->bytes == NULL) {
+    scratch->bytes = taken->data;
+    scratch->user = input;
+  } else {
+    input->capacity = SOCK99_SCRATCH_SIZE;
+  }
+}
+
+
+/* All that is there: the buffer is nobody's until the string is made. */
+static bool push_all(lua_State *L, struct sock99_input *input, struct piece *piece) {
+  struct sock99_scratch *scratch = sock99_scratch_of(L);
+  struct sock99_input taken = *input;
+  unsigned int takes;
+  int status;
   piece->bytes = sock99_unread_bytes(input);
-  piece->is_scratch = is_borrowed(input);
-  if (piece->is_scratch) {
+  if (is_borrowed(input)) {
     scratch->user = NULL;
     scratch->bytes = NULL;
   }
   forget(input);
+  takes = input->takes;
+  status = lua_pcall(L, 1, 1, 0);
+  if (status == 0 || input->takes != takes || input->data != NULL)
+    return_buffer(scratch, &taken);
+  else
+    put_back(input, scratch, &taken);
+  if (status != 0)
+    lua_error(L);
+  return true;
 }
 
 
-static void copy_out(struct sock99_input *input, struct sock99_scratch *scratch, size_t count,
-                     char *copy, struct sock99_piece *piece) {
-  if (count > 0)
-    memcpy(copy, sock99_unread_bytes(input), count);
-  piece->bytes = copy;
-  sock99_input_drop(input, scratch, count);
-}
-
-
-void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
-                        struct sock99_piece *piece) {
-  struct sock99_scratch *scratch = sock99_scratch_of(L);
+/* To push the function may collect garbage, too. */
+bool sock99_push_large(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
+                       const void *how) {
   unsigned int takes = input->takes;
-  piece->is_scratch = false;
-  piece->owner = NULL;
-  if (count <= SOCK99_SMALL_PIECE) {
-    copy_out(input, scratch, count, piece->small, piece);
-    return;
+  struct piece piece;
+  piece.push = push;
+  piece.how = how;
+  piece.count = count;
+  lua_pushcfunction(L, l_push);
+  lua_pushlightuserdata(L, &piece);
+  if (input->takes != takes) {
+    lua_pop(L, 2);
+    return false;
   }
-  push_owner(L, piece);
-  if (input->takes != takes)
-    luaL_error(L, "the object was read from, or closed, by a finalizer in the middle of a call");
-  if (sock99_unread(input) == count) {
-    hand_over(input, scratch, piece);
-    return;
-  }
-  piece->owner->bytes = malloc(count);
-  if (piece->owner->bytes != NULL)
-    copy_out(input, scratch, count, piece->owner->bytes, piece);
-  else
-    luaL_error(L, "not enough memory");
-}
-
-
-void sock99_end_piece(lua_State *L, const struct sock99_piece *piece) {
-  struct sock99_scratch *scratch;
-  if (piece->owner == NULL)
-    return;
-  scratch = sock99_scratch_of(L);
-  if (piece->is_scratch && scratch->bytes == NULL)
-    scratch->bytes = piece->owner->bytes;
-  else
-    free(piece->owner->bytes);
-  piece->owner->bytes = NULL;
-  lua_remove(L, piece->index);
+  return sock99_unread(input) == count ? push_all(L, input, &piece) : push_part(L, input, &piece);
 }

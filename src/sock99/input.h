@@ -72,27 +72,32 @@ SOCK99_HIDDEN void sock99_input_drop(struct sock99_input *input, struct sock99_s
                                      size_t count);
 
 /*
-** Bytes on their way to a Lua string. While Lua makes one, it may collect
-** garbage, whose finalizers may read from this object or any other: so the
-** bytes are taken out first. A few are copied; of many, the whole buffer
-** changes hands, to a userdata that frees it if memory runs out.
-**
-** sock99_begin_piece may push a value, which sock99_end_piece removes from below
-** the string. The scratch buffer is that of the running method.
+** Bytes on their way to a Lua string. While Lua makes one, it may collect garbage,
+** whose finalizers may read from this object or any other, and it may run out of
+** memory. So what makes it gets a copy of a few bytes, and of many the buffer that
+** nobody else has meanwhile; and the bytes are unread until the string is there.
 */
+typedef void sock99_push(lua_State *L, const void *how, const char *bytes, size_t count);
+
 #define SOCK99_SMALL_PIECE ((size_t)8 * 1024)
 
-struct sock99_piece {
-  const char *bytes;
-  struct sock99_scratch *owner; /* at `index` of the stack; NULL: the bytes are a copy */
-  int index;
-  bool is_scratch;
-  char small[SOCK99_SMALL_PIECE];
-};
+SOCK99_HIDDEN bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count,
+                                    sock99_push *push, const void *how);
+SOCK99_HIDDEN bool sock99_push_large(lua_State *L, struct sock99_input *input, size_t count,
+                                     sock99_push *push, const void *how);
 
-SOCK99_HIDDEN void sock99_begin_piece(lua_State *L, struct sock99_input *input, size_t count,
-                                      struct sock99_piece *piece);
-SOCK99_HIDDEN void sock99_end_piece(lua_State *L, const struct sock99_piece *piece);
+/* Pushes one value, what `push` makes of the first `count` bytes, and drops them. False:
+** nothing is pushed, since a finalizer took some of them, or closed the object. The
+** scratch buffer is that of the running method. */
+static inline bool sock99_push_piece(lua_State *L, struct sock99_input *input, size_t count,
+                                     sock99_push *push, const void *how) {
+  return count <= SOCK99_SMALL_PIECE ? sock99_push_copy(L, input, count, push, how)
+                                     : sock99_push_large(L, input, count, push, how);
+}
+
+/* The bytes as they are. */
+SOCK99_HIDDEN void sock99_push_bytes(lua_State *L, const void *how, const char *bytes,
+                                     size_t count);
 
 /* The scratch buffer: one a Lua state, an upvalue of every method. */
 SOCK99_HIDDEN void sock99_push_scratch(lua_State *L);

@@ -325,11 +325,10 @@ Descriptors that came along and that nobody claimed are closed.
 */
 static int l_detach(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
-  struct sock99_piece piece;
-  size_t unread = sock99_unread(&s->input);
-  sock99_begin_piece(L, &s->input, unread, &piece);
-  lua_pushlstring(L, piece.bytes, unread);
-  sock99_end_piece(L, &piece);
+  size_t unread;
+  do
+    unread = sock99_unread(&s->input);
+  while (!sock99_push_piece(L, &s->input, unread, sock99_push_bytes, NULL));
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   lua_pushinteger(L, s->fd);

@@ -333,42 +333,38 @@ static void push_text(lua_State *L, const struct request *request, const char *b
 
 
 /* LF goes, and the one CR before it, which may be the prefix's last byte. */
-static void push_line(lua_State *L, struct request *request, const char *bytes, size_t count) {
+static void push_line(lua_State *L, const struct request *request, const char *bytes,
+                      size_t count) {
   if (request->keep) {
     push_joined(L, request, bytes, count);
     return;
   }
   count--;
   if (!request->drops_crs) {
-    if (count > 0 && bytes[count - 1] == '\r')
+    size_t length = request->prefix_length;
+    if (count > 0 && bytes[count - 1] == '\r') {
       count--;
-    else if (count == 0 && request->prefix_length > 0 &&
-             request->prefix[request->prefix_length - 1] == '\r')
-      request->prefix_length--;
+    } else if (count == 0 && length > 0 && request->prefix[length - 1] == '\r') {
+      lua_pushlstring(L, request->prefix, length - 1);
+      return;
+    }
   }
   push_text(L, request, bytes, count);
 }
 
 
-static void push_taken(lua_State *L, struct sock99_socket *s, struct request *request,
-                       size_t count) {
-  struct sock99_piece piece;
-  sock99_begin_piece(L, &s->input, count, &piece);
-  if (request->until == UNTIL_NEWLINE)
-    push_line(L, request, piece.bytes, count);
+/* The two ways to make a string of bytes: what was asked for, and all that is there,
+** which ended without it. */
+static void push_answer(lua_State *L, const void *request, const char *bytes, size_t count) {
+  if (((const struct request *)request)->until == UNTIL_NEWLINE)
+    push_line(L, request, bytes, count);
   else
-    push_joined(L, request, piece.bytes, count);
-  sock99_end_piece(L, &piece);
+    push_joined(L, request, bytes, count);
 }
 
 
-/* All that is there, which ended without what was asked for. */
-static void push_rest(lua_State *L, struct sock99_socket *s, struct request *request) {
-  size_t count = sock99_unread(&s->input);
-  struct sock99_piece piece;
-  sock99_begin_piece(L, &s->input, count, &piece);
-  push_text(L, request, piece.bytes, count);
-  sock99_end_piece(L, &piece);
+static void push_rest(lua_State *L, const void *request, const char *bytes, size_t count) {
+  push_text(L, request, bytes, count);
 }
 
 
@@ -390,16 +386,24 @@ static int gather(lua_State *L, struct sock99_socket *s, const struct request *r
 }
 
 
-static int receive(lua_State *L, struct sock99_socket *s, struct request *request) {
-  size_t taken;
-  int error = gather(L, s, request, &taken);
-  if (error == 0) {
-    push_taken(L, s, request, taken);
-    return 1;
+/* The string of the answer, or of all that is there, on top of the stack; and why it
+** is not the answer. What a finalizer takes meanwhile, it has taken first. */
+static int take(lua_State *L, struct sock99_socket *s, const struct request *request) {
+  for (;;) {
+    size_t taken;
+    int error = gather(L, s, request, &taken);
+    if (error != 0)
+      taken = sock99_unread(&s->input);
+    if (error == SOCK99_CLOSED && request->until == UNTIL_END && taken > 0)
+      error = 0;
+    if (sock99_push_piece(L, &s->input, taken, error == 0 ? push_answer : push_rest, request))
+      return error;
   }
-  if (error == SOCK99_CLOSED && request->until == UNTIL_END && sock99_unread(&s->input) > 0)
-    error = 0;
-  push_rest(L, s, request);
+}
+
+
+static int receive(lua_State *L, struct sock99_socket *s, const struct request *request) {
+  int error = take(L, s, request);
   return error == 0 ? 1 : sock99_push_partial(L, error);
 }
 
@@ -564,18 +568,17 @@ static int next_line(lua_State *L) {
   request.prefix = "";
   request.until = UNTIL_NEWLINE;
   request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
-  error = gather(L, s, &request, &taken);
-  if (error == 0) {
-    push_taken(L, s, &request, taken);
-    return 1;
-  }
-  if (error != SOCK99_CLOSED) {
-    sock99_push_error(L, error);
-    return luaL_error(L, "%s", lua_tostring(L, -1));
-  }
-  if (sock99_unread(&s->input) == 0)
-    return 0;
-  push_rest(L, s, &request);
+  do {
+    error = gather(L, s, &request, &taken);
+    if (error != 0 && error != SOCK99_CLOSED) {
+      sock99_push_error(L, error);
+      return luaL_error(L, "%s", lua_tostring(L, -1));
+    }
+    if (error != 0)
+      taken = sock99_unread(&s->input);
+    if (taken == 0)
+      return 0;
+  } while (!sock99_push_piece(L, &s->input, taken, error == 0 ? push_answer : push_rest, &request));
   return 1;
 }
 

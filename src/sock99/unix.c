@@ -265,27 +265,6 @@ static int l_sendfds(lua_State *L) {
 ** Descriptors in
 */
 
-/* The data, on top of the stack; else nil, message, code, and false. */
-static bool push_stream_data(lua_State *L, struct sock99_socket *s) {
-  struct sock99_piece piece;
-  struct sock99_wait wait;
-  size_t unread;
-  int error = 0;
-  sock99_begin_wait(s, &wait);
-  if (s->rights == NULL && sock99_unread(&s->input) == 0)
-    error = sock99_fill(L, s, &wait, 1);
-  if (error != 0) {
-    (void)sock99_push_errno_failure(L, error);
-    return false;
-  }
-  unread = sock99_unread(&s->input);
-  sock99_begin_piece(L, &s->input, unread, &piece);
-  lua_pushlstring(L, piece.bytes, unread);
-  sock99_end_piece(L, &piece);
-  return true;
-}
-
-
 static bool push_message_data(lua_State *L, struct sock99_socket *s) {
   int first, results;
   if (s->rights != NULL) {
@@ -332,6 +311,46 @@ static void hand_over(struct sock99_socket *s, int count) {
 }
 
 
+/* The list is made before the bytes are taken: they stay if there is no memory for it. */
+static int receive_stream_fds(lua_State *L, struct sock99_socket *s, lua_Integer max) {
+  struct sock99_wait wait;
+  int count;
+  sock99_begin_wait(s, &wait);
+  do {
+    int error = s->fd < 0 ? SOCK99_CLOSED : 0;
+    lua_settop(L, 1);
+    if (error == 0 && s->rights == NULL && sock99_unread(&s->input) == 0)
+      error = sock99_fill(L, s, &wait, 1);
+    if (error != 0)
+      return sock99_push_errno_failure(L, error);
+    if (s->rights != NULL && s->rights->truncated)
+      lua_pushliteral(L, "truncated");
+    count = push_list(L, s, max);
+  } while (!sock99_push_piece(L, &s->input, sock99_unread(&s->input), sock99_push_bytes, NULL));
+  lua_insert(L, 2);
+  if (lua_gettop(L) > 3)
+    lua_insert(L, 3);
+  hand_over(s, count);
+  return lua_gettop(L) - 1;
+}
+
+
+static int receive_message_fds(lua_State *L, struct sock99_socket *s, lua_Integer max) {
+  bool truncated;
+  int count;
+  if (!push_message_data(L, s))
+    return 3;
+  truncated = s->rights != NULL && s->rights->truncated;
+  if (truncated)
+    lua_pushliteral(L, "truncated");
+  count = push_list(L, s, max);
+  if (truncated)
+    lua_insert(L, -2);
+  hand_over(s, count);
+  return truncated ? 3 : 2;
+}
+
+
 /*** Receive data, and the descriptors that came with it.
 
 They are close-on-exec, and yours to close. What `receive` has read ahead, and
@@ -354,23 +373,12 @@ local client = assert(sock99.wrap(fds[1]))
 static int l_receivefds(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   lua_Integer max = luaL_optinteger(L, 2, INT_MAX);
-  bool is_message = s->type != SOCK_STREAM, truncated;
-  int count;
   luaL_argcheck(L, max >= 1, 2, "a number of descriptors, 1 or more, expected");
   if (s->fd < 0)
     return sock99_push_errno_failure(L, SOCK99_CLOSED);
   if (s->family != AF_UNIX)
     return refuse_family(L, "receivefds");
-  if (!(is_message ? push_message_data(L, s) : push_stream_data(L, s)))
-    return 3;
-  truncated = s->rights != NULL && s->rights->truncated;
-  if (truncated)
-    lua_pushliteral(L, "truncated");
-  count = push_list(L, s, max);
-  if (truncated)
-    lua_insert(L, -2);
-  hand_over(s, count);
-  return truncated ? 3 : 2;
+  return s->type == SOCK_STREAM ? receive_stream_fds(L, s, max) : receive_message_fds(L, s, max);
 }
 
 

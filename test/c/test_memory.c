@@ -1,6 +1,6 @@
 /*
-** Memory may run out at any allocation of an opening: it fails and says so,
-** and loses no memory and no descriptor.
+** Memory may run out at any allocation of any function of the library: it fails and
+** says so, loses no memory and no descriptor, and succeeds when there is memory again.
 **
 ** The functions below stand in for the C library's: they count the blocks
 ** that the library holds, and fail where a test says so. What the C library
@@ -178,9 +178,10 @@ static bool in_steps(const socket99_config *cfg, socket99_result *res) {
   socket99_opening *opening = socket99_start(cfg, res);
   if (opening == NULL)
     return false;
-  do
+  do {
+    assert_true(socket99_timeout_ms(opening) >= -1);
     await(socket99_pollfd(opening), POLLIN);
-  while (!socket99_step(opening, res));
+  } while (!socket99_step(opening, res));
   socket99_cancel(opening);
   return res->status == SOCKET99_OK;
 }
@@ -195,6 +196,42 @@ static bool only_resolved(const socket99_config *cfg, socket99_result *res) {
 }
 
 
+/* What allocates nothing. */
+static bool by_option(const socket99_config *cfg, socket99_result *res) {
+  socket99_value value = {.kind = SOCKET99_BOOLEAN, .integer = 1};
+  enum socket99_kind kind;
+  bool ok = socket99_open(cfg, res) && socket99_option_kind("keepalive", 0, 0, &kind) &&
+            socket99_option_set(res->fd, "keepalive", &value) == 0 &&
+            socket99_option_get(res->fd, "keepalive", &value, NULL, 0) == 0;
+  return ok && strcmp(socket99_option_nearest("keepalife"), "keepalive") == 0;
+}
+
+
+static bool as_text(const socket99_config *cfg, socket99_result *res) {
+  struct sockaddr_storage address;
+  struct addrinfo hints;
+  socklen_t length;
+  char text[256];
+  memset(res, 0, sizeof(*res));
+  res->fd = -1;
+  res->status = SOCKET99_ERROR_BIND;
+  res->saved_errno = EACCES;
+  socket99_set_hints(cfg, &hints);
+  return socket99_address_parse("[::1]:80", &address, &length) &&
+         socket99_address_text((struct sockaddr *)&address, length, text, sizeof(text)) == 8 &&
+         socket99_snprintf(text, sizeof(text), res) > 0 &&
+         strcmp(socket99_stage(res->status), "bind") == 0;
+}
+
+
+/* It has a buffer already. */
+static FILE *nowhere;
+
+static bool to_stream(const socket99_config *cfg, socket99_result *res) {
+  return as_text(cfg, res) && socket99_fprintf(nowhere, res) > 0;
+}
+
+
 static void assert_says_memory(const socket99_result *res) {
   bool looked_up = res->status == SOCKET99_ERROR_GETADDRINFO;
   assert_int_equal(res->fd, -1);
@@ -205,34 +242,46 @@ static void assert_says_memory(const socket99_result *res) {
 }
 
 
-/* Fails each allocation in turn, until there are no more; returns how many. The
-** queue of the lookups is made once, and is all that stays. */
-static int fail_each(bool (*way)(const socket99_config *, socket99_result *),
-                     const socket99_config *cfg) {
-  int allocations, before = descriptors(), threads = thread_count();
+typedef bool way_of_use(const socket99_config *cfg, socket99_result *res);
+
+static int cases;
+
+/* With the nth allocation failing. The queue of the lookups is made once, and is all
+** that stays. */
+static bool use(way_of_use *way, const socket99_config *cfg, int failing, socket99_result *res) {
+  int patience, before = descriptors(), threads = thread_count();
+  bool ok;
+  nth = failing;
+  failed = false;
+  counting = true;
+  ok = way(cfg, res);
+  counting = false;
+  if (ok && res->fd >= 0)
+    close(res->fd);
+  if (cfg->server && cfg->path != NULL)
+    unlink(cfg->path);
+  for (patience = 0; patience < 1000 && thread_count() > threads; patience++)
+    poll(NULL, 0, 5);
+  assert_int_equal(descriptors(), before);
+  assert_true(held.count <= 1);
+  return ok;
+}
+
+
+/* Fails each allocation in turn, until there are no more; returns how many. */
+static int fail_each(way_of_use *way, const socket99_config *cfg) {
+  int allocations;
   for (allocations = 0;; allocations++) {
     socket99_result res;
-    int patience;
-    bool ok;
-    nth = allocations;
-    failed = false;
-    counting = true;
-    ok = way(cfg, &res);
-    counting = false;
-    if (ok && res.fd >= 0)
-      close(res.fd);
-    if (cfg->server && cfg->path != NULL)
-      unlink(cfg->path);
-    for (patience = 0; patience < 1000 && thread_count() > threads; patience++)
-      poll(NULL, 0, 5);
-    assert_int_equal(descriptors(), before);
-    assert_true(held.count <= 1);
+    bool ok = use(way, cfg, allocations, &res);
     if (!failed) {
       assert_true(ok);
       return allocations;
     }
     assert_false(ok);
     assert_says_memory(&res);
+    cases++;
+    assert_true(use(way, cfg, INT_MAX, &res));
   }
 }
 
@@ -248,8 +297,12 @@ static void test_memory_may_run_out_at_any_allocation(void **state) {
   socket99_config path = {.path = "s", .server = true, .mode = 0600, .unlink_stale = true};
   socket99_config number = {.ipv4 = "127.0.0.1"};
   char port[16];
+  static char buffer[BUFSIZ];
   int listener = opened(&(socket99_config){.ipv4 = "127.0.0.1", .server = true});
   (void)state;
+  nowhere = fopen("/dev/null", "w");
+  assert_non_null(nowhere);
+  setvbuf(nowhere, buffer, _IOFBF, sizeof(buffer));
   snprintf(port, sizeof(port), "%d", number.port = name.port = own_port(listener));
   timed = name;
   timed.timeout_ms = 60000;
@@ -266,13 +319,72 @@ static void test_memory_may_run_out_at_any_allocation(void **state) {
   assert_true(fail_each(in_steps, &number) > 2);
   assert_true(fail_each(in_steps, &name) > 6);
   assert_true(fail_each(in_steps, &server) > 6);
+  assert_int_equal(fail_each(by_option, &number), 0);
+  assert_int_equal(fail_each(as_text, &number), 0);
+  assert_int_equal(fail_each(to_stream, &number), 0);
+  print_message("# %d cases\n", cases);
+  fclose(nowhere);
   close(listener);
+}
+
+
+/* In which of the ways above each function is called. */
+static const struct {
+  const char *function;
+  way_of_use *way;
+} uses[] = {
+    {"socket99_address_parse", as_text}, {"socket99_address_text", as_text},
+    {"socket99_cancel", in_steps},       {"socket99_fprintf", to_stream},
+    {"socket99_open", at_once},          {"socket99_option_get", by_option},
+    {"socket99_option_kind", by_option}, {"socket99_option_nearest", by_option},
+    {"socket99_option_set", by_option},  {"socket99_pollfd", in_steps},
+    {"socket99_resolve", only_resolved}, {"socket99_set_hints", as_text},
+    {"socket99_snprintf", as_text},      {"socket99_stage", as_text},
+    {"socket99_start", in_steps},        {"socket99_step", in_steps},
+    {"socket99_timeout_ms", in_steps},
+};
+
+
+static bool is_used(const char *function) {
+  size_t i;
+  for (i = 0; i < COUNT(uses); i++) {
+    if (strcmp(uses[i].function, function) == 0)
+      return true;
+  }
+  return false;
+}
+
+
+static void test_no_function_of_the_library_is_left_out(void **state) {
+  const char *build = getenv("BUILD");
+  char command[600], name[256], type;
+  size_t found = 0;
+  FILE *names;
+  (void)state;
+  snprintf(command, sizeof(command), "nm -D --defined-only '%s/libsocket99.so' 2>&1",
+           build != NULL ? build : "build");
+  names = popen(command, "r");
+  assert_non_null(names);
+  while (fscanf(names, " %*[0-9a-f] %c %255s", &type, name) == 2) {
+    if (strncmp(name, "socket99_", 9) != 0)
+      continue;
+    if (!is_used(name))
+      print_error("%s has no scenario\n", name);
+    assert_true(is_used(name));
+    found++;
+  }
+  if (pclose(names) != 0) {
+    print_message("skipped: nm or the shared library is missing\n");
+    skip();
+  }
+  assert_int_equal(found, COUNT(uses));
 }
 
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_memory_may_run_out_at_any_allocation),
+      cmocka_unit_test(test_no_function_of_the_library_is_left_out),
   };
   return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }

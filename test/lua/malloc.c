@@ -16,10 +16,13 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Blocks that are not freed; allocations until there is no memory any more,
-** negative: there always is. A thread of a lookup may allocate, too. */
+/* Blocks that are not freed; allocations until there is no memory any more, negative:
+** there always is; whether only one of them has none; how many had none. A thread of
+** a lookup may allocate, too. */
 EXPORT long test_malloc_blocks;
 EXPORT long test_malloc_left = -1;
+EXPORT int test_malloc_once;
+EXPORT long test_malloc_refusals;
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
@@ -33,6 +36,9 @@ static int is_over(void) {
   if (left < 0)
     return 0;
   if (left == 0) {
+    if (test_malloc_once)
+      __atomic_store_n(&test_malloc_left, -1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&test_malloc_refusals, 1, __ATOMIC_RELAXED);
     errno = ENOMEM;
     return 1;
   }

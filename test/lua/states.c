@@ -1,7 +1,8 @@
 /*
 ** states.c: test_states, Lua states of their own with an allocator of their own:
 ** one that collects garbage at every allocation, or that has no memory after so
-** many of them; and the work that the room of unread bytes takes, counted.
+** many of them, or for one of them; and the work that the room of unread bytes
+** takes, counted.
 */
 
 #ifndef _GNU_SOURCE
@@ -88,11 +89,13 @@ static int l_line_work(lua_State *L) {
 */
 
 struct heap {
-  bool armed;        /* the function runs */
-  bool collects;     /* Lua is told that there is no memory, and then that there is */
-  bool has_told;     /* it was told the first of these */
-  long allocations;  /* while armed */
-  long left;         /* negative: any number */
+  bool armed;       /* the function runs */
+  bool collects;    /* Lua is told that there is no memory, and then that there is */
+  bool has_told;    /* it was told the first of these */
+  long allocations; /* while armed */
+  long left;        /* negative: any number */
+  int refusals;     /* after so many there is memory again; negative: never */
+  long allocations_refused;
   long mallocs;      /* how many C may have; then, how many it had */
   long *malloc_left; /* that of malloc.c, where it is loaded */
 };
@@ -124,8 +127,11 @@ static void *allocator(void *data, void *old, size_t old_size, size_t size) {
     if (heap->has_told)
       return NULL;
     heap->allocations++;
-    if (heap->left == 0)
+    if (heap->left == 0) {
+      heap->left = --heap->refusals == 0 ? -1 : 0;
+      heap->allocations_refused++;
       return NULL;
+    }
     heap->left -= heap->left > 0;
   }
   return allocate(heap, old, size);
@@ -139,6 +145,64 @@ static void collect(lua_State *L, lua_Debug *activation) {
 
 
 /*
+** Starving one call
+*/
+
+/* Lua 5.2 and later collect all garbage, and ask a second time. */
+#if LUA_VERSION_NUM == 501
+#define ASKS_FOR_ONE 1
+#else
+#define ASKS_FOR_ONE 2
+#endif
+
+
+static void starve(struct heap *heap, bool of_malloc, long left, bool once) {
+  heap->allocations_refused = 0;
+  if (of_malloc) {
+    *(int *)dlsym(RTLD_DEFAULT, "test_malloc_once") = once;
+    *(long *)dlsym(RTLD_DEFAULT, "test_malloc_refusals") = 0;
+    *heap->malloc_left = left;
+    return;
+  }
+  heap->left = left;
+  heap->refusals = once ? ASKS_FOR_ONE : -1;
+  heap->armed = true;
+}
+
+
+/* Whether there was less than was asked for. */
+static bool feed(struct heap *heap, bool of_malloc) {
+  heap->armed = false;
+  heap->left = -1;
+  if (!of_malloc)
+    return heap->allocations_refused > 0;
+  *heap->malloc_left = -1;
+  return *(long *)dlsym(RTLD_DEFAULT, "test_malloc_refusals") > 0;
+}
+
+
+/* starve(what, n, once, f, ...): calls f as pcall does; "memory" is Lua's, "malloc"
+** C's: it is there n times, and then not any more, or not the next time. Whether it
+** ran out, and what pcall returns. */
+static int l_starve(lua_State *state) {
+  struct heap *heap = lua_touserdata(state, lua_upvalueindex(1));
+  bool of_malloc = strcmp(luaL_checkstring(state, 1), "malloc") == 0;
+  long left = (long)luaL_checkinteger(state, 2);
+  bool once = lua_toboolean(state, 3) != 0;
+  int status;
+  luaL_argcheck(state, !of_malloc || heap->malloc_left != NULL, 1, "malloc.c is not loaded");
+  luaL_checktype(state, 4, LUA_TFUNCTION);
+  starve(heap, of_malloc, left, once);
+  status = lua_pcall(state, lua_gettop(state) - 4, LUA_MULTRET, 0);
+  lua_pushboolean(state, feed(heap, of_malloc));
+  lua_replace(state, 2);
+  lua_pushboolean(state, status == 0);
+  lua_replace(state, 3);
+  return lua_gettop(state) - 1;
+}
+
+
+/*
 ** Running. While blocks are counted, the state of the test itself is not touched.
 */
 
@@ -148,6 +212,7 @@ struct script {
   const char *path, *cpath;
   const char *argument;
   bool hooks;
+  bool starves; /* by itself, with what it is given: l_starve */
 };
 
 
@@ -209,10 +274,20 @@ static void clean_up(lua_State *state) {
 }
 
 
+/* Its one result is the function's. */
+static int run_starving(lua_State *state, struct heap *heap) {
+  lua_pushlightuserdata(state, heap);
+  lua_pushcclosure(state, l_starve, 1);
+  return lua_pcall(state, 1, 1, 0);
+}
+
+
 static int run(lua_State *state, struct heap *heap, const struct script *script) {
   int status = load(state, script);
   if (status != 0)
     return status;
+  if (script->starves)
+    return run_starving(state, heap);
   if (script->hooks)
     lua_sethook(state, collect, LUA_MASKCOUNT, 1);
   begin(heap);
@@ -239,15 +314,16 @@ static long blocks_since(long before) {
 ** run(text, how, argument): runs the function that a script returns, which gets
 ** the argument, a string. `how`, which is for the function alone: collect: all
 ** garbage at every allocation, without finalizers; hook: at every instruction,
-** with them; memory: so many allocations of Lua; malloc: of C. Returns true, or
-** false; an error's message; and, in a table, the numbers of allocations (C's
-** where malloc.c is loaded), and of C's blocks that are lost. Raises where Lua
-** takes no allocator.
+** with them; memory: so many allocations of Lua; malloc: of C; starves: it gets
+** l_starve, and says itself when there is how much. Returns true, or false; an
+** error's message, or what the function returned as text; and, in a table, the
+** numbers of allocations (C's where malloc.c is loaded), and of C's blocks that are
+** lost. Raises where Lua takes no allocator.
 */
 static int l_run(lua_State *L) {
   struct script script;
   struct heap heap;
-  char message[256] = "";
+  char message[1024] = "";
   lua_State *state;
   long before;
   int status;
@@ -258,6 +334,8 @@ static int l_run(lua_State *L) {
   heap.mallocs = integer_field(L, "malloc", INT_MAX);
   heap.collects = boolean_field(L, "collect");
   script.hooks = boolean_field(L, "hook");
+  script.starves = boolean_field(L, "starves");
+  heap.refusals = -1;
   script.text = luaL_checklstring(L, 1, &script.length);
   script.argument = luaL_optstring(L, 3, "");
   script.path = package_field(L, "path");
@@ -267,7 +345,7 @@ static int l_run(lua_State *L) {
   if (state == NULL)
     return luaL_error(L, "this Lua takes no allocator");
   status = run(state, &heap, &script);
-  if (status != 0 && lua_tostring(state, -1) != NULL)
+  if ((status != 0 || script.starves) && lua_tostring(state, -1) != NULL)
     strncpy(message, lua_tostring(state, -1), sizeof(message) - 1);
   clean_up(state);
   lua_close(state);

@@ -368,6 +368,37 @@ function support.output_of(command)
 end
 
 
+-- Memory
+
+local function find_module(name)
+  for template in package.cpath:gmatch '[^;]+' do
+    local path = template:gsub('%?', name)
+    local file = io.open(path)
+    if file then
+      file:close()
+      return path
+    end
+  end
+end
+
+
+-- Runs the test of that name with malloc.c before the C library's allocator, in a
+-- process of its own; true: this is one. Otherwise it returns what the test printed.
+function support.counts_blocks(name)
+  if require 'test_states'.counts_blocks() then
+    return true
+  end
+  lu.skipIf(support.runner, 'the RUNNER has an allocator of its own')
+  lu.skipIf(os.getenv 'SOCK99_PRELOADED', 'only with the GNU C library')
+  local output = support.output_of(('SOCK99_PRELOADED=1 LD_PRELOAD=%s %s %s -o tap %s 2>&1'):format(
+    find_module 'test_malloc', support.interpreter, arg[0], name))
+  local reason = output:match '# SKIP ([^\n]*)'
+  lu.skipIf(reason, reason)
+  lu.assertStrContains(output, '1 success')
+  return false, output
+end
+
+
 -- System calls
 
 -- What strace(1) tells of a program, between two calls of close that do nothing:

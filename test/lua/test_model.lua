@@ -245,9 +245,11 @@ stream.receive = {
   weight = 10,
 
   make = function(chance)
-    local n = chance(9)
+    local n = chance(10)
     local pattern = ({ '*l', 'l', '*L', 'L', '*a', 'a' })[n]
-    if n > 6 then
+    if n == 9 then
+      pattern = 0
+    elseif n > 6 then
       pattern = ({ 0, 1, 2, 5, 40, 300, 9000, 70000 })[chance(8) + 1] + chance(3)
       pattern = chance(4) == 0 and tostring(pattern) or pattern
     end
@@ -370,9 +372,9 @@ local function some_text(chance)
     pieces[i] = ({ 'a', 'b', 'xyz', '\r', '\n', '\n', '\r\n', '\0', 'line\n', 'q' })[chance(10) + 1]
   end
   local block = table.concat(pieces)
-  local size = chance(24)
+  local size = chance(20)
   if size == 0 then
-    return (block .. 'end of a block\n'):rep(1 + chance(8000))
+    return (block .. 'end of a block\n'):rep(1 + chance(20000))
   elseif size <= 3 then
     return (block .. 'x'):rep(1 + chance(900))
   end
@@ -1091,6 +1093,34 @@ messages.send = {
 }
 
 
+-- The parts of a list are one message.
+messages.send_list = {
+  weight = 2,
+
+  make = function(chance)
+    local list = {}
+    for i = 1, chance(5) do
+      list[i] = chance(4) == 0 and chance(1000) or some_message(chance)
+    end
+    return { list = list }
+  end,
+
+  run = function(e, op)
+    local text = table.concat(op.list)
+    if e.open and message_fits(e, 1, #text) and not (text == '' and e.world.records) then
+      e.wants_writing = false
+      local value, message, partial, code = e.object:send(op.list)
+      if value then
+        same('send', value, #text)
+        deliver(e, text)
+      else
+        check_unsent(e, 'send', #text, message, e.world.records and code or partial)
+      end
+    end
+  end,
+}
+
+
 messages.sendmany = {
   weight = 3,
 
@@ -1427,7 +1457,7 @@ local kinds = {
   luasocket_udp = {
     pair = luasocket_udp_pair, inet = true, luasocket = true,
     operations = operations_of(messages, 'receiveany', 'receivefrom', 'shutdown', 'sendfds',
-                               'receivefds', 'sendmany', 'receivemany', 'detach'),
+                               'receivefds', 'send_list', 'sendmany', 'receivemany', 'detach'),
   },
 }
 
@@ -1524,7 +1554,7 @@ end
 
 local function count_descriptors()
   local count = 0
-  for _ in pairs(support.descriptors()) do
+  for _ in pairs(support.descriptors(100)) do
     count = count + 1
   end
   return count

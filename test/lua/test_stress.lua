@@ -378,33 +378,6 @@ end
 TestBlocks = support.suite()
 
 
-local function find_module(name)
-  for template in package.cpath:gmatch '[^;]+' do
-    local path = template:gsub('%?', name)
-    local file = io.open(path)
-    if file then
-      file:close()
-      return path
-    end
-  end
-end
-
-
--- Runs the test of that name in such a process; true: this is one.
-local function is_counting(name)
-  if states.counts_blocks() then
-    return true
-  end
-  lu.skipIf(support.runner, 'the RUNNER has an allocator of its own')
-  lu.skipIf(os.getenv 'SOCK99_PRELOADED', 'only with the GNU C library')
-  local output = support.output_of(('SOCK99_PRELOADED=1 LD_PRELOAD=%s %s %s -o tap %s 2>&1'):format(
-    find_module 'test_malloc', support.interpreter, arg[0], name))
-  local reason = output:match '# SKIP ([^\n]*)'
-  lu.skipIf(reason, reason)
-  lu.assertStrContains(output, '1 success')
-end
-
-
 -- What the C library keeps, it keeps after the first time.
 local function assert_no_block_is_lost(what, run, how)
   local lost
@@ -419,7 +392,7 @@ end
 
 
 function TestBlocks:test_no_block_is_lost_where_lua_runs_out_of_memory()
-  if not is_counting 'TestBlocks.test_no_block_is_lost_where_lua_runs_out_of_memory' then
+  if not support.counts_blocks 'TestBlocks.test_no_block_is_lost_where_lua_runs_out_of_memory' then
     return
   end
   each_script(function(name, run)
@@ -432,7 +405,7 @@ end
 
 
 function TestBlocks:test_nothing_is_lost_where_c_runs_out_of_memory()
-  if not is_counting 'TestBlocks.test_nothing_is_lost_where_c_runs_out_of_memory' then
+  if not support.counts_blocks 'TestBlocks.test_nothing_is_lost_where_c_runs_out_of_memory' then
     return
   end
   each_script(function(name, run)
