@@ -38,7 +38,8 @@ else
   lib_soname = libsocket99.so.$(SONUMBER)
   lib_name = libsocket99.so
   # A resolver's thread may outlive dlclose: nodelete keeps its code mapped.
-  module_ldflags = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+  hardened = -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+  module_ldflags = -shared -Wl,-z,nodelete $(hardened)
   lib_ldflags = $(module_ldflags) -Wl,-soname,$(lib_soname)
 endif
 # dladdr and dlopen, before glibc 2.34.
@@ -119,7 +120,7 @@ $(foreach v,$(LUAS),$(eval $(call module_rules,$v)))
 
 $(BUILD)/test/%: test/%.c $(BUILD)/libsocket99.a
 	@mkdir -p $(@D)
-	$(compile) -Itest/c $(LDFLAGS) -o $@ $< $(BUILD)/libsocket99.a -lcmocka $(ldlibs)
+	$(compile) -Itest/c $(hardened) $(LDFLAGS) -o $@ $< $(BUILD)/libsocket99.a -lcmocka $(ldlibs)
 
 -include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/test/*/*.d $(BUILD)/*/test_*.d)
 

@@ -94,6 +94,10 @@ for module in "$lib"/lua/*/sock99.so; do
   readelf -d "$module" | grep -q 'NODELETE' || fail "$module is not linked with -z nodelete"
 done
 
+if [ "$(uname -s)" = Linux ] && [ -z "${CFLAGS:-}${CPPFLAGS:-}${LDFLAGS:-}" ]; then
+  scripts/hardened "$lib"/libsocket99.a "$lib"/libsocket99.so "$lib"/lua/*/sock99.so
+fi
+
 installed uninstall uninstall-lua
 left=$(find "$stage" ! -type d)
 [ -z "$left" ] || fail "uninstall leaves $left"

@@ -21,6 +21,15 @@ support.runner = (os.getenv 'RUNNER' or '') ~= ''
 local directory, spawned, kept = nil, {}, {}
 
 
+-- Both as they were. Lua 5.5 has other names for them.
+function support.pace_collector(pause, multiplier)
+  if _VERSION == 'Lua 5.5' then
+    return collectgarbage('param', 'pause', pause), collectgarbage('param', 'stepmul', multiplier)
+  end
+  return collectgarbage('setpause', pause), collectgarbage('setstepmul', multiplier)
+end
+
+
 -- Of this process; nil where /proc does not tell.
 local function thread_count()
   local status = io.open '/proc/self/status'

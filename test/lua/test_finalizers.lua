@@ -30,10 +30,9 @@ end
 
 -- One cycle after the other, without a pause between them.
 local function with_an_eager_collector(f)
-  local pause, multiplier = collectgarbage('setpause', 100), collectgarbage('setstepmul', 400)
+  local pause, multiplier = support.pace_collector(100, 400)
   local ok, problem = pcall(f)
-  collectgarbage('setpause', pause)
-  collectgarbage('setstepmul', multiplier)
+  support.pace_collector(pause, multiplier)
   assert(ok, problem)
 end
 
@@ -151,8 +150,7 @@ function TestFinalizers:test_an_object_is_closed_while_its_descriptors_are_told(
   end, 5000)
   support.assert_no_fd_leak(function()
     with_an_eager_collector(function()
-      collectgarbage('setpause', 0)
-      collectgarbage('setstepmul', 1000)
+      support.pace_collector(0, 1000)
       for _ = 1, 500 do
         local a, b = sock99.pair()
         a:sendfds('x', a, a, a, a, a, a, a, a)

@@ -139,9 +139,9 @@ end
 -- A program in the reference is a program.
 local function assert_examples_compile(entry)
   for example in entry:gmatch '<pre class="example">(.-)</pre>' do
-    example = example:gsub('<[^>]*>', ''):gsub('&lt;', '<'):gsub('&gt;', '>')
+    local code = example:gsub('<[^>]*>', ''):gsub('&lt;', '<'):gsub('&gt;', '>')
       :gsub('&quot;', '"'):gsub('&apos;', "'"):gsub('&amp;', '&')
-    lu.assertNotNil((loadstring or load)(example), example)
+    lu.assertNotNil((loadstring or load)(code), code)
   end
 end
 

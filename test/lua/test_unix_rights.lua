@@ -478,7 +478,7 @@ function TestLimits:test_running_out_of_memory_anywhere_loses_none()
           _, fds = b:receivefds()
         end)
         if not enough then
-          _, fds = b:receivefds()
+          fds = select(2, b:receivefds())
         end
         assert_texts(fds, '1', '2', '3')
         n = n + 1

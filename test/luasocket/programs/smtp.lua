@@ -31,8 +31,7 @@ end
 local function tell_said(t, label)
   local lines = {}
   for line in (said() .. '\n'):gmatch '(.-)\n' do
-    line = line:gsub('%d+==%d+', 'BOUNDARY')
-    lines[#lines + 1] = line
+    lines[#lines + 1] = (line:gsub('%d+==%d+', 'BOUNDARY'))
   end
   t.tell(label .. ' lines', #lines)
   table.sort(lines)
