@@ -41,9 +41,10 @@
 #endif
 
 
-/* Lua's headers do not say so. */
+/* Lua's headers do not say that it never returns. */
 #if defined(__GNUC__)
-int luaL_argerror(lua_State *L, int argument, const char *message) __attribute__((noreturn));
+/* NOLINTNEXTLINE(readability-redundant-declaration): this one has the attribute. */
+int luaL_argerror(lua_State *, int, const char *) __attribute__((noreturn));
 #endif
 
 

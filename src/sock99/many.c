@@ -239,7 +239,7 @@ static int receive_batch(struct sock99_socket *s, struct incoming *in, char *roo
     if (in->count >= 0)
       return 0;
     error = errno;
-    if (error == EAGAIN || error == EWOULDBLOCK)
+    if (s99_would_block(error))
       error = sock99_wait_for(s, &wait, POLLIN);
     else if (error == EINTR)
       error = 0;
@@ -363,7 +363,7 @@ static int receive_many_unix(lua_State *L, struct sock99_socket *s, int max) {
       s->received += in.length;
   }
   lua_settop(L, list);
-  if (error != EAGAIN && error != EWOULDBLOCK && error != EINTR)
+  if (!s99_would_block(error) && error != EINTR)
     s->pending_error = error;
   return 1;
 }

@@ -163,7 +163,7 @@ static int copy_in_kernel(struct transfer *transfer) {
       error = end_in_time(transfer);
     } else if (error == EINVAL) {
       return ENOSYS;
-    } else if (error == EAGAIN || error == EWOULDBLOCK) {
+    } else if (s99_would_block(error)) {
       error = sock99_wait_for(transfer->s, &transfer->wait, POLLOUT);
     }
     if (error != 0 && error != EINTR)
@@ -192,7 +192,7 @@ static int copy_without_sigpipe(struct transfer *transfer) {
 static int wait_to_read(struct transfer *transfer, int error) {
   if (error == EINTR)
     return 0;
-  if (error == EAGAIN || error == EWOULDBLOCK)
+  if (s99_would_block(error))
     return sock99_look_at(transfer->source.fd, &transfer->wait, POLLIN);
   return error;
 }
@@ -259,7 +259,7 @@ static int send_room(struct transfer *transfer, size_t count) {
       continue;
     }
     error = errno == EINTR ? 0 : errno;
-    if (error == EAGAIN || error == EWOULDBLOCK)
+    if (s99_would_block(error))
       error = sock99_wait_for(transfer->s, &transfer->wait, POLLOUT);
   }
   transfer->unsent = done;

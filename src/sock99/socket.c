@@ -306,7 +306,7 @@ static int accept_one(struct sock99_socket *s, struct sock99_wait *wait, int *er
     int fd = s99_accept(s->fd, s->stays_nonblocking);
     if (fd >= 0)
       return fd;
-    if (errno == EAGAIN || errno == EWOULDBLOCK)
+    if (s99_would_block(errno))
       *error = sock99_wait_for(s, wait, POLLIN);
     else if (!s99_concerns_the_connection(errno))
       *error = errno;

@@ -44,7 +44,7 @@ static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct
                          : sendmsg(s->fd, &message, flags);
     if (written < 0) {
       int error = errno;
-      if (error == EAGAIN || error == EWOULDBLOCK)
+      if (s99_would_block(error))
         error = sock99_wait_for(s, wait, POLLOUT);
       if (error != 0 && error != EINTR)
         return error;
@@ -255,7 +255,7 @@ int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait,
     if (got == 0)
       return SOCK99_CLOSED;
     error = errno;
-    if (error == EAGAIN || error == EWOULDBLOCK)
+    if (s99_would_block(error))
       error = sock99_wait_for(s, wait, POLLIN);
     if (error != 0 && error != EINTR)
       return error;

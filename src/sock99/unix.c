@@ -211,7 +211,7 @@ static int send_with_fds(struct sock99_socket *s, const char *data, size_t lengt
       s->sent += (uint64_t)written;
       s->wants_writing = *sent < length && sock99_is_over(&wait);
       error = s->wants_writing ? SOCK99_TIMEOUT : 0;
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    } else if (s99_would_block(errno)) {
       error = sock99_wait_for(s, &wait, POLLOUT);
     } else if (errno != EINTR) {
       error = errno;

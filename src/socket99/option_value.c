@@ -143,8 +143,9 @@ static int index_of_address(struct in_addr address, unsigned int *index) {
 }
 
 
+/* What is not empty. */
 static bool is_decimal(const char *text) {
-  return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+  return text[strspn(text, "0123456789")] == '\0';
 }
 
 

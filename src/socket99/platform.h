@@ -275,6 +275,16 @@ static inline void s99_end_no_sigpipe(const struct s99_sigpipe *held, bool may_h
 }
 
 
+/* The errno of what cannot be done at once. POSIX allows for two. */
+static inline bool s99_would_block(int error) {
+#if EWOULDBLOCK == EAGAIN
+  return error == EAGAIN;
+#else
+  return error == EAGAIN || error == EWOULDBLOCK;
+#endif
+}
+
+
 /* close(2) after a failure, whose errno is still to be read. */
 static inline void s99_close_quietly(int fd) {
   int error = errno;

@@ -167,10 +167,12 @@ static void test_what_is_no_zone_of_ipv6_is_not_numeric(void **state) {
   (void)state;
   assert_int_equal(s99_numeric("localhost%lo", &address), S99_NOT_NUMERIC);
   assert_int_equal(s99_numeric("127.0.0.1%lo", &address), S99_NOT_NUMERIC);
-  memset(text, '1', sizeof(text));
+  assert_int_equal(s99_numeric("fe80:::1%lo", &address), S99_NOT_NUMERIC);
+  memset(text, ':', sizeof(text));
   snprintf(text + 100, sizeof(text) - 100, "%%lo");
   assert_int_equal(s99_numeric(text, &address), S99_NOT_NUMERIC);
   assert_int_equal(s99_numeric("fe80::1%12345678901", &address), S99_UNKNOWN_ZONE);
+  assert_int_equal(s99_numeric("fe80::1%1x", &address), S99_UNKNOWN_ZONE);
 }
 
 
@@ -197,6 +199,7 @@ static void test_addresses_that_are_like_others(void **state) {
   assert_false(s99_same_address(&address, &other));
   assert_same("[0:1::ffff:c000:201]:80");
   assert_same("[1::ffff:c000:201]:80");
+  assert_same("[::1:0:ffff:c000:201]:80");
   assert_same("[::fffe:c000:201]:80");
 }
 

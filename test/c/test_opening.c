@@ -456,6 +456,8 @@ static void test_each_place_for_an_option_is_copied(void **state) {
   int on = 1, i;
   socket99_config cfg = {.host = "127.0.0.1", .server = true};
   static const int ids[] = {SO_KEEPALIVE, SO_OOBINLINE, SO_BROADCAST, SO_REUSEADDR};
+  static const socket99_option no_bytes = {
+      NULL, SOL_SOCKET, SO_KEEPALIVE, {.kind = SOCKET99_BYTES}};
   socket99_result res;
   socket99_opening *opening;
   int fd;
@@ -467,6 +469,11 @@ static void test_each_place_for_an_option_is_copied(void **state) {
     assert_true(option_of(fd, SOL_SOCKET, ids[i]) != 0);
   close(fd);
   memset(cfg.sockopts, 0, sizeof(cfg.sockopts));
+  opening = started(&(socket99_config){
+      .host = "127.0.0.1", .server = true, .options = &no_bytes, .option_count = 1});
+  assert_true(socket99_step(opening, &res));
+  assert_int_equal(res.status, SOCKET99_ERROR_SETSOCKOPT);
+  socket99_cancel(opening);
   cfg.sockopts[0].option_id = SO_KEEPALIVE;
   opening = started(&cfg);
   assert_true(socket99_step(opening, &res));

@@ -943,7 +943,11 @@ static void test_what_the_system_lacks_can_only_be_switched_off(void **state) {
     enum socket99_kind kind;
     socket99_value value;
     assert_true(socket99_option_kind(foreign[i], 0, 0, &kind));
-    if (kind != SOCKET99_BOOLEAN || get(fd, foreign[i], &value) != ENOPROTOOPT)
+    if (get(fd, foreign[i], &value) != ENOPROTOOPT)
+      continue;
+    if (kind == SOCKET99_INTEGER)
+      assert_int_equal(set(fd, foreign[i], integer(0)), ENOPROTOOPT);
+    if (kind != SOCKET99_BOOLEAN)
       continue;
     lacking++;
     assert_int_equal(set(fd, foreign[i], boolean(1)), ENOPROTOOPT);
@@ -1153,6 +1157,7 @@ static void test_memberships_that_make_no_sense_are_refused(void **state) {
   assert_int_equal(set(fd, "add_membership", source("239.1.1.1", "127.0.0.1", name)), EINVAL);
   assert_int_equal(set(fd, "block_source", source("239.1.1.1", "x", name)), EINVAL);
   assert_int_equal(set(fd, "join_anycast", member("239.1.1.1", name)), EINVAL);
+  assert_int_not_equal(set(fd, "join_anycast", member("2001:db8::1", name)), 0);
   assert_int_equal(set(fd, "add_membership", member("127.0.0.1", name)), EINVAL);
   assert_int_not_equal(set(fd, "add_membership", member("239.1.1.1", "no-such-thing")), 0);
   assert_int_equal(set(fd, "add_membership", member("239.1.1.1", "99999999999")), ENODEV);
@@ -1481,6 +1486,7 @@ static void test_the_nearest_name_is_found(void **state) {
       {"", NULL},
       {"completely_else", NULL},
       {"ipv6_ttl", "ttl"},
+      {A60, NULL},
   };
   size_t i;
   (void)state;
@@ -1535,6 +1541,9 @@ static void test_no_room_is_too_little(void **state) {
   assert_int_equal(get(fd, "congestion", &value), 0);
   assert_int_equal(socket99_option_get(fd, "congestion", &value, NULL, sizeof(buf)), ERANGE);
   assert_true(value.length > 0);
+  if (get(fd, "bindtodevice", &value) == 0)
+    assert_int_equal(socket99_option_get(fd, "bindtodevice", &value, NULL, 0), 0);
+  assert_int_equal(get(-1, "ttl", &value), EBADF);
   if (get(fd, "tcp_info", &value) == 0) {
     assert_int_equal(
         socket99_option_get(fd, "tcp_info", &value, buf, (size_t)INT_MAX + sizeof(buf)), 0);

@@ -30,7 +30,7 @@ function support.pace_collector(pause, multiplier)
 end
 
 
--- Of this process; nil where /proc does not tell.
+-- Of this process; nil where /proc does not tell, or no descriptor is left to ask it.
 local function thread_count()
   local status = io.open '/proc/self/status'
   if not status then
@@ -51,7 +51,8 @@ local own_threads = thread_count()
 -- its end.
 local function await_threads()
   for _ = 1, 1000 do
-    if thread_count() == own_threads then
+    local count = thread_count()
+    if not count or count == own_threads then
       return
     end
     sock99.sleep(0.01)

@@ -197,6 +197,7 @@ function TestObject:test_wrap_finds_out_what_a_descriptor_is()
     lu.assertEquals(class_of(object), class)
     lu.assertEquals(object:getfd(), fd)
   end
+  lu.assertEquals(class_of(keep(sock99.wrap(support.socket('unix', 'seqpacket')))), 'tcp{master}')
   local unix = keep(sock99.wrap(support.open { path = path, server = true }))
   lu.assertEquals({ class_of(unix), unix:getfamily() }, { 'tcp{server}', 'unix' })
   lu.assertEquals(unix:getsockname(), path)

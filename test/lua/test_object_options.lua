@@ -400,6 +400,9 @@ function TestMemberships:test_one_or_a_list()
     for i = 1, 3 do
       lu.assertTrue(is_member('/proc/net/igmp', ('0%d0101EF'):format(i)))
     end
+    sets(object, 'join_source_group', { group = '232.1.1.1', source = '127.0.0.1',
+                                        interface = 'lo' })
+    lu.assertTrue(is_member('/proc/net/igmp', '010101E8'))
     sets(object, 'drop_membership', { group = '239.1.1.2', interface = 'lo' })
     lu.assertFalse(is_member('/proc/net/igmp', '020101EF'))
     lu.assertTrue(is_member('/proc/net/igmp', '030101EF'))

@@ -105,6 +105,14 @@ function TestUnix:test_stream_client_with_an_own_path()
 end
 
 
+function TestUnix:test_a_client_with_an_abstract_name_of_its_own_may_fail()
+  for _, timeout in ipairs { 0, 5 } do
+    support.fails({ path = support.path 'nowhere', bind = { path = support.abstract 'own' },
+                    timeout = timeout > 0 and timeout or nil }, 'connect', 'ENOENT')
+  end
+end
+
+
 function TestUnix:test_connect_false_neither_connects_nor_listens()
   local path = support.path()
   local fd = open { path = path, connect = false }
