@@ -1,12 +1,12 @@
 -- Memory ends at each allocation of each call, Lua's and C's: the call says so,
 -- loses nothing, and works as soon as there is memory again. The functions are
 -- found at run time, in the module, in the metatables of all objects and in
--- LuaSocket's core (test/lua/calls.lua); one that nobody wrote a scenario for fails.
+-- LuaSocket's core (test/lua/every_function.lua); one that nobody wrote a scenario for fails.
 --
 --     CALLS=native.client     only those whose names begin so
 
 local lu = require 'luaunit'
-local calls = require 'calls'
+local functions = require 'every_function'
 local states = require 'test_states'
 local support = require 'support'
 
@@ -27,7 +27,7 @@ local chosen = {
 -- The names of functions, of those of one class together.
 local function grouped_names()
   local groups, by_prefix, count = {}, {}, 0
-  for _, name in ipairs(calls.names()) do
+  for _, name in ipairs(functions.names()) do
     local prefix = name:match '^(.*)%.'
     if name:sub(1, #CALLS) == CALLS and (chosen[prefix] or not support.runner) then
       if not by_prefix[prefix] then
@@ -45,7 +45,7 @@ end
 -- How many cases; or nil, and what went wrong. What the C library keeps, of threads
 -- for one, is not lost anew each time.
 local function starve(names, what)
-  local text = ('return require("calls").starver(%q, %q)'):format(table.concat(names, '\n'), what)
+  local text = ('return require("every_function").starver(%q, %q)'):format(table.concat(names, '\n'), what)
   local ok, message, counts
   for _ = 1, 4 do
     ok, message, counts = states.run(text, { starves = true })
@@ -93,8 +93,8 @@ end
 
 function TestAllocations:test_every_function_has_a_scenario()
   local without = {}
-  for _, name in ipairs(calls.names()) do
-    if not calls.scenarios(name) then
+  for _, name in ipairs(functions.names()) do
+    if not functions.scenarios(name) then
       without[#without + 1] = name
     end
   end

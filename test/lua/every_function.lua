@@ -1,4 +1,4 @@
--- calls: every function that a program can call, found at run time, and how to
+-- every_function: each function that a program can call, found at run time, and how to
 -- call each of them so that it does its work. test_allocations.lua runs them in Lua
 -- states of their own, where memory ends in the middle of a call.
 --
