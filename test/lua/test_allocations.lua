@@ -45,7 +45,8 @@ end
 -- How many cases; or nil, and what went wrong. What the C library keeps, of threads
 -- for one, is not lost anew each time.
 local function starve(names, what)
-  local text = ('return require("every_function").starver(%q, %q)'):format(table.concat(names, '\n'), what)
+  local text = ('return require("every_function").starver(%q, %q)'):format(
+    table.concat(names, '\n'), what)
   local ok, message, counts
   for _ = 1, 4 do
     ok, message, counts = states.run(text, { starves = true })
