@@ -29,7 +29,7 @@ unset LUA_PATH LUA_CPATH MAKEFLAGS
 export HOME="$tmp"
 version=$(luarocks config lua_version)
 lua=$(luarocks config lua_interpreter)
-# As README.md says: luarocks has compiler's flags of its own, ours go in their place.
+# As SECURITY.md says: luarocks has compiler's flags of its own, ours go in their place.
 luarocks make --tree="$tmp/tree" \
   CFLAGS='-O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2' \
   LIBFLAG='-shared -Wl,-z,relro -Wl,-z,now' "rockspecs/$(basename "$rockspec")"
