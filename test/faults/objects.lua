@@ -248,6 +248,15 @@ end, {
   believes_counts = true,
 })
 
+-- There is nobody to tell; it ends in any case.
+simple('sleep', function()
+  local start = system.now()
+  sock99.sleep(0.001)
+  return system.now() - start
+end, function(_, seconds)
+  expect(seconds >= 0.001, seconds)
+end, { expect = { { 'poll', '*', 'ok' } } })
+
 simple('detach', function(s)
   s.raw = s.b:detach()
   return s.raw

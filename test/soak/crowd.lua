@@ -422,7 +422,7 @@ for _, name in ipairs { 'TCP', 'Unix', 'UDP' } do
 end
 
 
-local PLANTED = 500
+local PLANTED = math.min(500, amount.connections)
 
 local function plant(name, pattern, fault)
   cases[#cases + 1] = { name = 'planted: ' .. name, plant = pattern, run = function()
