@@ -93,15 +93,11 @@ local stdin = assert(sock99.wrap(0)) -- as inetd starts a program
 */
 int sock99_wrap(lua_State *L) {
   lua_Integer fd = sock99_check_whole(L, 1);
-  char what[32];
   int error = EBADF;
   sock99_new_socket(L, SOCK99_MASTER);
   if (fd >= 0)
     error = sock99_adopt(L, lua_gettop(L), (int)fd);
-  if (error == 0)
-    return 1;
-  snprintf(what, sizeof(what), "%lld", (long long)fd);
-  return sock99_push_call_failure(L, "wrap", what, error);
+  return error == 0 ? 1 : sock99_push_call_failure(L, "wrap", lua_tostring(L, 1), error);
 }
 
 
