@@ -238,21 +238,21 @@ static const struct {
   const char *name;
   int number;
 } errors[] = {
-    E(EACCES),       E(EADDRINUSE),   E(EADDRNOTAVAIL),   E(EAFNOSUPPORT), E(EAGAIN),
-    E(EALREADY),     E(EBADF),        E(EBUSY),           E(ECANCELED),    E(ECONNABORTED),
-    E(ECONNREFUSED), E(ECONNRESET),   E(EDESTADDRREQ),    E(EDOM),         E(EDQUOT),
-    E(EEXIST),       E(EFAULT),       E(EFBIG),           E(EHOSTDOWN),    E(EHOSTUNREACH),
-    E(EILSEQ),       E(EINPROGRESS),  E(EINTR),           E(EINVAL),       E(EIO),
-    E(EISCONN),      E(EISDIR),       E(ELOOP),           E(EMFILE),       E(EMLINK),
-    E(EMSGSIZE),     E(ENAMETOOLONG), E(ENETDOWN),        E(ENETUNREACH),  E(ENFILE),
-    E(ENOBUFS),      E(ENODEV),       E(ENOENT),          E(ENOMEM),       E(ENONET),
-    E(ENOPROTOOPT),  E(ENOSPC),       E(ENOSR),           E(ENOSYS),       E(ENOTCONN),
-    E(ENOTDIR),      E(ENOTEMPTY),    E(ENOTSOCK),        E(ENXIO),        E(EOPNOTSUPP),
-    E(EOVERFLOW),    E(EPERM),        E(EPIPE),           E(EPROTO),       E(EPROTONOSUPPORT),
-    E(EPROTOTYPE),   E(EROFS),        E(ESOCKTNOSUPPORT), E(ESPIPE),       E(ETIMEDOUT),
-    E(ETXTBSY),      E(EXDEV),        E(EAI_ADDRFAMILY),  E(EAI_AGAIN),    E(EAI_BADFLAGS),
-    E(EAI_FAIL),     E(EAI_FAMILY),   E(EAI_MEMORY),      E(EAI_NODATA),   E(EAI_NONAME),
-    E(EAI_OVERFLOW), E(EAI_SERVICE),  E(EAI_SOCKTYPE),    E(EAI_SYSTEM)};
+    E(EACCES),       E(EADDRINUSE),   E(EADDRNOTAVAIL),   E(EAFNOSUPPORT),   E(EAGAIN),
+    E(EALREADY),     E(EBADF),        E(EBUSY),           E(ECANCELED),      E(ECONNABORTED),
+    E(ECONNREFUSED), E(ECONNRESET),   E(EDESTADDRREQ),    E(EDOM),           E(EDQUOT),
+    E(EEXIST),       E(EFAULT),       E(EFBIG),           E(EHOSTDOWN),      E(EHOSTUNREACH),
+    E(EILSEQ),       E(EINPROGRESS),  E(EINTR),           E(EINVAL),         E(EIO),
+    E(EISCONN),      E(EISDIR),       E(ELOOP),           E(EMFILE),         E(EMLINK),
+    E(EMSGSIZE),     E(ENAMETOOLONG), E(ENETDOWN),        E(ENETUNREACH),    E(ENFILE),
+    E(ENOBUFS),      E(ENODEV),       E(ENOENT),          E(ENOMEM),         E(ENONET),
+    E(ENOPROTOOPT),  E(ENOSPC),       E(ENOSR),           E(ENOSYS),         E(ENOTCONN),
+    E(ENOTDIR),      E(ENOTEMPTY),    E(ENOTSOCK),        E(ENXIO),          E(EOPNOTSUPP),
+    E(EOVERFLOW),    E(EPERM),        E(EPIPE),           E(EPROTO),         E(EPROTONOSUPPORT),
+    E(EPROTOTYPE),   E(EROFS),        E(ESOCKTNOSUPPORT), E(ESPIPE),         E(ETIMEDOUT),
+    E(ETOOMANYREFS), E(ETXTBSY),      E(EXDEV),           E(EAI_ADDRFAMILY), E(EAI_AGAIN),
+    E(EAI_BADFLAGS), E(EAI_FAIL),     E(EAI_FAMILY),      E(EAI_MEMORY),     E(EAI_NODATA),
+    E(EAI_NONAME),   E(EAI_OVERFLOW), E(EAI_SERVICE),     E(EAI_SOCKTYPE),   E(EAI_SYSTEM)};
 
 
 static void push_errors(lua_State *L) {

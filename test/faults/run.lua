@@ -290,7 +290,7 @@ local function new_case(kind, call, nth, last, mode, error, expected, name)
   return {
     kind = kind, call = call, error = error, expected = expected, label = name,
     faults = { { call = call, nth = nth, last = last, mode = mode,
-                 error = error and faults.errors[error] or 0 } },
+                 error = error and assert(faults.errors[error], error) or 0 } },
   }
 end
 
