@@ -131,7 +131,9 @@ run:
 	@scripts/install-dependencies run
 	@lua=$(or $(firstword $(chosen_luas)),$$(scripts/find-lua tour)) && \
 	$(MAKE) --no-print-directory modules LUAS=$$lua && \
-	BUILD='$(BUILD)' scripts/with-lua $$lua examples/tour.lua
+	BUILD='$(BUILD)' scripts/with-lua $$lua examples/tour.lua && \
+	echo && echo "A program of yours, from here:" \
+	  "LUA_CPATH='$(BUILD)/$$lua/?.so;;' $$(scripts/find-lua interpreter $$lua) program.lua"
 
 test:
 	@scripts/install-dependencies test
