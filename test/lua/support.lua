@@ -160,7 +160,7 @@ end
 
 -- Openings
 
-local function count(set)
+function support.count(set)
   local n = 0
   for _ in pairs(set) do
     n = n + 1
@@ -171,7 +171,7 @@ end
 
 function support.descriptor_count()
   await_threads()
-  return count(system.descriptors())
+  return support.count(system.descriptors())
 end
 
 

@@ -108,15 +108,6 @@ local function needs(module)
 end
 
 
-local function count(set)
-  local n = 0
-  for _ in pairs(set) do
-    n = n + 1
-  end
-  return n
-end
-
-
 local suite = support.suite()
 TestExamples = { setUp = suite.setUp }
 
@@ -332,7 +323,7 @@ function TestExamples:test_worker_pool_shares_connections_out()
     lu.assertEquals(told, tostring(number))
     workers[worker] = (workers[worker] or 0) + 1
   end
-  lu.assertEquals(count(workers), 2)
+  lu.assertEquals(support.count(workers), 2)
   for _, clients in pairs(workers) do
     lu.assertEquals(clients, 3)
   end
@@ -351,7 +342,7 @@ function TestExamples:test_preforked_processes_share_a_port()
   for _ = 1, 40 do
     workers[greeting(address):match '^hello from worker (%d+)$'] = true
   end
-  lu.assertTrue(count(workers) > 1)
+  lu.assertTrue(support.count(workers) > 1)
   input:close()
   ends_well(server)
 end
