@@ -23,7 +23,7 @@ fortify = $(if $(filter -O -O1 -O2 -O3 -Os,$(CFLAGS)),$(if \
   $(findstring -fsanitize,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,\
   -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
 compile = $(CC) -std=c99 -fPIC -fvisibility=hidden -fstack-protector-strong -pthread \
-  $(warnings) $(fortify) -MMD -MP -Iinclude -Isrc/socket99 $(CPPFLAGS) $(CFLAGS)
+  $(warnings) $(fortify) -MMD -MP -Iinclude -Isrc/socket99 -Isrc/sock99 $(CPPFLAGS) $(CFLAGS)
 link = $(CC) -pthread $(CFLAGS)
 
 system := $(shell uname -s)
@@ -53,7 +53,7 @@ $(foreach v,$(or $(chosen_luas),$(known_luas)),$(eval incdir_$v := \
 LUAS ?= $(strip $(foreach v,$(known_luas),$(if $(incdir_$v),$v)))
 
 lib_sources := $(wildcard src/socket99/*.c)
-module_sources := $(wildcard src/sock99/*.c)
+module_sources := $(wildcard src/sock99/*.c src/sock99/*/*.c)
 lua_files := $(wildcard lua/sock99/*.lua lua/sock99/*/*.lua)
 lua_directories := $(sort $(dir $(lua_files:lua/%=%)))
 
@@ -102,18 +102,18 @@ $(BUILD)/obj/$1/%.o: src/%.c
 	@mkdir -p $$(@D)
 	$$(compile) -I$$(incdir_$1) -DSOCKET99_PRIVATE -c -o $$@ $$<
 
-$(BUILD)/$1/test_%.so: test/lua/%.c src/sock99/compat.h
+$(BUILD)/$1/test_%.so: test/lua/%.c src/sock99/values/compat.h
 	@mkdir -p $$(@D)
-	$$(compile) -I$$(incdir_$1) -Isrc/sock99 $$(module_ldflags) $$(LDFLAGS) -o $$@ $$<
+	$$(compile) -I$$(incdir_$1) $$(module_ldflags) $$(LDFLAGS) -o $$@ $$<
 
 # The injector, which is preloaded, with the Lua module that steers it.
 $(BUILD)/$1/faults.so: test/faults/inject.c test/faults/control.c test/faults/inject.h
 	@mkdir -p $$(@D)
-	$$(compile) -I$$(incdir_$1) -Isrc/sock99 -shared $$(LDFLAGS) -o $$@ $$(filter %.c,$$^) $$(ldlibs)
+	$$(compile) -I$$(incdir_$1) -shared $$(LDFLAGS) -o $$@ $$(filter %.c,$$^) $$(ldlibs)
 
 $(BUILD)/$1/faults_capi.so: test/faults/capi.c $(BUILD)/$(lib_name)
 	@mkdir -p $$(@D)
-	$$(compile) -I$$(incdir_$1) -Isrc/sock99 -shared $$(LDFLAGS) -Wl,-rpath,$$(abspath $(BUILD)) \
+	$$(compile) -I$$(incdir_$1) -shared $$(LDFLAGS) -Wl,-rpath,$$(abspath $(BUILD)) \
 	  -o $$@ $$^
 endef
 $(foreach v,$(LUAS),$(eval $(call module_rules,$v)))
@@ -122,7 +122,7 @@ $(BUILD)/test/%: test/%.c $(BUILD)/libsocket99.a
 	@mkdir -p $(@D)
 	$(compile) -Itest/c $(hardened) $(LDFLAGS) -o $@ $< $(BUILD)/libsocket99.a -lcmocka $(ldlibs)
 
--include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/test/*/*.d $(BUILD)/*/test_*.d)
+-include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/test/*/*.d $(BUILD)/*/test_*.d)
 
 
 # Each of these first installs what it needs, then starts over, to find it.

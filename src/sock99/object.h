@@ -14,7 +14,7 @@
 
 #include "sock99.h"
 
-#include "input.h"
+#include "objects/input.h"
 
 #include "internal.h"
 

@@ -10,7 +10,7 @@
 
 #include "platform.h"
 
-#include "compat.h"
+#include "values/compat.h"
 
 #include "socket99.h"
 

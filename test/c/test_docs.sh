@@ -182,7 +182,7 @@ root=$PWD
 absolute_build=$(cd "$build" && pwd)
 
 # Names
-sed -n '/field_names\[FIELD_COUNT\]/,/;/p' src/sock99/config.c | grep -o '"[a-z0-9_]*"' |
+sed -n '/field_names\[FIELD_COUNT\]/,/;/p' src/sock99/values/config.c | grep -o '"[a-z0-9_]*"' |
   sed 's/"/`/g' | names_all README.md 17
 sed -n '/^static const luaL_Reg functions/,/^};/p' src/sock99/module.c | grep -o '"[a-z]*"' |
   tr -d '"' | sed 's/.*/sock99\\.&/' | names_all README.md 2
@@ -197,10 +197,10 @@ sed -n '/^typedef struct socket99_config {/,/^} /p; /^typedef struct socket99_re
 
 # The rooms that know systems and versions of Lua, as doc/architecture.md has them
 systems='__(linux|APPLE|sun|GLIBC|BIONIC|CYGWIN|HAIKU|[A-Za-z]+BSD|DragonFly)__|_WIN32'
-if grep -nE "$systems" src/*/*.[ch] | grep -v '^src/socket99/\(platform\|option_table\|option_constants\)\.h:'; then
+if grep -nE "$systems" -r src --include='*.[ch]' | grep -v '^src/socket99/\(platform\|option_table\|option_constants\)\.h:'; then
   fail 'a difference between systems outside of platform.h'
 fi
-if grep -nE 'LUA_VERSION_NUM|LUAJIT_' src/*/*.[ch] | grep -v '^src/sock99/compat.h:'; then
+if grep -nE 'LUA_VERSION_NUM|LUAJIT_' -r src --include='*.[ch]' | grep -v '^src/sock99/values/compat.h:'; then
   fail 'a difference between versions of Lua outside of compat.h'
 fi
 

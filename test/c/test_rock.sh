@@ -10,7 +10,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 grep -oE '"(src/[^"]*\.c|lua/[^"]*\.lua)"' "$rockspec" | tr -d '"' | sort >"$tmp/listed"
-printf '%s\n' src/socket99/*.c src/sock99/*.c lua/sock99/*.lua lua/sock99/*/*.lua |
+printf '%s\n' src/socket99/*.c src/sock99/*.c src/sock99/*/*.c lua/sock99/*.lua lua/sock99/*/*.lua |
   sort >"$tmp/there"
 if ! diff "$tmp/listed" "$tmp/there"; then
   echo 'the rockspec does not list what is in src/ and lua/'

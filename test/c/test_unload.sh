@@ -141,7 +141,7 @@ for version in 5.1 5.2 5.3 5.4 5.5 jit; do
   lua=$(scripts/find-lua interpreter $version) || continue
   mkdir -p "$tmp/$version"
   $cc -shared -pthread -o "$tmp/$version/sock99.so" "$build"/obj/private/socket99/*.o \
-    "$build/obj/$version"/sock99/*.o -ldl
+    "$build/obj/$version"/sock99/*.o "$build/obj/$version"/sock99/*/*.o -ldl
   for directory in "$build" "$tmp"; do
     expect_return "Lua $version, $directory" env LUA_INIT= LUA_CPATH="$directory/$version/?.so" \
       LD_PRELOAD="$tmp/libresolver.so" "$lua" "$tmp/program.lua"

@@ -3,7 +3,7 @@
 ** same scenarios, rules and checks go for it.
 */
 
-#include "compat.h"
+#include "values/compat.h"
 
 #include <socket99.h>
 

@@ -10,7 +10,7 @@
 #define _GNU_SOURCE 1
 #endif
 
-#include "compat.h"
+#include "values/compat.h"
 #include "inject.h"
 
 #include <dirent.h>

@@ -9,7 +9,7 @@
 #define _GNU_SOURCE 1
 #endif
 
-#include "compat.h"
+#include "values/compat.h"
 
 #include <lualib.h>
 
@@ -45,7 +45,7 @@ static void *counted_realloc(void *block, size_t size) {
 #define memcpy counted_copy
 #define memmove counted_copy
 #define realloc counted_realloc
-#include "input.c"
+#include "objects/input.c"
 #undef memchr
 #undef memcpy
 #undef memmove

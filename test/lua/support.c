@@ -11,7 +11,7 @@
 #define _GNU_SOURCE 1
 #endif
 
-#include "compat.h"
+#include "values/compat.h"
 
 #include <errno.h>
 #include <fcntl.h>

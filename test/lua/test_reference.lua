@@ -319,7 +319,7 @@ end
 
 function TestReference:test_definitions_and_reference_have_the_fields_of_open()
   local _, classes = definitions 'sock99'
-  local source = read('src/sock99/config.c'):match 'field_names%[FIELD_COUNT%] = {(.-)}'
+  local source = read('src/sock99/values/config.c'):match 'field_names%[FIELD_COUNT%] = {(.-)}'
   local fields = keys(fields_of_open)
   lu.assertEquals(names(source, '"([a-z0-9_]+)"'), fields)
   table.sort(classes['sock99.config'])
