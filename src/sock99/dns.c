@@ -6,7 +6,7 @@
 ** Failures are nil and a number: EAI_, or errno for gethostname.
 */
 
-#include "sock99.h"
+#include "module.h"
 
 #define ANSWER "sock99.answer"
 
@@ -30,7 +30,7 @@ static int l_free_answer(lua_State *L) {
 
 
 static struct answer *new_answer(lua_State *L) {
-  struct answer *answer = lua_newuserdata(L, sizeof(*answer));
+  struct answer *answer = sock99_newuserdata(L, sizeof(*answer));
   answer->list = NULL;
   if (luaL_newmetatable(L, ANSWER)) {
     lua_pushcfunction(L, l_free_answer);

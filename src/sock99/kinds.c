@@ -7,7 +7,7 @@
 ** different. Nothing here is for programs.
 */
 
-#include "object.h"
+#include "module.h"
 
 #include <sys/resource.h>
 
@@ -63,7 +63,7 @@ static int l_connect_fresh(lua_State *L) {
   if (strlen(host) != length || s99_numeric(host, &address) != S99_NUMERIC)
     return 0;
   if (!create(L, s, address.addr.sa.sa_family, &result))
-    return sock99_push_errno_failure(L, result.saved_errno);
+    return sock99_fail(L, result.saved_errno);
   return sock99_connect(L);
 }
 

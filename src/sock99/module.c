@@ -2,7 +2,7 @@
 ** module.c: what `require 'sock99'` returns.
 */
 
-#include "object.h"
+#include "module.h"
 
 
 /*** One call opens any socket.
@@ -20,24 +20,6 @@ A socket object is of the class `socket`, and, by its type, a `stream` or a
 local sock99 = require 'sock99'
 local client = assert(sock99.socket{ host = 'localhost', port = 'http', timeout = 2 })
 */
-
-
-/* Error text: a result's "where", the stage and the system's reason. */
-#define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
-
-
-int sock99_push_failure(lua_State *L, const socket99_result *result) {
-  char message[MESSAGE_SIZE];
-  int code = result->saved_errno;
-  if (result->status == SOCKET99_ERROR_GETADDRINFO)
-    code = result->getaddrinfo_error;
-  socket99_snprintf(message, sizeof(message), result);
-  lua_pushnil(L);
-  lua_pushstring(L, message);
-  lua_pushinteger(L, code);
-  lua_pushstring(L, socket99_stage(result->status));
-  return 4;
-}
 
 
 /*** Open the socket that a table describes.
@@ -81,7 +63,7 @@ static int l_open(lua_State *L) {
   struct sock99_request request;
   socket99_result result;
   if (!sock99_read_config(L, &request, &result) || !socket99_open(&request.config, &result))
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   lua_pushinteger(L, result.fd);
   return 1;
 }
@@ -121,7 +103,7 @@ static int l_free_addresses(lua_State *L) {
 
 
 static struct addresses *new_addresses(lua_State *L) {
-  struct addresses *addresses = lua_newuserdata(L, sizeof(*addresses));
+  struct addresses *addresses = sock99_newuserdata(L, sizeof(*addresses));
   addresses->list = NULL;
   addresses->count = 0;
   if (luaL_newmetatable(L, ADDRESSES)) {
@@ -155,10 +137,10 @@ static int l_resolve(lua_State *L) {
   struct addresses *found;
   size_t i;
   if (!sock99_read_lookup(L, &request, &result))
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   found = new_addresses(L);
   if (!socket99_resolve(&request.config, &result, &found->list, &found->count))
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   lua_createtable(L, (int)found->count, 0);
   for (i = 0; i < found->count; i++) {
     push_address(L, &found->list[i]);
@@ -182,22 +164,12 @@ static int l_resolve(lua_State *L) {
 sock99.close(fd)
 */
 static int l_close(lua_State *L) {
-  lua_Integer fd = sock99_check_whole(L, 1);
-  int error = 0;
-  char words[128];
-  if (fd < 0)
-    error = EBADF;
-  else if (close((int)fd) != 0)
-    error = errno;
+  int fd = sock99_check_descriptor(L, 1);
+  int error = fd >= 0 && close(fd) == 0 ? 0 : fd < 0 ? EBADF : errno;
   /* After EINTR the descriptor is closed all the same: a second close could
   ** hit one that another thread has just got (close(2)). */
-  if (error != 0 && error != EINTR) {
-    lua_pushnil(L);
-    lua_pushfstring(L, "close %s: %s", lua_tostring(L, 1),
-                    s99_strerror(error, words, sizeof(words)));
-    lua_pushinteger(L, error);
-    return 3;
-  }
+  if (error != 0 && error != EINTR)
+    return sock99_fail_call(L, "close", lua_tostring(L, 1), error);
   lua_pushboolean(L, 1);
   return 1;
 }

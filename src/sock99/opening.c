@@ -5,7 +5,7 @@
 ** became of it; the socket that it delivers is the program's.
 */
 
-#include "object.h"
+#include "module.h"
 
 /*** @module sock99 */
 
@@ -42,14 +42,14 @@ int sock99_start(lua_State *L) {
   socket99_result result;
   struct opening *opening;
   if (!sock99_read_config(L, &request, &result))
-    return sock99_push_failure(L, &result);
-  opening = lua_newuserdata(L, sizeof(*opening));
+    return sock99_fail_result(L, &result);
+  opening = sock99_newuserdata(L, sizeof(*opening));
   opening->running = NULL;
   sock99_prepare(&request.config, &opening->traits);
   luaL_getmetatable(L, OPENING);
   lua_setmetatable(L, -2);
   opening->running = socket99_start(&request.config, &result);
-  return opening->running == NULL ? sock99_push_failure(L, &result) : 1;
+  return opening->running == NULL ? sock99_fail_result(L, &result) : 1;
 }
 
 
@@ -76,7 +76,7 @@ static int l_step(lua_State *L) {
     result.status = SOCKET99_ERROR_UNKNOWN;
     result.saved_errno = ECANCELED;
     snprintf(result.where, sizeof(result.where), "opening");
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   }
   sock99_new_socket(L, opening->traits.type == SOCK_DGRAM ? SOCK99_UNCONNECTED : SOCK99_MASTER);
   if (!socket99_step(opening->running, &result)) {
@@ -84,7 +84,7 @@ static int l_step(lua_State *L) {
     return 1;
   }
   if (result.status != SOCKET99_OK)
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   sock99_born(L, &opening->traits, &result);
   return 1;
 }

@@ -737,8 +737,8 @@ function TestMany:test_max_is_the_most_that_are_taken()
     a:sendmany { '1', '2', '3' }
     lu.assertEquals(data_of(b:receivemany(2)), { '1', '2' })
     lu.assertEquals(data_of(b:receivemany(2)), { '3' })
-    lu.assertErrorMsgContains('1 or more', b.receivemany, b, 0)
-    lu.assertErrorMsgContains('1 or more', b.receivemany, b, -1)
+    lu.assertErrorMsgContains('max 0 is less than 1', b.receivemany, b, 0)
+    lu.assertErrorMsgContains('max -1 is less than 1', b.receivemany, b, -1)
   end
 end
 

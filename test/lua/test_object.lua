@@ -457,7 +457,7 @@ function TestObject:test_setfd_takes_only_sockets()
   lu.assertEquals(object:getfd(), -1)
   assert(support.write(writer, 'x'))
   assert_failure('EBADF', nil, object:setfd(1000000))
-  lu.assertErrorMsgContains('a descriptor, or -1, expected', object.setfd, object, -2)
+  lu.assertErrorMsgContains('descriptor -2 is less than -1', object.setfd, object, -2)
   lu.assertErrorMsgContains('number expected', object.setfd, object)
 end
 
@@ -550,8 +550,8 @@ function TestObject:test_getstats_counts_bytes_and_setstats_sets_them()
   lu.assertEquals(b:setstats(nil, 2 ^ 53), 1)
   lu.assertEquals((select(2, b:getstats())), 2 ^ 53)
   for _, bad in ipairs { -1, 0 / 0, math.huge, 1e30 } do
-    lu.assertErrorMsgContains('a number of bytes', b.setstats, b, bad)
-    lu.assertErrorMsgContains('a number of bytes', b.setstats, b, 1, bad)
+    lu.assertErrorMsgMatches('.*%(received.* .*%)', b.setstats, b, bad)
+    lu.assertErrorMsgMatches('.*%(sent.* .*%)', b.setstats, b, 1, bad)
   end
   lu.assertErrorMsgContains('number expected', b.setstats, b, 1, 2, {})
 end
@@ -768,9 +768,9 @@ function TestObject:test_a_descriptor_is_a_whole_number()
   local one = keep(sock99.pair())
   local fd = one:getfd()
   for _, call in ipairs { sock99.close, sock99.wrap } do
-    lu.assertErrorMsgContains('a whole number expected', call, fd + 0.5)
+    lu.assertErrorMsgContains('descriptor: integer expected, got ', call, fd + 0.5)
   end
-  lu.assertErrorMsgContains('a whole number expected', one.setfd, one, fd + 0.5)
+  lu.assertErrorMsgContains('descriptor: integer expected, got ', one.setfd, one, fd + 0.5)
   lu.assertEquals(one:getfd(), fd)
   lu.assertEquals(select(3, sock99.wrap(1e300)), errno.EBADF)
   lu.assertEquals(select(3, sock99.close(-1e300)), errno.EBADF)

@@ -567,15 +567,16 @@ function TestArguments:test_what_is_no_file()
   local cases = {
     { 'a file or a descriptor expected', nil }, { 'a file or a descriptor expected', 'name' },
     { 'a file or a descriptor expected', {} }, { 'a file or a descriptor expected', a },
-    { 'a file or a descriptor expected', -1 }, { 'a file or a descriptor expected', 1.5 },
-    { 'a file or a descriptor expected', 2 ^ 40 },
+    { 'descriptor -1 is less than 0', -1 },
+    { 'descriptor: integer expected, got 1.5', 1.5 },
+    { 'is more than 2147483647', 2 ^ 40 },
     { 'a file or a descriptor expected', newproxy and newproxy() or {} },
     { 'closed file', closed },
-    { 'a number of bytes, 0 or more, expected', file, -1 },
-    { 'a number of bytes, 0 or more, expected', file, 0.5 },
-    { 'a number of bytes, 0 or more, expected', file, 0 / 0 },
-    { 'a number of bytes, 0 or more, expected', file, 0, -1 },
-    { 'a number of bytes, 0 or more, expected', file, nil, math.huge },
+    { 'offset -1 is less than 0', file, -1 },
+    { 'offset: integer expected, got 0.5', file, 0.5 },
+    { 'offset: integer expected', file, 0 / 0 },
+    { 'count -1 is less than 0', file, 0, -1 },
+    { 'count inf is more than', file, nil, math.huge },
     { 'number expected', file, {} }, { 'number expected', file, 0, true },
   }
   for _, case in ipairs(cases) do

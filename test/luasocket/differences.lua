@@ -136,7 +136,7 @@ end
 for _, arguments in ipairs { '-1', "-1, 'before'" } do
   differ('receive', ('nothing:receive(%s)'):format(arguments),
     "'raises', 'bad argument: invalid receive pattern'",
-    "'raises', 'bad argument: a number of bytes, 0 or more, expected'")
+    "'raises', 'bad argument: count -1 is less than 0'")
 end
 differ('send', 'client:send({})', "'raises', 'bad argument: string expected, got table'", '0')
 differ('udp_connected', 'connected:send({})',

@@ -3,16 +3,16 @@
 ** SOCK_SEQPACKET.
 **
 ** Every IP datagram fits 64 KiB. A message of a Unix socket may be of any size,
-** so its size is asked for first, and a large one lands in a userdata. What is
-** cut in spite of that, because somebody else took the message in between, is
-** told like what is cut by the caller's own `max`: "truncated", and the whole
-** length.
+** so its size is asked for first, and a large one lands in a userdata. A message
+** that another reader's took the place of meanwhile is cut, and reported like one
+** that the caller's own `max` cuts: "truncated", and the whole length.
 **
-** Messages do not go through the scratch buffer: Lua may collect garbage, and
-** so run other calls on sockets, before it has copied what it is given.
+** A message lands in a room that all objects share. Lua may collect garbage, and
+** so run other calls on sockets, while it makes a string of it: so a small one
+** is copied first, and with a large one the room is the call's alone meanwhile.
 */
 
-#include "datagram.h"
+#include "methods.h"
 
 #include <poll.h>
 
@@ -29,20 +29,20 @@ struct sock99_socket *sock99_check_datagram(lua_State *L) {
 */
 
 /* After a call that could not send: 0 is "again". */
-int sock99_wait_to_send(struct sock99_socket *s, struct sock99_wait *wait, bool addressed,
+int sock99_wait_to_send(struct sock99_socket *s, struct sock99_limit *limit, bool addressed,
                         struct sock99_retry *retry, int error) {
   if (error == EINTR)
     return 0;
   if (!s99_would_block(error))
     return error;
   if (addressed && s->family == AF_UNIX)
-    return sock99_sleep_for_room(s, wait, retry);
-  return sock99_wait_for(s, wait, POLLOUT);
+    return sock99_sleep_for_room(s, limit, retry);
+  return sock99_wait_for(s, limit, POLLOUT);
 }
 
 
 /* To the peer, or to an address. */
-static int send_one(struct sock99_socket *s, struct sock99_wait *wait, const char *data,
+static int send_one(struct sock99_socket *s, struct sock99_limit *limit, const char *data,
                     size_t length, const struct s99_address *to) {
   int flags = sock99_message_flags(s), error = 0;
   struct sock99_retry retry = {0, 0};
@@ -53,7 +53,7 @@ static int send_one(struct sock99_socket *s, struct sock99_wait *wait, const cha
       s->sent += (uint64_t)sent;
       return 0;
     }
-    error = sock99_wait_to_send(s, wait, to != NULL, &retry, errno);
+    error = sock99_wait_to_send(s, limit, to != NULL, &retry, errno);
   }
   return error;
 }
@@ -78,28 +78,26 @@ static void join_list(lua_State *L) {
 }
 
 
-static int push_send_failure(lua_State *L, const struct sock99_socket *s, size_t partial,
-                             int error) {
+static int fail_to_send(lua_State *L, const struct sock99_socket *s, size_t partial, int error) {
   if (s->type == SOCK_DGRAM)
-    return sock99_push_errno_failure(L, error);
+    return sock99_fail(L, error);
   sock99_push_count(L, partial);
-  return sock99_push_partial(L, error);
+  return sock99_fail_partial(L, error);
 }
 
 
 /* The peer would take an empty record for the end. */
 static int refuse_empty(lua_State *L, size_t partial) {
-  lua_pushnil(L);
-  lua_pushliteral(L, "an empty message would mean the end");
+  static const struct sock99_failure failure = {
+      .error = EINVAL, .text = "an empty message would mean the end", .has_partial = true};
   sock99_push_count(L, partial);
-  lua_pushinteger(L, EINVAL);
-  return 4;
+  return sock99_push_failure(L, &failure);
 }
 
 
 int sock99_send_message(lua_State *L, struct sock99_socket *s) {
   size_t first, last, length;
-  struct sock99_wait wait;
+  struct sock99_limit limit;
   const char *data;
   int error = SOCK99_CLOSED;
   if (lua_istable(L, 2))
@@ -108,11 +106,11 @@ int sock99_send_message(lua_State *L, struct sock99_socket *s) {
   length = first <= last ? last - first + 1 : 0;
   if (length == 0 && s->type == SOCK_SEQPACKET && s->fd >= 0)
     return refuse_empty(L, first - 1);
-  sock99_begin_wait(s, &wait);
+  sock99_begin_wait(s, &limit);
   if (s->fd >= 0)
-    error = send_one(s, &wait, length > 0 ? data + first - 1 : data, length, NULL);
+    error = send_one(s, &limit, length > 0 ? data + first - 1 : data, length, NULL);
   if (error != 0)
-    return push_send_failure(L, s, first - 1, error);
+    return fail_to_send(L, s, first - 1, error);
   sock99_push_count(L, first - 1 + length);
   return 1;
 }
@@ -177,19 +175,20 @@ static int l_sendto(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
   size_t length;
   const char *data = luaL_checklstring(L, 2, &length);
-  struct sock99_wait wait;
+  struct sock99_limit limit;
+  struct sock99_failure failure;
   struct s99_address to;
   int error;
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
-  sock99_begin_wait(s, &wait);
-  error = sock99_read_address(L, s, 3, &wait, &to);
-  if (error == 0 && !has_port(&to))
-    return sock99_push_address_failure(L, "sendto", &to, EINVAL);
-  if (error == 0)
-    error = send_one(s, &wait, data, length, &to);
+    return sock99_fail(L, SOCK99_CLOSED);
+  sock99_begin_wait(s, &limit);
+  if (!sock99_read_address(L, s->family, s->type, 3, &limit, &to, &failure))
+    return sock99_push_failure(L, &failure);
+  if (!has_port(&to))
+    return sock99_fail_address(L, "sendto", &to, EINVAL);
+  error = send_one(s, &limit, data, length, &to);
   if (error != 0)
-    return sock99_push_errno_failure(L, error);
+    return sock99_fail(L, error);
   sock99_push_count(L, length);
   return 1;
 }
@@ -199,7 +198,7 @@ static int l_sendto(lua_State *L) {
 ** In
 */
 
-static int note(struct sock99_message *in, ssize_t got, const struct iovec *part) {
+static int fill_message(struct sock99_message *in, ssize_t got, const struct iovec *part) {
   if (got < 0)
     return errno;
   in->data = part->iov_base;
@@ -211,40 +210,40 @@ static int note(struct sock99_message *in, ssize_t got, const struct iovec *part
 
 
 /* recvfrom(2) is quicker than recvmsg(2). */
-static int receive_inet(const struct sock99_socket *s, int flags, char *small,
+static int receive_inet(const struct sock99_socket *s, int flags, char *room,
                         struct sock99_message *in) {
-  struct iovec part = {small, SOCK99_ROOM_SIZE};
+  struct iovec part = {room, SOCK99_ROOM_SIZE};
   struct sockaddr *from = in->wants_from ? &in->from.addr.sa : NULL;
   in->from.len = sizeof(in->from.addr);
-  return note(in,
-              recvfrom(s->fd, small, SOCK99_ROOM_SIZE, flags | S99_MSG_WHOLE_LENGTH, from,
-                       from != NULL ? &in->from.len : NULL),
-              &part);
+  return fill_message(in,
+                      recvfrom(s->fd, room, SOCK99_ROOM_SIZE, flags | S99_MSG_WHOLE_LENGTH, from,
+                               from != NULL ? &in->from.len : NULL),
+                      &part);
 }
 
 
 /* Makes `part` fit the next message: 0 or an error. What is larger than the room
 ** goes to a userdata on top of the stack. */
-static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *small,
+static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *room,
                     struct iovec *part) {
   ssize_t size = s99_next_message_size(s->fd, flags);
   if (size < 0)
     return errno;
-  part->iov_base = small;
+  part->iov_base = room;
   part->iov_len = SOCK99_ROOM_SIZE;
   if ((size_t)size > part->iov_len) {
     part->iov_len = (size_t)size;
-    part->iov_base = lua_newuserdata(L, part->iov_len);
+    part->iov_base = sock99_newuserdata(L, part->iov_len);
   }
   return 0;
 }
 
 
-static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *small,
+static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *room,
                         struct sock99_message *in) {
   struct msghdr message;
   struct iovec part;
-  int error = fit_next(L, s, flags, small, &part);
+  int error = fit_next(L, s, flags, room, &part);
   if (error != 0)
     return error;
   memset(&message, 0, sizeof(message));
@@ -254,37 +253,36 @@ static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *
   message.msg_namelen = sizeof(in->from.addr);
   /* The room is for the message that is there; another is not waited for. */
   flags |= MSG_DONTWAIT | S99_MSG_WHOLE_LENGTH;
-  error = note(in, sock99_receive_message_rights(s, &message, flags), &part);
+  error = fill_message(in, sock99_receive_message_rights(s, &message, flags), &part);
   in->is_cut = (message.msg_flags & MSG_TRUNC) != 0;
   in->from.len = message.msg_namelen;
   return error;
 }
 
 
-/* One message, if there is one, or where there is leave to block. */
-int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *small,
+int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *room,
                           struct sock99_message *in) {
-  return s->family == AF_UNIX ? receive_unix(L, s, flags, small, in)
-                              : receive_inet(s, flags, small, in);
+  return s->family == AF_UNIX ? receive_unix(L, s, flags, room, in)
+                              : receive_inet(s, flags, room, in);
 }
 
 
-int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *small,
+int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *room,
                        struct sock99_message *in) {
   int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL;
   int top = lua_gettop(L), error = s->pending_error;
-  struct sock99_wait wait;
+  struct sock99_limit limit;
   s->pending_error = 0;
-  sock99_begin_wait(s, &wait);
+  sock99_begin_wait(s, &limit);
   while (error == 0) {
     lua_settop(L, top);
-    error = sock99_try_to_receive(L, s, flags, small, in);
+    error = sock99_try_to_receive(L, s, flags, room, in);
     if (error == 0) {
       s->received += in->length;
       return 0;
     }
     if (s99_would_block(error))
-      error = sock99_wait_for(s, &wait, POLLIN);
+      error = sock99_wait_for(s, &limit, POLLIN);
     else if (error == EINTR)
       error = 0;
   }
@@ -292,26 +290,50 @@ int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *small,
 }
 
 
-/* The bytes that a caller wants at most. */
-static size_t check_max(lua_State *L, int index) {
-  lua_Number max;
-  if (lua_isnoneornil(L, index))
-    return SIZE_MAX;
-  max = luaL_checknumber(L, index);
-  luaL_argcheck(L, max >= 0, index, "a number of bytes, 0 or more, expected");
-  if (max > (lua_Number)(SIZE_MAX / 4))
-    return SIZE_MAX;
-  luaL_argcheck(L, (lua_Number)(size_t)max == max, index, "a whole number of bytes expected");
-  return (size_t)max;
+int sock99_receive_into_room(lua_State *L, struct sock99_socket *s, struct sock99_message *in) {
+  char *room;
+  if (s->fd < 0)
+    return SOCK99_CLOSED;
+  room = sock99_message_room(sock99_scratch_of(L));
+  return room == NULL ? ENOMEM : sock99_receive_one(L, s, room, in);
 }
 
 
-static void push_data(lua_State *L, struct sock99_message *in, size_t max) {
+/* Called by Lua, with a struct sock99_message. */
+static int l_push_data(lua_State *L) {
+  const struct sock99_message *in = lua_touserdata(L, 1);
+  lua_pushlstring(L, in->data, in->size);
+  return 1;
+}
+
+
+/* The room is nobody else's until the string is made. */
+static void push_large(lua_State *L, struct sock99_message *in) {
+  struct sock99_scratch *scratch = sock99_scratch_of(L);
+  struct sock99_rooms *rooms;
+  int status;
+  lua_pushcfunction(L, l_push_data);
+  lua_pushlightuserdata(L, in);
+  rooms = sock99_take_rooms(scratch, 1);
+  status = lua_pcall(L, 1, 1, 0);
+  sock99_return_rooms(scratch, rooms);
+  if (status != 0)
+    lua_error(L);
+}
+
+
+void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
+  char copy[SOCK99_SMALL_PIECE];
   if (in->size > max) {
     in->size = max;
     in->is_cut = true;
   }
-  lua_pushlstring(L, in->data, in->size);
+  if (in->size > sizeof(copy)) {
+    push_large(L, in);
+    return;
+  }
+  memcpy(copy, in->data, in->size);
+  lua_pushlstring(L, copy, in->size);
 }
 
 
@@ -325,27 +347,25 @@ static int end_results(lua_State *L, const struct sock99_message *in, int count)
 }
 
 
-static int push_receive_failure(lua_State *L, const struct sock99_socket *s, int error) {
+static int fail_to_receive(lua_State *L, const struct sock99_socket *s, int error) {
   if (s->type == SOCK_DGRAM)
-    return sock99_push_errno_failure(L, error);
+    return sock99_fail(L, error);
   lua_pushliteral(L, "");
-  return sock99_push_partial(L, error);
+  return sock99_fail_partial(L, error);
 }
 
 
 int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
-  size_t max = check_max(L, 2);
+  size_t max = sock99_opt_max(L, 2, 0);
   struct sock99_message in;
-  char small[SOCK99_ROOM_SIZE];
-  int error = SOCK99_CLOSED;
+  int error;
   in.wants_from = false;
-  if (s->fd >= 0)
-    error = sock99_receive_one(L, s, small, &in);
+  error = sock99_receive_into_room(L, s, &in);
   if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)
     error = SOCK99_CLOSED;
   if (error != 0)
-    return push_receive_failure(L, s, error);
-  push_data(L, &in, max);
+    return fail_to_receive(L, s, error);
+  sock99_push_message(L, &in, max);
   return end_results(L, &in, 1);
 }
 
@@ -366,19 +386,6 @@ static int l_receive(lua_State *L) {
 }
 
 
-/* host, port; or path, nil. */
-void sock99_push_origin(lua_State *L, const struct sock99_socket *s,
-                        const struct s99_address *from) {
-  if (s->family == AF_UNIX) {
-    (void)sock99_push_address(L, from);
-    lua_pushnil(L);
-  } else {
-    (void)sock99_push_address(L, from);
-    lua_pop(L, 1);
-  }
-}
-
-
 /*** Receive a datagram, and where it came from.
 
 @function receivefrom
@@ -395,17 +402,15 @@ where it has none
 */
 int sock99_receivefrom(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
-  size_t max = check_max(L, 2);
+  size_t max = sock99_opt_max(L, 2, 0);
   struct sock99_message in;
-  char small[SOCK99_ROOM_SIZE];
-  int error = SOCK99_CLOSED;
+  int error;
   in.wants_from = true;
-  if (s->fd >= 0)
-    error = sock99_receive_one(L, s, small, &in);
+  error = sock99_receive_into_room(L, s, &in);
   if (error != 0)
-    return sock99_push_errno_failure(L, error);
-  push_data(L, &in, max);
-  sock99_push_origin(L, s, &in.from);
+    return sock99_fail(L, error);
+  sock99_push_message(L, &in, max);
+  sock99_push_origin(L, &in.from);
   return end_results(L, &in, 3);
 }
 
@@ -416,7 +421,7 @@ int sock99_receivefrom(lua_State *L) {
 
 static int forget_peer(lua_State *L, const struct sock99_socket *s) {
   if (s99_disconnect(s->fd) != 0)
-    return sock99_push_call_failure(L, "connect", "*", errno);
+    return sock99_fail_call(L, "connect", "*", errno);
   sock99_set_class(L, 1, SOCK99_UNCONNECTED);
   return sock99_push_done(L);
 }
@@ -438,22 +443,21 @@ come from others. With "*", a port that the system had chosen may be gone.
 static int l_setpeername(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
   const char *host = luaL_checkstring(L, 2);
-  struct sock99_wait wait;
+  struct sock99_limit limit;
+  struct sock99_failure failure;
   struct s99_address peer;
-  int error;
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   if (strcmp(host, "*") == 0)
     return forget_peer(L, s);
-  sock99_begin_wait(s, &wait);
-  error = sock99_read_address(L, s, 2, &wait, &peer);
-  if (error != 0)
-    return sock99_push_errno_failure(L, error);
+  sock99_begin_wait(s, &limit);
+  if (!sock99_read_address(L, s->family, s->type, 2, &limit, &peer, &failure))
+    return sock99_push_failure(L, &failure);
   if (!has_port(&peer))
-    return sock99_push_address_failure(L, "connect", &peer, EINVAL);
+    return sock99_fail_address(L, "connect", &peer, EINVAL);
   while (connect(s->fd, &peer.addr.sa, peer.len) != 0) {
     if (errno != EINTR)
-      return sock99_push_address_failure(L, "connect", &peer, errno);
+      return sock99_fail_address(L, "connect", &peer, errno);
   }
   sock99_set_class(L, 1, SOCK99_CONNECTED);
   return sock99_push_done(L);
@@ -475,11 +479,8 @@ static int l_setpeername(lua_State *L) {
 const luaL_Reg sock99_datagram_methods[] = {
     {"send", l_send},
     {"sendto", l_sendto},
-    {"sendmany", sock99_sendmany},
     {"receive", l_receive},
     {"receivefrom", sock99_receivefrom},
-    {"receivemany", sock99_receivemany},
     {"setpeername", l_setpeername},
-    {"setsockname", sock99_bind},
     {NULL, NULL},
 };

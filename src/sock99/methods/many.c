@@ -7,7 +7,7 @@
 ** a bad entry sends none.
 */
 
-#include "datagram.h"
+#include "methods.h"
 
 #include <poll.h>
 
@@ -33,8 +33,7 @@ struct outgoing {
 
 
 static void refuse_entry(lua_State *L, int i, const char *expected) {
-  lua_pushfstring(L, "entry %d: %s expected", i, expected);
-  luaL_argerror(L, 2, lua_tostring(L, -1));
+  sock99_raise(L, 2, "entry %d: %s expected", i, expected);
 }
 
 
@@ -94,52 +93,53 @@ static bool has_address(lua_State *L, const struct sock99_socket *s, int index) 
 
 
 /* On top of the stack are data, host, port; the data stays there. */
-static int add_message(lua_State *L, const struct sock99_socket *s, struct sock99_wait *wait,
-                       struct outgoing *out) {
+static bool add_message(lua_State *L, const struct sock99_socket *s, struct sock99_limit *limit,
+                        struct outgoing *out, struct sock99_failure *failure) {
   struct msghdr *message = &out->messages[out->count].msg_hdr;
   struct iovec *part = &out->parts[out->count];
   struct s99_address *to = &out->addresses[out->count];
+  int host = lua_gettop(L) - 1;
   memset(message, 0, sizeof(*message));
   part->iov_base = (char *)lua_tolstring(L, -3, &part->iov_len);
   message->msg_iov = part;
   message->msg_iovlen = 1;
-  if (has_address(L, s, lua_gettop(L) - 1)) {
-    int error = sock99_read_address(L, s, lua_gettop(L) - 1, wait, to);
-    if (error != 0)
-      return error;
+  if (has_address(L, s, host)) {
+    if (!sock99_read_address(L, s->family, s->type, host, limit, to, failure))
+      return false;
     message->msg_name = &to->addr;
     message->msg_namelen = to->len;
     out->addressed = true;
   }
   lua_pop(L, 2);
   out->count++;
-  return 0;
+  return true;
 }
 
 
-/* The next entries, whose data is kept on the stack. */
-static int collect(lua_State *L, const struct sock99_socket *s, struct sock99_wait *wait, int *next,
-                   int last, struct outgoing *out) {
-  int error = 0;
+/* The next entries, whose data is kept on the stack. False: the last of them has no
+** address. */
+static bool collect(lua_State *L, const struct sock99_socket *s, struct sock99_limit *limit,
+                    int *next, int last, struct outgoing *out, struct sock99_failure *failure) {
   out->count = 0;
   out->addressed = false;
   lua_settop(L, 2);
-  for (; error == 0 && *next <= last && out->count < BATCH; (*next)++) {
+  for (; *next <= last && out->count < BATCH; (*next)++) {
     push_entry(L, *next);
-    error = add_message(L, s, wait, out);
+    if (!add_message(L, s, limit, out, failure))
+      return false;
   }
-  return error;
+  return true;
 }
 
 
-static int send_collected(struct sock99_socket *s, struct sock99_wait *wait, struct outgoing *out,
+static int send_collected(struct sock99_socket *s, struct sock99_limit *limit, struct outgoing *out,
                           uint64_t *done) {
   int flags = sock99_message_flags(s), first = 0, error = 0;
   struct sock99_retry retry = {0, 0};
   while (error == 0 && first < out->count) {
     int i, sent = s99_send_many(s->fd, out->messages + first, out->count - first, flags);
     if (sent < 0) {
-      error = sock99_wait_to_send(s, wait, out->addressed, &retry, errno);
+      error = sock99_wait_to_send(s, limit, out->addressed, &retry, errno);
       continue;
     }
     for (i = first; i < first + sent; i++)
@@ -152,13 +152,24 @@ static int send_collected(struct sock99_socket *s, struct sock99_wait *wait, str
 }
 
 
-/* With SOCK99_TOLD, nil, message, code are on top of the stack. */
-static int push_many_failure(lua_State *L, uint64_t done, int error) {
-  sock99_push_count(L, done);
-  if (error != SOCK99_TOLD)
-    return sock99_push_partial(L, error);
-  lua_insert(L, -2);
-  return 4;
+/* Sends the list at index 2, `*done` messages of it; false: `failure` says why not all. */
+static bool send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
+                     struct sock99_failure *failure) {
+  struct outgoing out;
+  struct sock99_limit limit;
+  int next = 1, last = (int)lua_rawlen(L, 2);
+  bool has_addresses = true;
+  sock99_begin_wait(s, &limit);
+  while (has_addresses && next <= last) {
+    int error;
+    has_addresses = collect(L, s, &limit, &next, last, &out, failure);
+    error = send_collected(s, &limit, &out, done);
+    if (error != 0) {
+      *failure = (struct sock99_failure){.error = error};
+      return false;
+    }
+  }
+  return has_addresses;
 }
 
 
@@ -176,27 +187,18 @@ peer
 @usage
 server:sendmany(server:receivemany(64))
 */
-int sock99_sendmany(lua_State *L) {
+static int l_sendmany(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
-  struct outgoing out;
-  struct sock99_wait wait;
+  struct sock99_failure failure = {.error = SOCK99_CLOSED};
   uint64_t done = 0;
-  int next = 1, last, error, unsent;
+  bool is_done;
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checkstack(L, BATCH + LUA_MINSTACK, "too many datagrams");
-  last = (int)lua_rawlen(L, 2);
-  check_entries(L, s, last);
-  error = s->fd < 0 ? SOCK99_CLOSED : 0;
-  sock99_begin_wait(s, &wait);
-  while (error == 0 && next <= last) {
-    error = collect(L, s, &wait, &next, last, &out);
-    unsent = send_collected(s, &wait, &out, &done);
-    error = unsent != 0 ? unsent : error;
-  }
-  if (error != 0)
-    return push_many_failure(L, done, error);
+  check_entries(L, s, (int)lua_rawlen(L, 2));
+  is_done = s->fd >= 0 && send_all(L, s, &done, &failure);
   sock99_push_count(L, done);
-  return 1;
+  failure.has_partial = true;
+  return is_done ? 1 : sock99_push_failure(L, &failure);
 }
 
 
@@ -209,7 +211,9 @@ struct incoming {
   struct s99_mmsghdr messages[BATCH];
   struct iovec parts[BATCH];
   struct s99_address addresses[BATCH];
-  int count;
+  int count;                   /* received; over Unix, at most to be received */
+  struct sock99_message first; /* over Unix, in `room` */
+  char *room;
 };
 
 
@@ -231,8 +235,8 @@ static void prepare_rooms(struct incoming *in, char *rooms, int count) {
 
 static int receive_batch(struct sock99_socket *s, struct incoming *in, char *rooms, int max) {
   int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL, error = 0;
-  struct sock99_wait wait;
-  sock99_begin_wait(s, &wait);
+  struct sock99_limit limit;
+  sock99_begin_wait(s, &limit);
   while (error == 0) {
     prepare_rooms(in, rooms, max);
     in->count = s99_receive_many(s->fd, in->messages, max, flags);
@@ -240,7 +244,7 @@ static int receive_batch(struct sock99_socket *s, struct incoming *in, char *roo
       return 0;
     error = errno;
     if (s99_would_block(error))
-      error = sock99_wait_for(s, &wait, POLLIN);
+      error = sock99_wait_for(s, &limit, POLLIN);
     else if (error == EINTR)
       error = 0;
   }
@@ -260,9 +264,8 @@ static int new_list(lua_State *L, int count) {
 }
 
 
-static void set_origin(lua_State *L, const struct sock99_socket *s, int list,
-                       const struct s99_address *from) {
-  sock99_push_origin(L, s, from);
+static void set_origin(lua_State *L, int list, const struct s99_address *from) {
+  sock99_push_origin(L, from);
   lua_replace(L, list + 2);
   lua_replace(L, list + 1);
 }
@@ -312,7 +315,7 @@ static int push_batch(lua_State *L) {
     if (in->socket->class != SOCK99_CONNECTED && !is_same(&one.from, message)) {
       one.from.addr = in->addresses[i].addr;
       one.from.len = message->msg_namelen;
-      set_origin(L, in->socket, list, &one.from);
+      set_origin(L, list, &one.from);
     }
     add_entry(L, in->socket, list, i + 1, &one);
   }
@@ -321,51 +324,60 @@ static int push_batch(lua_State *L) {
 }
 
 
-/* The rooms are nobody else's until the list is complete, and go back where
-** they came from even if it never is. */
-static int receive_many_inet(lua_State *L, struct sock99_socket *s, int max) {
-  struct sock99_scratch *scratch = sock99_scratch_of(L);
-  struct incoming in;
-  struct sock99_rooms *rooms;
-  int error, status = 0;
-  in.socket = s;
-  lua_pushcfunction(L, push_batch);
-  lua_pushlightuserdata(L, &in);
-  rooms = sock99_take_rooms(scratch, (size_t)max);
-  error = rooms == NULL ? ENOMEM : receive_batch(s, &in, rooms->bytes, max);
-  if (error == 0)
-    status = lua_pcall(L, 1, 1, 0);
-  sock99_return_rooms(scratch, rooms);
-  if (error != 0)
-    return sock99_push_errno_failure(L, error);
-  return status == 0 ? 1 : lua_error(L);
-}
-
-
-/* Their sizes are asked for one by one. */
-static int receive_many_unix(lua_State *L, struct sock99_socket *s, int max) {
+/* Called by Lua, with a struct incoming; returns the list. The sizes of Unix messages
+** are asked for one by one. The first lies in the room already. */
+static int push_unix(lua_State *L) {
+  struct incoming *in = lua_touserdata(L, 1);
+  struct sock99_socket *s = in->socket;
   int flags = (sock99_message_flags(s) & ~S99_MSG_NOSIGNAL) | MSG_DONTWAIT;
-  int i, list, error;
-  struct sock99_message in;
-  char small[SOCK99_ROOM_SIZE];
-  in.wants_from = true;
-  error = sock99_receive_one(L, s, small, &in);
-  if (error != 0)
-    return sock99_push_errno_failure(L, error);
-  list = new_list(L, max);
+  int i, list = new_list(L, in->count), error = 0;
   for (i = 1; error == 0; i++) {
-    if (s->class != SOCK99_CONNECTED || in.is_cut)
-      set_origin(L, s, list, &in.from);
-    add_entry(L, s, list, i, &in);
+    if (s->class != SOCK99_CONNECTED || in->first.is_cut)
+      set_origin(L, list, &in->first.from);
+    add_entry(L, s, list, i, &in->first);
     lua_settop(L, list + 2);
-    error = i < max ? sock99_try_to_receive(L, s, flags, small, &in) : EAGAIN;
+    error = i < in->count ? sock99_try_to_receive(L, s, flags, in->room, &in->first) : EAGAIN;
     if (error == 0)
-      s->received += in.length;
+      s->received += in->first.length;
   }
   lua_settop(L, list);
   if (!s99_would_block(error) && error != EINTR)
     s->pending_error = error;
   return 1;
+}
+
+
+static int receive_first(lua_State *L, struct sock99_socket *s, struct incoming *in, char *room,
+                         int max) {
+  in->count = max;
+  in->room = room;
+  in->first.wants_from = true;
+  return sock99_receive_one(L, s, room, &in->first);
+}
+
+
+/* The rooms are nobody else's until the list is complete, and go back where
+** they came from even if it never is. */
+static int receive_many(lua_State *L, struct sock99_socket *s, int max) {
+  struct sock99_scratch *scratch = sock99_scratch_of(L);
+  bool is_unix = s->family == AF_UNIX;
+  struct incoming in;
+  struct sock99_rooms *rooms;
+  int error = ENOMEM, status = 0, function = lua_gettop(L) + 1;
+  in.socket = s;
+  lua_pushcfunction(L, is_unix ? push_unix : push_batch);
+  lua_pushlightuserdata(L, &in);
+  rooms = sock99_take_rooms(scratch, is_unix ? 1 : (size_t)max);
+  if (rooms != NULL)
+    error = is_unix ? receive_first(L, s, &in, rooms->bytes, max)
+                    : receive_batch(s, &in, rooms->bytes, max);
+  /* What is above the function's argument holds a large message. */
+  if (error == 0)
+    status = lua_pcall(L, lua_gettop(L) - function, 1, 0);
+  sock99_return_rooms(scratch, rooms);
+  if (error != 0)
+    return sock99_fail(L, error);
+  return status == 0 ? 1 : lua_error(L);
 }
 
 
@@ -386,14 +398,14 @@ for _, datagram in ipairs(assert(server:receivemany())) do
   print(datagram[2], datagram[3], #datagram[1])
 end
 */
-int sock99_receivemany(lua_State *L) {
+static int l_receivemany(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
-  lua_Integer max = luaL_optinteger(L, 2, BATCH);
-  luaL_argcheck(L, max >= 1, 2, "a number of datagrams, 1 or more, expected");
+  long long max = sock99_opt_integer(L, 2, "max", 1, LLONG_MAX, BATCH);
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
-  if (max > BATCH)
-    max = BATCH;
-  return s->family == AF_UNIX ? receive_many_unix(L, s, (int)max)
-                              : receive_many_inet(L, s, (int)max);
+    return sock99_fail(L, SOCK99_CLOSED);
+  return receive_many(L, s, max < BATCH ? (int)max : BATCH);
 }
+
+
+const luaL_Reg sock99_many_methods[] = {
+    {"sendmany", l_sendmany}, {"receivemany", l_receivemany}, {NULL, NULL}};

@@ -6,9 +6,7 @@
 ** returned.
 */
 
-#include "object.h"
-
-#include "read_option.h"
+#include "methods.h"
 
 /* What an option by number may be read into. */
 #define LARGEST ((lua_Integer)1024 * 1024)
@@ -21,21 +19,18 @@
 /*** @module sock99 */
 
 
-/* nil, "setsockopt TCP_NODELAY: …", code; returns 3. */
-static int push_refusal(lua_State *L, const struct sock99_socket *s, const char *call,
-                        const socket99_option *option, int error) {
+static int fail_call(lua_State *L, const struct sock99_socket *s, const char *call,
+                     const socket99_option *option, int error) {
   char label[64];
   s99_option_label(option, s->type, s->family, label, sizeof(label));
-  return sock99_push_call_failure(L, call, label, error);
+  return sock99_fail_call(L, call, label, error);
 }
 
 
-/* nil, "option rcvbuf: … is not in …", code; returns 3. */
-static int push_impossible(lua_State *L, const char *why) {
-  lua_pushnil(L);
-  lua_pushstring(L, why);
-  lua_pushinteger(L, EINVAL);
-  return 3;
+/* nil, "option rcvbuf: … is not in …", EINVAL. */
+static int refuse(lua_State *L, const char *why) {
+  const struct sock99_failure failure = {.error = EINVAL, .text = why};
+  return sock99_push_failure(L, &failure);
 }
 
 
@@ -47,14 +42,14 @@ static int set_option(lua_State *L, const struct sock99_socket *s, const socket9
   char why[SOCKET99_WHERE_SIZE];
   int error;
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   if (!s99_option_check(option, s->type, why, sizeof(why)))
-    return push_impossible(L, why);
+    return refuse(L, why);
   if (option->name != NULL)
     error = socket99_option_set(s->fd, option->name, &option->value);
   else
     error = s99_option_apply(s->fd, option, s->type, s->family, false);
-  return error == 0 ? 0 : push_refusal(L, s, "setsockopt", option, error);
+  return error == 0 ? 0 : fail_call(L, s, "setsockopt", option, error);
 }
 
 
@@ -65,7 +60,7 @@ static int set_named(lua_State *L, const struct sock99_socket *s, const char *na
   socket99_option option = {name, 0, 0, {SOCKET99_BOOLEAN, 0, 0, NULL, 0, NULL, NULL, NULL}};
   socket99_result result;
   if (!sock99_read_option_value(L, &place, name, kind, &option.value, &result))
-    return push_impossible(L, result.where);
+    return refuse(L, result.where);
   return set_option(L, s, &option);
 }
 
@@ -110,7 +105,7 @@ static int set_by_number(lua_State *L, const struct sock99_socket *s) {
   lua_settop(L, VALUE);
   lua_pushvalue(L, OPTION);
   if (!sock99_read_numbered_option(L, &place, &option, &result))
-    return push_impossible(L, result.where);
+    return refuse(L, result.where);
   return set_option(L, s, &option);
 }
 
@@ -175,14 +170,14 @@ static int get_named(lua_State *L, const struct sock99_socket *s, const char *na
   memset(&option, 0, sizeof(option));
   option.name = name;
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   error = socket99_option_get(s->fd, option.name, &value, room, sizeof(room));
   if (error == ERANGE && value.length > sizeof(room)) {
     size_t size = value.length;
-    error = socket99_option_get(s->fd, option.name, &value, lua_newuserdata(L, size), size);
+    error = socket99_option_get(s->fd, option.name, &value, sock99_newuserdata(L, size), size);
   }
   if (error != 0)
-    return push_refusal(L, s, "getsockopt", &option, error);
+    return fail_call(L, s, "getsockopt", &option, error);
   push_value(L, &value);
   return 1;
 }
@@ -229,17 +224,17 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
   lua_settop(L, VALUE);
   lua_pushvalue(L, OPTION);
   if (!sock99_read_option_number(L, &place, &option, &result))
-    return push_impossible(L, result.where);
+    return refuse(L, result.where);
   length = check_size(L, sizeof(room));
   /* The kernel would write eight times as many bytes as it was given. */
   if (option.level == SOL_SOCKET && option.option_id == S99_COUNTED_OPTION)
     return get_named(L, s, "get_filter");
   if (length > sizeof(room))
-    bytes = lua_newuserdata(L, length);
+    bytes = sock99_newuserdata(L, length);
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   if (getsockopt(s->fd, option.level, option.option_id, bytes, &length) != 0)
-    return push_refusal(L, s, "getsockopt", &option, errno);
+    return fail_call(L, s, "getsockopt", &option, errno);
   push_bytes(L, bytes, length);
   return 1;
 }

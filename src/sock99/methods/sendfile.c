@@ -8,7 +8,7 @@
 ** buffer, in which bytes may lie already.
 */
 
-#include "object.h"
+#include "methods.h"
 
 #include <poll.h>
 
@@ -16,6 +16,9 @@
 #define LARGEST_PIECE ((uint64_t)1 << 30)
 
 #define NO_COUNT UINT64_MAX
+
+/* off_t has 32 bits on some systems. */
+#define LARGEST_OFFSET (sizeof(off_t) > 4 ? INT64_MAX : INT32_MAX)
 
 #define ROOM ((size_t)16 * 1024)
 
@@ -29,7 +32,7 @@ struct source {
 
 struct transfer {
   struct sock99_socket *s;
-  struct sock99_wait wait;
+  struct sock99_limit limit;
   struct source source;
   uint64_t left, sent;
   size_t unsent, unsent_length; /* in `room` */
@@ -45,17 +48,6 @@ struct transfer {
 ** Arguments
 */
 
-/* A count of bytes; false where there is none. */
-static bool check_bytes(lua_State *L, int index, long long *bytes) {
-  if (lua_isnoneornil(L, index))
-    return false;
-  luaL_checknumber(L, index);
-  luaL_argcheck(L, sock99_to_whole(L, index, bytes) == SOCK99_WHOLE && *bytes >= 0, index,
-                "a number of bytes, 0 or more, expected");
-  return true;
-}
-
-
 static void check_source(lua_State *L, struct source *source) {
   source->stream = NULL;
   source->has_positions = false;
@@ -64,23 +56,21 @@ static void check_source(lua_State *L, struct source *source) {
     luaL_argcheck(L, source->stream != NULL, 2, "closed file");
     source->fd = fileno(source->stream);
   } else {
-    lua_Number fd = lua_tonumber(L, 2);
     luaL_argcheck(L, lua_type(L, 2) == LUA_TNUMBER, 2, "a file or a descriptor expected");
-    luaL_argcheck(L, fd >= 0 && fd <= INT_MAX && (lua_Number)(int)fd == fd, 2,
-                  "a file or a descriptor expected");
-    source->fd = (int)fd;
+    source->fd = (int)sock99_check_integer(L, 2, "descriptor", 0, INT_MAX);
   }
 }
 
 
 static void check_arguments(lua_State *L, struct transfer *transfer) {
   struct source *source = &transfer->source;
-  long long offset = 0, count = 0;
+  long long offset, count;
   check_source(L, source);
-  source->moves = !check_bytes(L, 3, &offset);
+  source->moves = lua_isnoneornil(L, 3);
+  offset = sock99_opt_integer(L, 3, "offset", 0, LARGEST_OFFSET, 0);
   source->offset = (off_t)offset;
-  luaL_argcheck(L, source->offset == offset, 3, "a position beyond what files have");
-  transfer->left = check_bytes(L, 4, &count) ? (uint64_t)count : NO_COUNT;
+  count = sock99_opt_integer(L, 4, "count", 0, LLONG_MAX, -1);
+  transfer->left = count < 0 ? NO_COUNT : (uint64_t)count;
 }
 
 
@@ -142,7 +132,7 @@ static void count_sent(struct transfer *transfer, size_t count) {
 
 /* A peer that takes all at once must not keep the call from ending. */
 static int end_in_time(struct transfer *transfer) {
-  if (transfer->left == 0 || !sock99_is_over(&transfer->wait))
+  if (transfer->left == 0 || !sock99_is_over(&transfer->limit))
     return 0;
   transfer->s->wants_writing = true;
   return SOCK99_TIMEOUT;
@@ -164,7 +154,7 @@ static int copy_in_kernel(struct transfer *transfer) {
     } else if (error == EINVAL) {
       return ENOSYS;
     } else if (s99_would_block(error)) {
-      error = sock99_wait_for(transfer->s, &transfer->wait, POLLOUT);
+      error = sock99_wait_for(transfer->s, &transfer->limit, POLLOUT);
     }
     if (error != 0 && error != EINTR)
       return error;
@@ -193,7 +183,7 @@ static int wait_to_read(struct transfer *transfer, int error) {
   if (error == EINTR)
     return 0;
   if (s99_would_block(error))
-    return sock99_look_at(transfer->source.fd, &transfer->wait, POLLIN);
+    return sock99_look_at(transfer->source.fd, &transfer->limit, POLLIN);
   return error;
 }
 
@@ -207,7 +197,7 @@ static int read_position(struct transfer *transfer, size_t size, ssize_t *got) {
 
 /* A pipe may keep us waiting as long as the object's timeouts allow. */
 static int read_descriptor(struct transfer *transfer, size_t size, ssize_t *got) {
-  int error = sock99_look_at(transfer->source.fd, &transfer->wait, POLLIN);
+  int error = sock99_look_at(transfer->source.fd, &transfer->limit, POLLIN);
   if (error != 0)
     return error;
   *got = read(transfer->source.fd, transfer->room, size);
@@ -260,7 +250,7 @@ static int send_room(struct transfer *transfer, size_t count) {
     }
     error = errno == EINTR ? 0 : errno;
     if (s99_would_block(error))
-      error = sock99_wait_for(transfer->s, &transfer->wait, POLLOUT);
+      error = sock99_wait_for(transfer->s, &transfer->limit, POLLOUT);
   }
   transfer->unsent = done;
   transfer->unsent_length = transfer->source.has_positions ? 0 : count - done;
@@ -303,13 +293,14 @@ static int copy(struct transfer *transfer) {
 }
 
 
-static int push_failure(lua_State *L, const struct transfer *transfer, int error) {
+static int fail(lua_State *L, const struct transfer *transfer, int error) {
+  int count;
   sock99_push_count(L, transfer->sent);
-  sock99_push_partial(L, error);
+  count = sock99_fail_partial(L, error);
   if (transfer->unsent_length == 0)
-    return 4;
+    return count;
   lua_pushlstring(L, transfer->room + transfer->unsent, transfer->unsent_length);
-  return 5;
+  return count + 1;
 }
 
 
@@ -344,16 +335,16 @@ static int l_sendfile(lua_State *L) {
   transfer.s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
   check_arguments(L, &transfer);
   if (transfer.s->fd < 0)
-    return push_failure(L, &transfer, SOCK99_CLOSED);
+    return fail(L, &transfer, SOCK99_CLOSED);
   if (transfer.s->type != SOCK_STREAM)
-    return push_failure(L, &transfer, EOPNOTSUPP);
-  sock99_begin_wait(transfer.s, &transfer.wait);
+    return fail(L, &transfer, EOPNOTSUPP);
+  sock99_begin_wait(transfer.s, &transfer.limit);
   error = copy(&transfer);
   late_error = move_position(&transfer.source);
   if (error == 0)
     error = late_error;
   if (error != 0)
-    return push_failure(L, &transfer, error);
+    return fail(L, &transfer, error);
   sock99_push_count(L, transfer.sent);
   return 1;
 }

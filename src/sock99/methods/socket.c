@@ -3,7 +3,7 @@
 ** listening, connected, shut down; and the addresses at its two ends.
 */
 
-#include "object.h"
+#include "methods.h"
 
 #include <poll.h>
 
@@ -67,12 +67,12 @@ int sock99_socket(lua_State *L) {
   struct sock99_traits traits;
   socket99_result result;
   if (!sock99_read_config(L, &request, &result))
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   sock99_prepare(&request.config, &traits);
   /* What it will most likely be, so that it need not become another one. */
   sock99_new_socket(L, class_opened(&request.config, !request.config.unconnected));
   if (!socket99_open(&request.config, &result))
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   sock99_born(L, &traits, &result);
   return 1;
 }
@@ -92,12 +92,11 @@ asked; its flags are left alone.
 local stdin = assert(sock99.wrap(0)) -- as inetd starts a program
 */
 int sock99_wrap(lua_State *L) {
-  lua_Integer fd = sock99_check_whole(L, 1);
-  int error = EBADF;
+  int fd = sock99_check_descriptor(L, 1), error = EBADF;
   sock99_new_socket(L, SOCK99_MASTER);
   if (fd >= 0)
-    error = sock99_adopt(L, lua_gettop(L), (int)fd);
-  return error == 0 ? 1 : sock99_push_call_failure(L, "wrap", lua_tostring(L, 1), error);
+    error = sock99_adopt(L, lua_gettop(L), fd);
+  return error == 0 ? 1 : sock99_fail_call(L, "wrap", lua_tostring(L, 1), error);
 }
 
 
@@ -132,7 +131,7 @@ int sock99_pair(lua_State *L) {
   enum sock99_class class;
   int ends[2], first;
   if (!sock99_read_pair(L, &request, &result))
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   sock99_prepare(&request.config, &traits);
   class = traits.type == SOCK_DGRAM ? SOCK99_CONNECTED : SOCK99_CLIENT;
   sock99_new_socket(L, class);
@@ -142,7 +141,7 @@ int sock99_pair(lua_State *L) {
     memset(&result, 0, sizeof(result));
     result.status = SOCKET99_ERROR_SOCKET;
     result.saved_errno = errno;
-    return sock99_push_failure(L, &result);
+    return sock99_fail_result(L, &result);
   }
   set_end(L, first, ends[0], &traits);
   set_end(L, first + 1, ends[1], &traits);
@@ -162,11 +161,11 @@ static int push_name(lua_State *L, get_name *name) {
   const struct sock99_socket *s = sock99_check_any(L);
   struct s99_address address;
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   memset(&address, 0, sizeof(address));
   address.len = sizeof(address.addr);
   if (name(s->fd, &address.addr.sa, &address.len) != 0)
-    return sock99_push_errno_failure(L, errno);
+    return sock99_fail(L, errno);
   return sock99_push_address(L, &address);
 }
 
@@ -211,17 +210,9 @@ static int l_getpeername(lua_State *L) {
 static int l_getfamily(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   lua_pushstring(L, s->family == AF_UNIX ? "unix" : s->family == AF_INET6 ? "inet6" : "inet4");
   return 1;
-}
-
-
-int sock99_push_address_failure(lua_State *L, const char *call, const struct s99_address *address,
-                                int error) {
-  char where[SOCKET99_WHERE_SIZE];
-  socket99_address_text(&address->addr.sa, address->len, where, sizeof(where));
-  return sock99_push_call_failure(L, call, where, error);
 }
 
 
@@ -237,17 +228,16 @@ int sock99_push_address_failure(lua_State *L, const char *call, const struct s99
 */
 int sock99_bind(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
-  struct sock99_wait wait;
-  struct s99_address own;
-  int error;
+  struct sock99_limit limit;
+  struct sock99_failure failure;
+  struct s99_address local;
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
-  sock99_begin_wait(s, &wait);
-  error = sock99_read_address(L, s, 2, &wait, &own);
-  if (error != 0)
-    return sock99_push_errno_failure(L, error);
-  if (bind(s->fd, &own.addr.sa, own.len) != 0)
-    return sock99_push_address_failure(L, "bind", &own, errno);
+    return sock99_fail(L, SOCK99_CLOSED);
+  sock99_begin_wait(s, &limit);
+  if (!sock99_read_address(L, s->family, s->type, 2, &limit, &local, &failure))
+    return sock99_push_failure(L, &failure);
+  if (bind(s->fd, &local.addr.sa, local.len) != 0)
+    return sock99_fail_address(L, "bind", &local, errno);
   return sock99_push_done(L);
 }
 
@@ -278,23 +268,22 @@ Unix sockets have the same names.
 static int l_listen(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(
       L, SOCK99_ONLY(SOCK99_MASTER) | SOCK99_ONLY(SOCK99_SERVER), "tcp{master}");
-  lua_Integer backlog = luaL_optinteger(L, 2, SOMAXCONN);
+  int backlog = (int)sock99_opt_integer(L, 2, "backlog", 0, INT_MAX, SOMAXCONN);
   int error;
-  luaL_argcheck(L, backlog >= 0 && backlog <= INT_MAX, 2, "backlog is not in 0 to 2147483647");
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
-  if (listen(s->fd, (int)backlog) != 0)
-    return sock99_push_call_failure(L, "listen", "", errno);
+    return sock99_fail(L, SOCK99_CLOSED);
+  if (listen(s->fd, backlog) != 0)
+    return sock99_fail_call(L, "listen", NULL, errno);
   error = sock99_set_nonblocking(s);
   if (error != 0)
-    return sock99_push_call_failure(L, "fcntl", "", error);
+    return sock99_fail_call(L, "fcntl", NULL, error);
   sock99_set_class(L, 1, SOCK99_SERVER);
   return sock99_push_done(L);
 }
 
 
 /* A descriptor, or an error in `*error`. */
-static int accept_one(struct sock99_socket *s, struct sock99_wait *wait, int *error) {
+static int accept_one(struct sock99_socket *s, struct sock99_limit *limit, int *error) {
   /* Where somebody else takes the connection that poll(2) told of, accept(2) on
   ** a descriptor that was wrapped as it is would wait for the next one. */
   *error = sock99_unblock(s);
@@ -303,7 +292,7 @@ static int accept_one(struct sock99_socket *s, struct sock99_wait *wait, int *er
     if (fd >= 0)
       return fd;
     if (s99_would_block(errno))
-      *error = sock99_wait_for(s, wait, POLLIN);
+      *error = sock99_wait_for(s, limit, POLLIN);
     else if (!s99_concerns_the_connection(errno))
       *error = errno;
   }
@@ -326,16 +315,16 @@ client:settimeout(10)
 static int l_accept(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_SERVER), "tcp{server}");
   struct sock99_socket *peer;
-  struct sock99_wait wait;
+  struct sock99_limit limit;
   int error;
   /* First, since the garbage that Lua collects may close the server. */
   peer = sock99_new_sibling(L, 1, SOCK99_CLIENT);
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
-  sock99_begin_wait(s, &wait);
-  peer->fd = accept_one(s, &wait, &error);
+    return sock99_fail(L, SOCK99_CLOSED);
+  sock99_begin_wait(s, &limit);
+  peer->fd = accept_one(s, &limit, &error);
   if (peer->fd < 0)
-    return sock99_push_errno_failure(L, error);
+    return sock99_fail(L, error);
   peer->type = s->type;
   peer->family = s->family;
   peer->is_nonblocking = peer->stays_nonblocking = s->stays_nonblocking;
@@ -355,34 +344,34 @@ static int pending_error(int fd) {
 
 
 /* A connect that goes on by itself. */
-static int finish_connect(struct sock99_socket *s, struct sock99_wait *wait) {
-  int error = sock99_look_for(s, wait, POLLOUT);
+static int finish_connect(struct sock99_socket *s, struct sock99_limit *limit) {
+  int error = sock99_look_for(s, limit, POLLOUT);
   s->connecting = error == SOCK99_TIMEOUT;
   return error != 0 ? error : pending_error(s->fd);
 }
 
 
 static int connect_inet(struct sock99_socket *s, const struct s99_address *peer,
-                        struct sock99_wait *wait) {
+                        struct sock99_limit *limit) {
   int error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
   /* By this, Linux forgets the last attempt, whose own error was told. */
   if (error == ECONNABORTED)
     error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
   /* EALREADY: begun through another object on the same descriptor. */
   if (error == EINPROGRESS || error == EINTR || error == EALREADY)
-    return finish_connect(s, wait);
+    return finish_connect(s, limit);
   return error;
 }
 
 
 static int connect_unix(struct sock99_socket *s, const struct s99_address *peer,
-                        struct sock99_wait *wait) {
+                        struct sock99_limit *limit) {
   struct sock99_retry retry = {0, 0};
   int error = 0;
   while (error == 0 && connect(s->fd, &peer->addr.sa, peer->len) != 0) {
     error = errno == EINTR ? 0 : errno;
     if (error == EAGAIN)
-      error = sock99_sleep_for_room(s, wait, &retry);
+      error = sock99_sleep_for_room(s, limit, &retry);
   }
   return error;
 }
@@ -399,13 +388,13 @@ static int refuse_itself(struct sock99_socket *s, const struct s99_address *peer
 
 
 static int connect_to(struct sock99_socket *s, const struct s99_address *peer,
-                      struct sock99_wait *wait) {
+                      struct sock99_limit *limit) {
   int error = sock99_unblock(s);
   if (error != 0)
     return error;
   if (s->family == AF_UNIX)
-    return connect_unix(s, peer, wait);
-  error = connect_inet(s, peer, wait);
+    return connect_unix(s, peer, limit);
+  error = connect_inet(s, peer, limit);
   return error == 0 ? refuse_itself(s, peer) : error;
 }
 
@@ -434,9 +423,9 @@ static uint32_t destination(lua_State *L) {
 
 
 /* The address is that of the call which began, so it is not looked up again. */
-static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait) {
+static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
   const char *host = luaL_checkstring(L, 2), *port = luaL_checkstring(L, 3);
-  int error = destination(L) == s->destination ? finish_connect(s, wait) : EALREADY;
+  int error = destination(L) == s->destination ? finish_connect(s, limit) : EALREADY;
   if (error == 0) {
     struct s99_address peer;
     peer.len = sizeof(peer.addr);
@@ -445,7 +434,7 @@ static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99
   if (error == 0)
     return sock99_push_done(L);
   lua_pushfstring(L, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
-  return sock99_push_call_failure(L, "connect", lua_tostring(L, -1), error);
+  return sock99_fail_call(L, "connect", lua_tostring(L, -1), error);
 }
 
 
@@ -465,18 +454,19 @@ and use it. With others the error is EALREADY.
 int sock99_connect(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(
       L, SOCK99_ONLY(SOCK99_MASTER) | SOCK99_ONLY(SOCK99_CLIENT), "tcp{master}");
-  struct sock99_wait wait;
+  struct sock99_limit limit;
+  struct sock99_failure failure;
   struct s99_address peer;
   int error;
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   luaL_argcheck(L, s->family == AF_UNIX || !lua_isnoneornil(L, 3), 3, "port expected");
-  sock99_begin_wait(s, &wait);
+  sock99_begin_wait(s, &limit);
   if (s->connecting)
-    return go_on_connecting(L, s, &wait);
-  error = sock99_read_address(L, s, 2, &wait, &peer);
-  if (error == 0)
-    error = connect_to(s, &peer, &wait);
+    return go_on_connecting(L, s, &limit);
+  if (!sock99_read_address(L, s->family, s->type, 2, &limit, &peer, &failure))
+    return sock99_push_failure(L, &failure);
+  error = connect_to(s, &peer, &limit);
   if (s->connecting)
     s->destination = destination(L);
   if (error == 0 || s->connecting)
@@ -484,8 +474,8 @@ int sock99_connect(lua_State *L) {
   if (error == 0)
     return sock99_push_done(L);
   if (error < 0)
-    return sock99_push_errno_failure(L, error);
-  return sock99_push_address_failure(L, "connect", &peer, error);
+    return sock99_fail(L, error);
+  return sock99_fail_address(L, "connect", &peer, error);
 }
 
 
@@ -506,14 +496,14 @@ static int l_shutdown(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
   int how = luaL_checkoption(L, 2, "both", names);
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   if (shutdown(s->fd, hows[how]) != 0)
-    return sock99_push_errno_failure(L, errno);
+    return sock99_fail(L, errno);
   return sock99_push_done(L);
 }
 
 
-const luaL_Reg sock99_life_methods[] = {
+const luaL_Reg sock99_socket_methods[] = {
     {"bind", sock99_bind},          {"getfamily", l_getfamily}, {"getpeername", l_getpeername},
     {"getsockname", l_getsockname}, {"shutdown", l_shutdown},   {NULL, NULL},
 };

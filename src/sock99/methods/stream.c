@@ -8,7 +8,7 @@
 ** with the index of the next byte.
 */
 
-#include "object.h"
+#include "methods.h"
 
 #include <poll.h>
 #include <sys/uio.h>
@@ -31,7 +31,7 @@ static struct sock99_socket *check_client(lua_State *L) {
 */
 
 /* Writes what `parts` hold; *sent counts it. 0, or the error that ended it. */
-static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct iovec *parts,
+static int write_parts(struct sock99_socket *s, struct sock99_limit *limit, struct iovec *parts,
                        size_t count, uint64_t *sent) {
   int flags = sock99_message_flags(s);
   while (count > 0) {
@@ -45,7 +45,7 @@ static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct
     if (written < 0) {
       int error = errno;
       if (s99_would_block(error))
-        error = sock99_wait_for(s, wait, POLLOUT);
+        error = sock99_wait_for(s, limit, POLLOUT);
       if (error != 0 && error != EINTR)
         return error;
       continue;
@@ -61,7 +61,7 @@ static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct
       parts->iov_base = (char *)parts->iov_base + written;
       parts->iov_len -= (size_t)written;
       /* A peer that takes every byte at once must not keep it from ending. */
-      if (sock99_is_over(wait)) {
+      if (sock99_is_over(limit)) {
         s->wants_writing = true;
         return SOCK99_TIMEOUT;
       }
@@ -71,35 +71,10 @@ static int write_parts(struct sock99_socket *s, struct sock99_wait *wait, struct
 }
 
 
-/* As string.sub has it: from 1, or from the end where negative. An index may have
-** more bits than a size. */
-static size_t first_index(lua_Integer i, size_t length) {
-  if (i > 0)
-    return (uint64_t)i < SIZE_MAX ? (size_t)i : SIZE_MAX;
-  return i == 0 || (uint64_t) - (i + 1) >= length ? 1 : length + 1 - (size_t)-i;
-}
-
-
-static size_t last_index(lua_Integer j, size_t length) {
-  if (j >= 0)
-    return (uint64_t)j < length ? (size_t)j : length;
-  return (uint64_t) - (j + 1) >= length ? 0 : length + 1 - (size_t)-j;
-}
-
-
-const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *last) {
-  size_t length;
-  const char *data = luaL_checklstring(L, index, &length);
-  *first = first_index(luaL_optinteger(L, index + 1, 1), length);
-  *last = last_index(luaL_optinteger(L, index + 2, -1), length);
-  return data;
-}
-
-
 static int send_string(lua_State *L, struct sock99_socket *s) {
   size_t first, last;
   const char *data = sock99_check_part(L, 2, &first, &last);
-  struct sock99_wait wait;
+  struct sock99_limit limit;
   struct iovec part;
   uint64_t sent = 0;
   int error = 0;
@@ -109,11 +84,11 @@ static int send_string(lua_State *L, struct sock99_socket *s) {
     /* sendmsg(2) only reads it. */
     part.iov_base = (char *)data + first - 1;
     part.iov_len = last - first + 1;
-    sock99_begin_wait(s, &wait);
-    error = write_parts(s, &wait, &part, 1, &sent);
+    sock99_begin_wait(s, &limit);
+    error = write_parts(s, &limit, &part, 1, &sent);
   }
   sock99_push_count(L, first - 1 + sent);
-  return error == 0 ? 1 : sock99_push_partial(L, error);
+  return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
@@ -172,7 +147,7 @@ static void copy_parts(lua_State *L, int count) {
 
 static int send_list(lua_State *L, struct sock99_socket *s) {
   struct iovec parts[BATCH];
-  struct sock99_wait wait;
+  struct sock99_limit limit;
   uint64_t sent = 0;
   int next = 1, last = (int)lua_rawlen(L, 2), error = 0;
   lua_settop(L, 2);
@@ -180,13 +155,13 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
     copy_parts(L, last);
   if (s->fd < 0)
     error = SOCK99_CLOSED;
-  sock99_begin_wait(s, &wait);
+  sock99_begin_wait(s, &limit);
   while (error == 0 && next <= last) {
     size_t count = collect_parts(L, &next, last, parts);
-    error = write_parts(s, &wait, parts, count, &sent);
+    error = write_parts(s, &limit, parts, count, &sent);
   }
   sock99_push_count(L, sent);
-  return error == 0 ? 1 : sock99_push_partial(L, error);
+  return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
@@ -238,7 +213,7 @@ static ssize_t read_some(struct sock99_socket *s, void *room, size_t size) {
 }
 
 
-int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait, size_t wanted) {
+int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, size_t wanted) {
   for (;;) {
     char *room;
     size_t size;
@@ -256,7 +231,7 @@ int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_wait *wait,
       return SOCK99_CLOSED;
     error = errno;
     if (s99_would_block(error))
-      error = sock99_wait_for(s, wait, POLLIN);
+      error = sock99_wait_for(s, limit, POLLIN);
     if (error != 0 && error != EINTR)
       return error;
   }
@@ -371,16 +346,16 @@ static void push_rest(lua_State *L, const void *request, const char *bytes, size
 /* Until there is enough; *taken bytes answer the request. */
 static int gather(lua_State *L, struct sock99_socket *s, const struct request *request,
                   size_t *taken) {
-  struct sock99_wait wait;
+  struct sock99_limit limit;
   int error = s->fd < 0 ? SOCK99_CLOSED : 0;
   *taken = 0;
-  sock99_begin_wait(s, &wait);
+  sock99_begin_wait(s, &limit);
   for (;;) {
     if (error != 0 || (*taken = enough(&s->input, request)) > 0)
       return error;
-    error = sock99_fill(L, s, &wait, wanted(&s->input, request));
+    error = sock99_fill(L, s, &limit, wanted(&s->input, request));
     /* Bytes that never end must not keep the call from ending. */
-    if (error == 0 && sock99_is_over(&wait) && enough(&s->input, request) == 0)
+    if (error == 0 && sock99_is_over(&limit) && enough(&s->input, request) == 0)
       error = SOCK99_TIMEOUT;
   }
 }
@@ -404,17 +379,7 @@ static int take(lua_State *L, struct sock99_socket *s, const struct request *req
 
 static int receive(lua_State *L, struct sock99_socket *s, const struct request *request) {
   int error = take(L, s, request);
-  return error == 0 ? 1 : sock99_push_partial(L, error);
-}
-
-
-/* A count, or its text. */
-static void read_count(lua_State *L, int index, size_t *count) {
-  lua_Number number = lua_tonumber(L, index);
-  luaL_argcheck(L, number >= 0 && number <= (lua_Number)(SIZE_MAX / 4), index,
-                "a number of bytes, 0 or more, expected");
-  *count = (size_t)number;
-  luaL_argcheck(L, (lua_Number)*count == number, index, "a whole number of bytes expected");
+  return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
@@ -425,7 +390,7 @@ static void read_pattern(lua_State *L, int index, struct request *request) {
     return;
   if (lua_isnumber(L, index)) {
     request->until = UNTIL_COUNT;
-    read_count(L, index, &request->count);
+    request->count = sock99_check_size(L, index, "count", 0);
     return;
   }
   pattern = luaL_checkstring(L, index);
@@ -491,13 +456,13 @@ static int l_receive(lua_State *L) {
 
 /* Nothing is asked for, but LuaSocket waits for something, and leaves it. */
 static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request *request) {
-  struct sock99_wait wait;
+  struct sock99_limit limit;
   int error = 0;
-  sock99_begin_wait(s, &wait);
+  sock99_begin_wait(s, &limit);
   if (sock99_unread(&s->input) == 0)
-    error = sock99_fill(L, s, &wait, 1);
+    error = sock99_fill(L, s, &limit, 1);
   push_joined(L, request, "", 0);
-  return error == 0 ? 1 : sock99_push_partial(L, error);
+  return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
@@ -543,13 +508,8 @@ static int l_receiveany(lua_State *L) {
     return sock99_receive_message(L, s);
   memset(&request, 0, sizeof(request));
   request.until = UNTIL_ANY;
-  request.count = SIZE_MAX;
+  request.count = sock99_opt_max(L, 2, 1);
   request.prefix = "";
-  if (!lua_isnoneornil(L, 2)) {
-    luaL_checknumber(L, 2);
-    read_count(L, 2, &request.count);
-    luaL_argcheck(L, request.count > 0, 2, "at least 1 byte expected");
-  }
   return receive(L, s, &request);
 }
 
@@ -571,7 +531,7 @@ static int next_line(lua_State *L) {
   do {
     error = gather(L, s, &request, &taken);
     if (error != 0 && error != SOCK99_CLOSED) {
-      sock99_push_error(L, error);
+      sock99_push_reason(L, error);
       return luaL_error(L, "%s", lua_tostring(L, -1));
     }
     if (error != 0)

@@ -1,144 +1,19 @@
 /*
 ** unix.c: descriptors and credentials that pass through Unix domain sockets.
-**
-** A descriptor is the process's from the moment recvmsg(2) returns. It goes
-** at once to the object, into room that was there before the call, and leaves
-** it only when the list that tells it to Lua is complete; so none is lost,
-** whatever fails. A plain recv(2) would drop descriptors: all that reads from
-** a Unix socket comes through here.
 */
 
-#include "object.h"
+#include "methods.h"
 
 #include <poll.h>
-
-/* What one message may carry (SCM_MAX_FD of Linux). */
-#define MOST_FDS 253
-
-/* Room for that, and for what else a socket may be set to tell along with it:
-** credentials, security labels, times. */
-#define CONTROL_SIZE (CMSG_SPACE(MOST_FDS * sizeof(int)) + 512)
-
-union control {
-  struct cmsghdr align;
-  char bytes[CONTROL_SIZE];
-};
 
 /*** @module sock99 */
 
 
-/*
-** Rights
-*/
-
-static bool reserve_rights(struct sock99_socket *s) {
-  int count = s->rights != NULL ? s->rights->count : 0, capacity = count + MOST_FDS;
-  struct sock99_rights *rights;
-  if (s->rights != NULL && s->rights->capacity >= capacity)
-    return true;
-  rights = realloc(s->rights, sizeof(*rights) + (size_t)capacity * sizeof(int));
-  if (rights == NULL)
-    return false;
-  if (s->rights == NULL)
-    memset(rights, 0, sizeof(*rights));
-  rights->capacity = capacity;
-  s->rights = rights;
-  return true;
-}
-
-
-/* An object without unclaimed descriptors holds no room for them. */
-static void release_rights(struct sock99_socket *s) {
-  if (s->rights == NULL || s->rights->count > 0 || s->rights->truncated)
-    return;
-  free(s->rights);
-  s->rights = NULL;
-}
-
-
-/* Some systems let a message carry more than there is room for. */
-static void keep_right(struct sock99_rights *rights, int fd) {
-  if (S99_MSG_CMSG_CLOEXEC == 0)
-    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-  if (rights->count < rights->capacity) {
-    rights->fds[rights->count++] = fd;
-    return;
-  }
-  close(fd);
-  rights->truncated = true;
-}
-
-
-static void keep_rights(struct sock99_rights *rights, struct msghdr *message) {
-  struct cmsghdr *header;
-  for (header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
-    const unsigned char *data = CMSG_DATA(header);
-    size_t left = header->cmsg_len - (size_t)(data - (const unsigned char *)header);
-    int fd;
-    if (header->cmsg_level != SOL_SOCKET)
-      continue;
-    for (; left >= sizeof(fd); left -= sizeof(fd), data += sizeof(fd)) {
-      memcpy(&fd, data, sizeof(fd));
-      if (header->cmsg_type == SCM_RIGHTS)
-        keep_right(rights, fd);
-      else if (header->cmsg_type == S99_SCM_PIDFD)
-        close(fd);
-    }
-  }
-}
-
-
-ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *message, int flags) {
-  union control control;
-  ssize_t got;
-  int error;
-  if (!reserve_rights(s)) {
-    errno = ENOMEM;
-    return -1;
-  }
-  message->msg_control = &control;
-  message->msg_controllen = sizeof(control);
-  got = recvmsg(s->fd, message, flags | S99_MSG_CMSG_CLOEXEC);
-  error = errno;
-  if (got >= 0) {
-    keep_rights(s->rights, message);
-    if ((message->msg_flags & MSG_CTRUNC) != 0)
-      s->rights->truncated = true;
-  }
-  message->msg_control = NULL;
-  release_rights(s);
-  errno = error;
-  return got;
-}
-
-
-ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size, int flags) {
-  struct msghdr message;
-  struct iovec part;
-  memset(&message, 0, sizeof(message));
-  part.iov_base = room;
-  part.iov_len = size;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  return sock99_receive_message_rights(s, &message, flags);
-}
-
-
-void sock99_close_rights(struct sock99_socket *s) {
-  struct sock99_rights *rights = s->rights;
-  s->rights = NULL;
-  while (rights != NULL && rights->count > 0)
-    close(rights->fds[--rights->count]);
-  free(rights);
-}
-
-
-/* nil, message, code; returns 3. */
-static int refuse_family(lua_State *L, const char *method) {
-  lua_pushnil(L);
-  lua_pushfstring(L, "%s: not a Unix domain socket", method);
-  lua_pushinteger(L, EAFNOSUPPORT);
-  return 3;
+/* `has_partial`: the partial result is on top of the stack. */
+static int refuse_family(lua_State *L, const char *text, bool has_partial) {
+  const struct sock99_failure failure = {
+      .error = EAFNOSUPPORT, .text = text, .has_partial = has_partial};
+  return sock99_push_failure(L, &failure);
 }
 
 
@@ -146,31 +21,20 @@ static int refuse_family(lua_State *L, const char *method) {
 ** Descriptors out
 */
 
-/* Of an open Lua file, too. */
-static int check_fd(lua_State *L, int index) {
-  FILE *file;
-  if (!sock99_isfile(L, index))
-    return sock99_check_fd(L, index);
-  file = sock99_tofile(L, index);
-  return file != NULL ? fileno(file) : -1;
-}
-
-
 /* The descriptors from argument 3 on; how many. */
-static int check_fds(lua_State *L, int fds[MOST_FDS]) {
+static int check_fds(lua_State *L, int fds[SOCK99_MOST_FDS]) {
   int i, count = lua_gettop(L) - 2;
   luaL_argcheck(L, count >= 1, 3, "a descriptor, or an object with one, expected");
-  if (count > MOST_FDS) {
-    lua_pushfstring(L, "more than %d descriptors in one call", MOST_FDS);
-    luaL_argerror(L, 3 + MOST_FDS, lua_tostring(L, -1));
-  }
+  if (count > SOCK99_MOST_FDS)
+    sock99_raise(L, 3 + SOCK99_MOST_FDS, "more than %d descriptors in one call", SOCK99_MOST_FDS);
   for (i = 0; i < count; i++)
-    fds[i] = check_fd(L, 3 + i);
+    fds[i] = sock99_check_fd(L, 3 + i);
   return count;
 }
 
 
-static void attach(struct msghdr *message, union control *control, const int *fds, int count) {
+static void attach(struct msghdr *message, union sock99_control *control, const int *fds,
+                   int count) {
   size_t size = (size_t)count * sizeof(int);
   struct cmsghdr *header;
   memset(control, 0, sizeof(*control));
@@ -189,10 +53,10 @@ static void attach(struct msghdr *message, union control *control, const int *fd
 static int send_with_fds(struct sock99_socket *s, const char *data, size_t length, const int *fds,
                          int count, size_t *sent) {
   int flags = sock99_message_flags(s), error = 0;
-  union control control;
-  struct sock99_wait wait;
+  union sock99_control control;
+  struct sock99_limit limit;
   *sent = 0;
-  sock99_begin_wait(s, &wait);
+  sock99_begin_wait(s, &limit);
   while (error == 0 && *sent < length) {
     struct msghdr message;
     struct iovec part;
@@ -209,10 +73,10 @@ static int send_with_fds(struct sock99_socket *s, const char *data, size_t lengt
     if (written >= 0) {
       *sent += (size_t)written;
       s->sent += (uint64_t)written;
-      s->wants_writing = *sent < length && sock99_is_over(&wait);
+      s->wants_writing = *sent < length && sock99_is_over(&limit);
       error = s->wants_writing ? SOCK99_TIMEOUT : 0;
     } else if (s99_would_block(errno)) {
-      error = sock99_wait_for(s, &wait, POLLOUT);
+      error = sock99_wait_for(s, &limit, POLLOUT);
     } else if (errno != EINTR) {
       error = errno;
     }
@@ -243,21 +107,19 @@ client:close()
 */
 static int l_sendfds(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
-  int fds[MOST_FDS], count, error = SOCK99_CLOSED;
+  int fds[SOCK99_MOST_FDS], count, error = SOCK99_CLOSED;
   size_t length, sent = 0;
   const char *data = luaL_checklstring(L, 2, &length);
   luaL_argcheck(L, length > 0, 2, "at least 1 byte expected");
   count = check_fds(L, fds);
   if (s->fd >= 0 && s->family != AF_UNIX) {
-    (void)refuse_family(L, "sendfds");
     lua_pushinteger(L, 0);
-    lua_insert(L, -2);
-    return 4;
+    return refuse_family(L, "sendfds: not a Unix domain socket", true);
   }
   if (s->fd >= 0)
     error = send_with_fds(s, data, length, fds, count, &sent);
   sock99_push_count(L, sent);
-  return error == 0 ? 1 : sock99_push_partial(L, error);
+  return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
@@ -265,28 +127,9 @@ static int l_sendfds(lua_State *L) {
 ** Descriptors in
 */
 
-static bool push_message_data(lua_State *L, struct sock99_socket *s) {
-  int first, results;
-  if (s->rights != NULL) {
-    lua_pushliteral(L, "");
-    return true;
-  }
-  lua_settop(L, 1);
-  results = sock99_receive_message(L, s);
-  first = lua_gettop(L) - results + 1;
-  if (!lua_isnil(L, first)) {
-    lua_settop(L, first);
-    return true;
-  }
-  if (results == 4)
-    lua_remove(L, first + 2);
-  return false;
-}
-
-
 /* As many as there are, at most `max`, in a list on top of the stack. For the list
 ** Lua may collect garbage, and so close the object. */
-static int push_list(lua_State *L, const struct sock99_socket *s, lua_Integer max) {
+static int push_list(lua_State *L, const struct sock99_socket *s, long long max) {
   int i, count = s->rights == NULL ? 0 : s->rights->count;
   if (count > max)
     count = (int)max;
@@ -307,22 +150,22 @@ static void hand_over(struct sock99_socket *s, int count) {
   rights->count -= count;
   memmove(rights->fds, rights->fds + count, (size_t)rights->count * sizeof(int));
   rights->truncated = false;
-  release_rights(s);
+  sock99_release_rights(s);
 }
 
 
 /* The list is made before the bytes are taken: they stay if there is no memory for it. */
-static int receive_stream_fds(lua_State *L, struct sock99_socket *s, lua_Integer max) {
-  struct sock99_wait wait;
+static int receive_stream_fds(lua_State *L, struct sock99_socket *s, long long max) {
+  struct sock99_limit limit;
   int count;
-  sock99_begin_wait(s, &wait);
+  sock99_begin_wait(s, &limit);
   do {
     int error = s->fd < 0 ? SOCK99_CLOSED : 0;
     lua_settop(L, 1);
     if (error == 0 && s->rights == NULL && sock99_unread(&s->input) == 0)
-      error = sock99_fill(L, s, &wait, 1);
+      error = sock99_fill(L, s, &limit, 1);
     if (error != 0)
-      return sock99_push_errno_failure(L, error);
+      return sock99_fail(L, error);
     if (s->rights != NULL && s->rights->truncated)
       lua_pushliteral(L, "truncated");
     count = push_list(L, s, max);
@@ -335,11 +178,29 @@ static int receive_stream_fds(lua_State *L, struct sock99_socket *s, lua_Integer
 }
 
 
-static int receive_message_fds(lua_State *L, struct sock99_socket *s, lua_Integer max) {
+/* Pushes the next message, or "" where descriptors of the last one are left. */
+static int push_data(lua_State *L, struct sock99_socket *s) {
+  struct sock99_message in;
+  int error;
+  if (s->rights != NULL) {
+    lua_pushliteral(L, "");
+    return 0;
+  }
+  in.wants_from = false;
+  error = sock99_receive_into_room(L, s, &in);
+  if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)
+    error = SOCK99_CLOSED;
+  if (error == 0)
+    sock99_push_message(L, &in, SIZE_MAX);
+  return error;
+}
+
+
+static int receive_message_fds(lua_State *L, struct sock99_socket *s, long long max) {
   bool truncated;
-  int count;
-  if (!push_message_data(L, s))
-    return 3;
+  int count, error = push_data(L, s);
+  if (error != 0)
+    return sock99_fail(L, error);
   truncated = s->rights != NULL && s->rights->truncated;
   if (truncated)
     lua_pushliteral(L, "truncated");
@@ -372,12 +233,11 @@ local client = assert(sock99.wrap(fds[1]))
 */
 static int l_receivefds(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
-  lua_Integer max = luaL_optinteger(L, 2, INT_MAX);
-  luaL_argcheck(L, max >= 1, 2, "a number of descriptors, 1 or more, expected");
+  long long max = sock99_opt_integer(L, 2, "max", 1, LLONG_MAX, INT_MAX);
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   if (s->family != AF_UNIX)
-    return refuse_family(L, "receivefds");
+    return refuse_family(L, "receivefds: not a Unix domain socket", false);
   return s->type == SOCK_STREAM ? receive_stream_fds(L, s, max) : receive_message_fds(L, s, max);
 }
 
@@ -408,11 +268,11 @@ static int l_getpeercred(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
   struct s99_credentials peer;
   if (s->fd < 0)
-    return sock99_push_errno_failure(L, SOCK99_CLOSED);
+    return sock99_fail(L, SOCK99_CLOSED);
   if (s->family != AF_UNIX)
-    return refuse_family(L, "getpeercred");
+    return refuse_family(L, "getpeercred: not a Unix domain socket", false);
   if (s99_peer_credentials(s->fd, &peer) != 0)
-    return sock99_push_errno_failure(L, errno);
+    return sock99_fail(L, errno);
   lua_createtable(L, 0, 3);
   set_number(L, "pid", peer.pid);
   set_number(L, "uid", peer.uid);

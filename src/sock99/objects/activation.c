@@ -7,7 +7,7 @@
 ** out of memory comes before the first of them is taken, so an error loses none.
 */
 
-#include "object.h"
+#include "objects.h"
 
 #define FIRST_FD 3
 

@@ -74,6 +74,13 @@ struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t co
 }
 
 
+char *sock99_message_room(struct sock99_scratch *scratch) {
+  if (scratch->rooms == NULL)
+    scratch->rooms = sock99_take_rooms(scratch, 1);
+  return scratch->rooms == NULL ? NULL : scratch->rooms->bytes;
+}
+
+
 void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms) {
   free(scratch->rooms);
   scratch->rooms = rooms;
@@ -228,7 +235,7 @@ static int l_free(lua_State *L) {
 
 
 static void push_new_scratch(lua_State *L) {
-  struct sock99_scratch *scratch = lua_newuserdata(L, sizeof(*scratch));
+  struct sock99_scratch *scratch = sock99_newuserdata(L, sizeof(*scratch));
   memset(scratch, 0, sizeof(*scratch));
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_free);

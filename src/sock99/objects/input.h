@@ -9,7 +9,7 @@
 #ifndef SOCK99_INPUT_H
 #define SOCK99_INPUT_H
 
-#include "sock99.h"
+#include "values/values.h"
 
 #define SOCK99_SCRATCH_SIZE ((size_t)64 * 1024)
 
@@ -52,9 +52,13 @@ static inline const char *sock99_unread_bytes(const struct sock99_input *input) 
 /* The scratch buffer for one call's use, whoever used it; NULL: no memory. */
 SOCK99_HIDDEN char *sock99_take_scratch(struct sock99_scratch *scratch);
 
-/* Room for as many datagrams, SOCK99_ROOM_SIZE bytes each, to be returned, and
-** kept for the next time: pages that nothing was written to cost nothing. NULL:
-** no memory. */
+/* Room for one message, SOCK99_ROOM_SIZE bytes, which the next call of any object may
+** use again: it is good until Lua runs. NULL: no memory. */
+SOCK99_HIDDEN char *sock99_message_room(struct sock99_scratch *scratch);
+
+/* Room for as many datagrams, which is the caller's until it returns it; what is
+** returned is kept for the next time. Pages that nothing was written to cost
+** nothing. NULL: no memory. */
 SOCK99_HIDDEN struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t count);
 SOCK99_HIDDEN void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms);
 
@@ -79,7 +83,8 @@ SOCK99_HIDDEN void sock99_input_drop(struct sock99_input *input, struct sock99_s
 */
 typedef void sock99_push(lua_State *L, const void *how, const char *bytes, size_t count);
 
-#define SOCK99_SMALL_PIECE ((size_t)8 * 1024)
+/* Small enough for the stack of a thread, in a call within a call. */
+#define SOCK99_SMALL_PIECE ((size_t)2 * 1024)
 
 SOCK99_HIDDEN bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count,
                                     sock99_push *push, const void *how);

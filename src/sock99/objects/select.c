@@ -8,7 +8,7 @@
 ** more of them than the process may have open.
 */
 
-#include "object.h"
+#include "objects.h"
 
 #include <poll.h>
 
@@ -44,12 +44,6 @@ struct selection {
 /*** @module sock99 */
 
 
-static int raise_error(lua_State *L, int table, int index, const char *what) {
-  lua_pushfstring(L, "entry %d: %s", index, what);
-  return luaL_argerror(L, table, lua_tostring(L, -1));
-}
-
-
 /*
 ** Before the wait: descriptors
 */
@@ -58,7 +52,7 @@ static void add_entry(lua_State *L, struct selection *selection, int index, int 
   struct entry *entry;
   if (selection->count == selection->capacity) {
     size_t bytes = (size_t)selection->capacity * sizeof(*entry);
-    struct entry *larger = lua_newuserdata(L, 2 * bytes);
+    struct entry *larger = sock99_newuserdata(L, 2 * bytes);
     memcpy(larger, selection->entries, bytes);
     lua_replace(L, ENTRIES);
     selection->entries = larger;
@@ -72,12 +66,20 @@ static void add_entry(lua_State *L, struct selection *selection, int index, int 
 }
 
 
+/* The number on top of the stack as a descriptor; -1 where none can be that number. */
+static int to_descriptor(lua_State *L) {
+  long long fd = -1;
+  if (sock99_to_whole(L, -1, &fd) != SOCK99_WHOLE || fd < 0 || fd > INT_MAX)
+    return -1;
+  return (int)fd;
+}
+
+
 static int number_to_fd(lua_State *L, int table, int index) {
-  lua_Number number = lua_tonumber(L, -1);
-  if (number >= 0 && number <= INT_MAX && (lua_Number)(int)number == number)
-    return (int)number;
-  lua_pushfstring(L, "%s is no descriptor", lua_tostring(L, -1));
-  return raise_error(L, table, index, lua_tostring(L, -1));
+  int fd = to_descriptor(L);
+  if (fd < 0)
+    sock99_raise(L, table, "entry %d: %s is no descriptor", index, lua_tostring(L, -1));
+  return fd;
 }
 
 
@@ -100,19 +102,18 @@ static void call_method(lua_State *L) {
 
 /* -1: it has none at the moment. */
 static int foreign_fd(lua_State *L, int table, int index) {
-  int type = lua_type(L, -1);
-  lua_Number fd;
+  int type = lua_type(L, -1), fd = -1;
   /* LuaJIT has types beyond Lua's own. */
-  if (type != LUA_TTABLE && type != LUA_TUSERDATA && type <= LUA_TTHREAD) {
-    lua_pushfstring(L, "a socket or a descriptor expected, got %s", luaL_typename(L, -1));
-    return raise_error(L, table, index, lua_tostring(L, -1));
-  }
+  if (type != LUA_TTABLE && type != LUA_TUSERDATA && type <= LUA_TTHREAD)
+    sock99_raise(L, table, "entry %d: a socket or a descriptor expected, got %s", index,
+                 luaL_typename(L, -1));
   if (!push_method(L, "getfd") && !push_method(L, "pollfd"))
-    return raise_error(L, table, index, "it has neither getfd nor pollfd");
+    sock99_raise(L, table, "entry %d: it has neither getfd nor pollfd", index);
   call_method(L);
-  fd = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+  if (lua_type(L, -1) == LUA_TNUMBER)
+    fd = to_descriptor(L);
   lua_pop(L, 1);
-  return fd >= 0 && fd <= INT_MAX ? (int)fd : -1;
+  return fd;
 }
 
 
@@ -181,7 +182,7 @@ static void make_room(lua_State *L, struct selection *selection) {
     while (slots < 2 * count)
       slots *= 2;
     selection->polled =
-        lua_newuserdata(L, count * sizeof(struct pollfd) + slots * sizeof(*selection->slots));
+        sock99_newuserdata(L, count * sizeof(struct pollfd) + slots * sizeof(*selection->slots));
     lua_replace(L, POLLED);
     selection->slots = (int *)(void *)(selection->polled + count);
   }
@@ -247,8 +248,8 @@ static void check_open(lua_State *L, const struct selection *selection) {
     const struct entry *entry = &selection->entries[i];
     if ((selection->polled[entry->place].revents & POLLNVAL) == 0)
       continue;
-    lua_pushfstring(L, "descriptor %d is not open", entry->fd);
-    raise_error(L, table_of(selection, i), entry->index, lua_tostring(L, -1));
+    sock99_raise(L, table_of(selection, i), "entry %d: descriptor %d is not open", entry->index,
+                 entry->fd);
   }
 }
 

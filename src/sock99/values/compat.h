@@ -33,6 +33,13 @@
 #define sock99_newstate(allocator, data) lua_newstate(allocator, data)
 #endif
 
+/* Without the user value that 5.4 gives each one otherwise. */
+#if LUA_VERSION_NUM >= 504
+#define sock99_newuserdata(L, size) lua_newuserdatauv(L, size, 0)
+#else
+#define sock99_newuserdata(L, size) lua_newuserdata(L, size)
+#endif
+
 /* LUA_API of the headers says what an exported function looks like. */
 #if defined(__GNUC__)
 #define SOCK99_EXPORT __attribute__((visibility("default")))

@@ -7,11 +7,9 @@
 ** text can have wrong is raised; what may come from a user is returned.
 */
 
-#include "read_option.h"
+#include "values.h"
 
 #include "spelling.h"
-
-#include <stdarg.h>
 
 
 /*
@@ -63,31 +61,8 @@ static const struct sock99_option_place place = {1, LAST_SLOT + 1};
 
 
 /*
-** Telling
+** Mistakes
 */
-
-static int raise_error(lua_State *L, const char *format, ...) {
-  va_list arguments;
-  const char *message;
-  va_start(arguments, format);
-  message = lua_pushvfstring(L, format, arguments);
-  va_end(arguments);
-  return luaL_argerror(L, 1, message);
-}
-
-
-bool sock99_refuse(socket99_result *result, const char *format, ...) {
-  va_list arguments;
-  memset(result, 0, sizeof(*result));
-  result->status = SOCKET99_ERROR_CONFIGURATION;
-  result->fd = -1;
-  result->saved_errno = EINVAL;
-  va_start(arguments, format);
-  vsnprintf(result->where, sizeof(result->where), format, arguments);
-  va_end(arguments);
-  return false;
-}
-
 
 /* The field that `key` most likely means: one begins with the other, or few
 ** letters differ. */
@@ -110,26 +85,25 @@ static const char *nearest_field(const char *key, const char *const names[], int
 }
 
 
-static int unknown_field(lua_State *L, const char *prefix, const char *const names[], int count) {
+static void unknown_field(lua_State *L, const char *prefix, const char *const names[], int count) {
   const char *key, *nearest;
   if (lua_type(L, -2) != LUA_TSTRING) {
     if (lua_type(L, -2) == LUA_TNUMBER)
-      return raise_error(L, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
-    return raise_error(L, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
+      sock99_raise(L, 1, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
+    sock99_raise(L, 1, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
   }
   key = lua_tostring(L, -2);
   nearest = nearest_field(key, names, count);
   if (prefix[0] == '\0' && socket99_option_kind(key, 0, 0, NULL))
-    return raise_error(L, "unknown field '%s' (an option: sockopts = { %s = ... })", key, key);
+    sock99_raise(L, 1, "unknown field '%s' (an option: sockopts = { %s = ... })", key, key);
   if (nearest == NULL)
-    return raise_error(L, "unknown field '%s%s'", prefix, key);
-  return raise_error(L, "unknown field '%s%s' (did you mean '%s%s'?)", prefix, key, prefix,
-                     nearest);
+    sock99_raise(L, 1, "unknown field '%s%s'", prefix, key);
+  sock99_raise(L, 1, "unknown field '%s%s' (did you mean '%s%s'?)", prefix, key, prefix, nearest);
 }
 
 
-static int wrong_type(lua_State *L, const char *name, const char *expected, int index) {
-  return raise_error(L, "field '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
+static void wrong_type(lua_State *L, const char *name, const char *expected, int index) {
+  sock99_raise(L, 1, "field '%s': %s expected, got %s", name, expected, luaL_typename(L, index));
 }
 
 
@@ -163,7 +137,7 @@ static unsigned int collect_own(lua_State *L, int table, const char *prefix,
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
     int i = key != NULL && strlen(key) == length ? field_index(key, names, count) : -1;
     if (i < 0)
-      return (unsigned int)unknown_field(L, prefix, names, count);
+      unknown_field(L, prefix, names, count);
     lua_replace(L, first + i);
     given |= BIT(i);
   }
@@ -253,7 +227,7 @@ static bool to_int(lua_State *L, int slot, const char *name, const char *limit, 
     wrong_type(L, name, "integer", slot);
   whole = sock99_to_whole(L, slot, &number);
   if (whole == SOCK99_FRACTION)
-    raise_error(L, "field '%s': integer expected, got %f", name, lua_tonumber(L, slot));
+    sock99_raise(L, 1, "field '%s': integer expected, got %f", name, lua_tonumber(L, slot));
   if (whole == SOCK99_TOO_LARGE || number < INT_MIN || number > INT_MAX)
     return sock99_refuse(result, "%s %.14g is not in %s", name, (double)lua_tonumber(L, slot),
                          limit);
@@ -386,7 +360,7 @@ static socket99_option *new_option(lua_State *L, struct sock99_request *request)
   socket99_option *option;
   if (request->config.option_count == request->capacity) {
     size_t bytes = request->capacity * sizeof(socket99_option);
-    socket99_option *larger = lua_newuserdata(L, 2 * bytes);
+    socket99_option *larger = sock99_newuserdata(L, 2 * bytes);
     lua_insert(L, place.anchor);
     memcpy(larger, request->options, bytes);
     request->options = larger;
@@ -437,8 +411,9 @@ static bool add_named_option(lua_State *L, struct sock99_request *request, int t
 static bool add_numbered_option(lua_State *L, struct sock99_request *request,
                                 socket99_result *result) {
   if (!lua_istable(L, -1) || lua_rawlen(L, -1) != 3)
-    raise_error(L, "field 'sockopts': an entry without a name is {level, option, value}, got %s",
-                luaL_typename(L, -1));
+    sock99_raise(L, 1,
+                 "field 'sockopts': an entry without a name is {level, option, value}, got %s",
+                 luaL_typename(L, -1));
   return sock99_read_numbered_option(L, &place, new_option(L, request), result);
 }
 
@@ -448,8 +423,8 @@ static void check_entry_key(lua_State *L, int index) {
   long long key = 0;
   enum sock99_whole whole = sock99_to_whole(L, index, &key);
   if (whole != SOCK99_WHOLE || key < 1 || key > (long long)lua_rawlen(L, SLOT(SOCKOPTS)))
-    raise_error(L, "field 'sockopts': [%f] is no name and in no list of entries",
-                lua_tonumber(L, index));
+    sock99_raise(L, 1, "field 'sockopts': [%f] is no name and in no list of entries",
+                 lua_tonumber(L, index));
 }
 
 
@@ -463,7 +438,8 @@ static bool read_named_options(lua_State *L, struct sock99_request *request, int
     } else if (lua_type(L, -2) == LUA_TNUMBER) {
       check_entry_key(L, -2);
     } else {
-      raise_error(L, "field 'sockopts': a key is an option's name, got %s", luaL_typename(L, -2));
+      sock99_raise(L, 1, "field 'sockopts': a key is an option's name, got %s",
+                   luaL_typename(L, -2));
     }
     lua_pop(L, 1);
   }
@@ -596,7 +572,7 @@ static void check_only(lua_State *L, unsigned int fields, const char *purpose) {
   int field;
   for (field = 0; field < FIELD_COUNT; field++) {
     if ((fields & BIT(field)) == 0 && !lua_isnil(L, SLOT(field)))
-      raise_error(L, "field '%s' is not for a %s", field_names[field], purpose);
+      sock99_raise(L, 1, "field '%s' is not for a %s", field_names[field], purpose);
   }
 }
 

@@ -7,7 +7,7 @@
 ** is told, and taken, as plain IPv4.
 */
 
-#include "object.h"
+#include "values.h"
 
 
 /*
@@ -82,23 +82,18 @@ int sock99_push_address(lua_State *L, const struct s99_address *address) {
 }
 
 
+/* A Unix address is that of the sender alone, and has no port. */
+void sock99_push_origin(lua_State *L, const struct s99_address *from) {
+  if (sock99_push_address(L, from) == 1)
+    lua_pushnil(L);
+  else
+    lua_pop(L, 1);
+}
+
+
 /*
 ** In
 */
-
-bool sock99_is_port(lua_State *L, int index) {
-  lua_Number port = lua_tonumber(L, index);
-  return lua_isnumber(L, index) && port >= 0 && port <= 65535 && (lua_Number)(int)port == port;
-}
-
-
-static int tell(lua_State *L, int error, const char *format, const char *value) {
-  lua_pushnil(L);
-  lua_pushfstring(L, format, value);
-  lua_pushinteger(L, error);
-  return SOCK99_TOLD;
-}
-
 
 /* ::ffff:a.b.c.d, for a socket that takes both. */
 static void map_ipv4(struct s99_address *address) {
@@ -120,22 +115,50 @@ static bool fit_family(int family, struct s99_address *address) {
 }
 
 
-static int read_path(lua_State *L, int first, struct s99_address *out) {
+/* False, with the message on top of the stack, where it stays alive. */
+static bool refuse(lua_State *L, struct sock99_failure *failure, int error, const char *format,
+                   const char *value) {
+  memset(failure, 0, sizeof(*failure));
+  failure->error = error;
+  failure->text = lua_pushfstring(L, format, value);
+  return false;
+}
+
+
+static bool read_path(lua_State *L, int first, struct s99_address *out,
+                      struct sock99_failure *failure) {
   size_t length;
   const char *path = luaL_checklstring(L, first, &length);
   if (length > 0 && path[0] != '\0' && strlen(path) != length)
-    return tell(L, EINVAL, "path '%s' has a NUL byte in it", path);
+    return refuse(L, failure, EINVAL, "path '%s' has a NUL byte in it", path);
+  if (length == 0)
+    return refuse(L, failure, EINVAL, "path is empty%s", path);
   if (!s99_unix(path, length, out))
-    return tell(L, EINVAL, length == 0 ? "path is empty%s" : "path '%s' is too long",
-                length == 0 ? "" : path);
-  return 0;
+    return refuse(L, failure, EINVAL, "path '%s' is too long", path);
+  return true;
+}
+
+
+/* What a lookup's failure is to a method: its own deadline has no address. */
+static bool refuse_lookup(lua_State *L, const socket99_result *result,
+                          struct sock99_failure *failure) {
+  char message[SOCKET99_WHERE_SIZE + 192];
+  bool is_lookup = result->status == SOCKET99_ERROR_GETADDRINFO;
+  if (result->status == SOCKET99_ERROR_TIMEOUT) {
+    memset(failure, 0, sizeof(*failure));
+    failure->error = SOCK99_TIMEOUT;
+    return false;
+  }
+  socket99_snprintf(message, sizeof(message), result);
+  return refuse(L, failure, is_lookup ? result->getaddrinfo_error : result->saved_errno, "%s",
+                message);
 }
 
 
 /* The first address of the family, or the first that can be mapped to it. */
-static int look_up(lua_State *L, const struct sock99_socket *s, const char *host,
-                   const char *service, int port, struct sock99_wait *wait,
-                   struct s99_address *out) {
+static bool look_up(lua_State *L, int family, int type, const char *host, const char *service,
+                    int port, const struct sock99_limit *limit, struct s99_address *out,
+                    struct sock99_failure *failure) {
   socket99_config config;
   socket99_result result;
   struct sockaddr_storage *found;
@@ -145,65 +168,59 @@ static int look_up(lua_State *L, const struct sock99_socket *s, const char *host
   config.host = (char *)host;
   config.port = port;
   config.service = service;
-  config.family = s->family == AF_INET ? AF_INET : AF_UNSPEC;
-  config.datagram = s->type == SOCK_DGRAM;
+  config.family = family == AF_INET ? AF_INET : AF_UNSPEC;
+  config.datagram = type == SOCK_DGRAM;
   config.unconnected = true;
-  config.timeout_ms = sock99_wait_ms(wait);
-  if (!socket99_resolve(&config, &result, &found, &count)) {
-    if (result.status == SOCKET99_ERROR_TIMEOUT)
-      return SOCK99_TIMEOUT;
-    (void)sock99_push_failure(L, &result);
-    lua_pop(L, 1);
-    return SOCK99_TOLD;
-  }
+  config.timeout_ms = sock99_wait_ms(limit);
+  if (!socket99_resolve(&config, &result, &found, &count))
+    return refuse_lookup(L, &result, failure);
   memcpy(&out->addr, &found[0], sizeof(out->addr.in6));
   out->len = found[0].ss_family == AF_INET ? sizeof(out->addr.in) : sizeof(out->addr.in6);
   free(found);
-  (void)fit_family(s->family, out);
-  return 0;
+  (void)fit_family(family, out);
+  return true;
 }
 
 
 /* A number, or what converts to one; else a service's name. */
-static int read_port(lua_State *L, int index, int *port, const char **service) {
-  lua_Number number;
+static bool read_port(lua_State *L, int index, int *port, const char **service,
+                      struct sock99_failure *failure) {
   *port = 0;
   *service = NULL;
   if (lua_isnoneornil(L, index))
-    return 0;
+    return true;
   if (!lua_isnumber(L, index)) {
     *service = luaL_checkstring(L, index);
-    return 0;
+    return true;
   }
-  number = lua_tonumber(L, index);
-  if (number >= 0 && number <= 65535 && (lua_Number)(int)number == number) {
-    *port = (int)number;
-    return 0;
+  if (sock99_is_port(L, index)) {
+    *port = (int)lua_tonumber(L, index);
+    return true;
   }
   lua_pushvalue(L, index);
-  return tell(L, EINVAL, "port %s is not an integer in 0 to 65535", lua_tostring(L, -1));
+  return refuse(L, failure, EINVAL, "port %s is not an integer in 0 to 65535", lua_tostring(L, -1));
 }
 
 
-int sock99_read_address(lua_State *L, const struct sock99_socket *s, int first,
-                        struct sock99_wait *wait, struct s99_address *out) {
+bool sock99_read_address(lua_State *L, int family, int type, int first,
+                         const struct sock99_limit *limit, struct s99_address *out,
+                         struct sock99_failure *failure) {
   const char *host, *service;
   size_t length;
-  int port, error;
-  if (s->family == AF_UNIX)
-    return read_path(L, first, out);
+  int port;
+  if (family == AF_UNIX)
+    return read_path(L, first, out, failure);
   host = luaL_checklstring(L, first, &length);
   if (strlen(host) != length)
-    return tell(L, EINVAL, "host '%s' has a NUL byte in it", host);
-  error = read_port(L, first + 1, &port, &service);
-  if (error != 0)
-    return error;
+    return refuse(L, failure, EINVAL, "host '%s' has a NUL byte in it", host);
+  if (!read_port(L, first + 1, &port, &service, failure))
+    return false;
   if (strcmp(host, "*") == 0)
-    host = s->family == AF_INET6 ? "::" : "0.0.0.0";
+    host = family == AF_INET6 ? "::" : "0.0.0.0";
   if (service != NULL || s99_numeric(host, out) != S99_NUMERIC)
-    return look_up(L, s, host, service, port, wait, out);
-  if (!fit_family(s->family, out))
-    return tell(L, EAFNOSUPPORT, "%s is no address of the socket's family", host);
+    return look_up(L, family, type, host, service, port, limit, out, failure);
+  if (!fit_family(family, out))
+    return refuse(L, failure, EAFNOSUPPORT, "%s is no address of the socket's family", host);
   s99_set_port(out, port);
-  return 0;
+  return true;
 }

@@ -6,7 +6,7 @@
 ** comes before EAI_, whose numbers are negative only on some systems.
 */
 
-#include "sock99.h"
+#include "values.h"
 
 /*** @module sock99 */
 

@@ -8,39 +8,13 @@
 ** that, the C library says.
 */
 
-#include "read_option.h"
-
-#include <stdarg.h>
+#include "values.h"
 
 
-static int raise_error(lua_State *L, int argument, const char *format, ...) {
-  va_list arguments;
-  const char *message;
-  va_start(arguments, format);
-  message = lua_pushvfstring(L, format, arguments);
-  va_end(arguments);
-  return luaL_argerror(L, argument, message);
-}
-
-
-static int wrong_type(lua_State *L, int argument, const char *name, const char *expected,
-                      int index) {
-  return raise_error(L, argument, "option '%s': %s expected, got %s", name, expected,
-                     luaL_typename(L, index));
-}
-
-
-enum sock99_whole sock99_to_whole(lua_State *L, int index, long long *out) {
-  lua_Number number;
-  if (sock99_isinteger(L, index)) {
-    *out = (long long)lua_tointeger(L, index);
-    return SOCK99_WHOLE;
-  }
-  number = lua_tonumber(L, index);
-  if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0))
-    return number == number ? SOCK99_TOO_LARGE : SOCK99_FRACTION;
-  *out = (long long)number;
-  return (lua_Number)*out == number ? SOCK99_WHOLE : SOCK99_FRACTION;
+static void wrong_type(lua_State *L, int argument, const char *name, const char *expected,
+                       int index) {
+  sock99_raise(L, argument, "option '%s': %s expected, got %s", name, expected,
+               luaL_typename(L, index));
 }
 
 
@@ -59,8 +33,8 @@ const char *sock99_check_option_name(lua_State *L, int argument, int index, int 
     return name;
   nearest = socket99_option_nearest(name);
   if (nearest == NULL)
-    raise_error(L, argument, "unknown option '%s'", name);
-  raise_error(L, argument, "unknown option '%s' (did you mean '%s'?)", name, nearest);
+    sock99_raise(L, argument, "unknown option '%s'", name);
+  sock99_raise(L, argument, "unknown option '%s' (did you mean '%s'?)", name, nearest);
   return NULL;
 }
 
@@ -73,8 +47,8 @@ static bool read_number(lua_State *L, const struct sock99_option_place *place, c
                         socket99_value *value, socket99_result *result) {
   switch (sock99_to_whole(L, -1, &value->integer)) {
   case SOCK99_FRACTION:
-    raise_error(L, place->argument, "option '%s': integer expected, got %f", name,
-                lua_tonumber(L, -1));
+    sock99_raise(L, place->argument, "option '%s': integer expected, got %f", name,
+                 lua_tonumber(L, -1));
     break;
   case SOCK99_TOO_LARGE:
     return sock99_refuse(result, "option %s: %.14g is out of range", name,
@@ -105,12 +79,12 @@ static const char *membership_text(lua_State *L, const struct sock99_option_plac
     return NULL;
   }
   if (!(lua_type(L, -1) == LUA_TSTRING || (integer_too && lua_isnumber(L, -1))))
-    raise_error(L, place->argument, "option '%s': field '%s': string expected, got %s", name, field,
-                luaL_typename(L, -1));
+    sock99_raise(L, place->argument, "option '%s': field '%s': string expected, got %s", name,
+                 field, luaL_typename(L, -1));
   /* The conversion changes this copy alone. */
   text = lua_tolstring(L, -1, &length);
   if (strlen(text) != length)
-    raise_error(L, place->argument, "option '%s': field '%s' has a NUL byte in it", name, field);
+    sock99_raise(L, place->argument, "option '%s': field '%s' has a NUL byte in it", name, field);
   sock99_anchor(L, place->anchor, -1);
   lua_pop(L, 1);
   return text;
@@ -130,8 +104,8 @@ static void read_membership(lua_State *L, const struct sock99_option_place *plac
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
     if (!is_membership_key(L, -2))
-      raise_error(L, place->argument,
-                  "option '%s': a membership has the fields group, interface and source", name);
+      sock99_raise(L, place->argument,
+                   "option '%s': a membership has the fields group, interface and source", name);
     lua_pop(L, 1);
   }
   value->kind = SOCKET99_MEMBERSHIP;
@@ -201,8 +175,8 @@ static bool read_part(lua_State *L, const struct sock99_option_place *place, int
   socket99_value value = {SOCKET99_INTEGER, 0, 0, NULL, 0, NULL, NULL, NULL};
   lua_rawgeti(L, -1, part);
   if (lua_type(L, -1) != LUA_TNUMBER)
-    raise_error(L, place->argument, "an option's %s: integer expected, got %s", name,
-                luaL_typename(L, -1));
+    sock99_raise(L, place->argument, "an option's %s: integer expected, got %s", name,
+                 luaL_typename(L, -1));
   if (!read_number(L, place, name, &value, result))
     return false;
   if (value.integer < INT_MIN || value.integer > INT_MAX)

@@ -1,0 +1,84 @@
+/*
+** class.c: kinds of objects and their metatables: the one file that knows all
+** methods.
+*/
+
+#include "methods.h"
+
+
+/* Datagrams have LuaSocket's name for it. */
+static const luaL_Reg datagram_aliases[] = {{"setsockname", sock99_bind}, {NULL, NULL}};
+
+
+/* Into the table on top of the stack; the functions' upvalues lie at `upvalues`:
+** the scratch buffer and the kind's own words, or nil. */
+static void add_functions(lua_State *L, const luaL_Reg *functions, int upvalues) {
+  for (; functions->name != NULL; functions++) {
+    lua_pushvalue(L, upvalues);
+    lua_pushvalue(L, upvalues + 1);
+    lua_pushcclosure(L, functions->func, 2);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+
+/* What the methods of a class are, in a table on top of the stack. */
+static void push_methods(lua_State *L, enum sock99_class class, const struct sock99_faces *faces,
+                         int upvalues) {
+  lua_newtable(L);
+  add_functions(L, sock99_handle_methods, upvalues);
+  add_functions(L, sock99_socket_methods, upvalues);
+  add_functions(L, sock99_option_methods, upvalues);
+  add_functions(L, sock99_unix_methods, upvalues);
+  if (class >= SOCK99_CONNECTED) {
+    add_functions(L, sock99_datagram_methods, upvalues);
+    add_functions(L, sock99_many_methods, upvalues);
+    add_functions(L, datagram_aliases, upvalues);
+    add_functions(L, faces->datagrams, upvalues);
+  } else {
+    add_functions(L, sock99_connection_methods, upvalues);
+    add_functions(L, sock99_stream_methods, upvalues);
+    add_functions(L, sock99_sendfile_methods, upvalues);
+    add_functions(L, faces->streams, upvalues);
+  }
+  lua_pushstring(L, sock99_class_names[class]);
+  lua_setfield(L, -2, "class");
+}
+
+
+/* The scratch buffer and the kind's words are on top of the stack; the kind, a list
+** of metatables, takes their place. */
+static void push_new_kind(lua_State *L, const struct sock99_faces *faces) {
+  int class, kind, upvalues = lua_gettop(L) - 1;
+  lua_newtable(L);
+  kind = lua_gettop(L);
+  for (class = 0; class < SOCK99_CLASS_COUNT; class ++) {
+    lua_newtable(L);
+    add_functions(L, sock99_handle_metamethods, upvalues);
+    push_methods(L, (enum sock99_class) class, faces, upvalues);
+    lua_setfield(L, -2, "__index");
+    lua_pushvalue(L, kind);
+    sock99_join_kind(L);
+    lua_pop(L, 1);
+    lua_rawseti(L, kind, class + 1);
+  }
+  lua_replace(L, upvalues);
+  lua_settop(L, upvalues);
+}
+
+
+void sock99_new_kind(lua_State *L, int words, const struct sock99_faces *faces) {
+  sock99_push_scratch(L);
+  lua_pushvalue(L, words);
+  push_new_kind(L, faces);
+}
+
+
+void sock99_register_objects(lua_State *L) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const struct sock99_faces native = {none, none};
+  sock99_push_scratch(L);
+  lua_pushnil(L);
+  push_new_kind(L, &native);
+  sock99_set_native_kind(L);
+}

@@ -1,0 +1,286 @@
+/*
+** handle.c: what every object has, whatever its class: its descriptor, its end,
+** what event loops ask for, limits and counts.
+*/
+
+#include "methods.h"
+
+#include <float.h>
+
+/*** @module sock99 */
+
+
+/*** A socket object: what every one has.
+
+After `close`, `detach` and `setfd(-1)` methods return nil and "closed"; those
+that ask nothing of the system still answer. A method that the object's kind
+does not have raises an error.
+
+@type socket
+*/
+
+
+/*** What the object is at the moment: "tcp{master}", "tcp{client}",
+"tcp{server}", "udp{connected}" or "udp{unconnected}".
+@field class
+*/
+
+/*** Close the socket. The object stays, and is of no more use.
+
+Bytes and descriptors that were received and not taken are dropped. Closing
+again does nothing.
+@function close
+@treturn integer 1
+*/
+static int l_close(lua_State *L) {
+  sock99_close_socket(L, sock99_check_any(L));
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+static int l_end(lua_State *L) {
+  sock99_close_socket(L, sock99_check_any(L));
+  return 0;
+}
+
+
+static int l_gc(lua_State *L) {
+  sock99_bury_socket(L, sock99_check_any(L));
+  return 0;
+}
+
+
+/*** Give the descriptor up: the object is closed, the descriptor is not.
+
+Descriptors that came along and that nobody claimed are closed.
+
+@function detach
+@treturn[1] integer the descriptor, yours to close
+@treturn[1] ?string what was received and not taken; nil where there is none
+@treturn[2] nil
+@treturn[2] string "closed"
+*/
+static int l_detach(lua_State *L) {
+  struct sock99_socket *s = sock99_check_any(L);
+  size_t unread;
+  do
+    unread = sock99_unread(&s->input);
+  while (!sock99_push_piece(L, &s->input, unread, sock99_push_bytes, NULL));
+  if (s->fd < 0)
+    return sock99_fail(L, SOCK99_CLOSED);
+  lua_pushinteger(L, s->fd);
+  if (unread > 0)
+    lua_insert(L, -2);
+  else
+    lua_pushnil(L);
+  s->fd = -1;
+  sock99_close_socket(L, s);
+  return 2;
+}
+
+
+/*
+** Descriptors
+*/
+
+/*** The descriptor, which stays the object's.
+
+@function getfd
+@treturn integer the descriptor; -1 where the object is closed
+*/
+static int l_getfd(lua_State *L) {
+  lua_pushinteger(L, sock99_check_any(L)->fd);
+  return 1;
+}
+
+
+/*** Give the object another descriptor, or none.
+
+The old one is not closed; what was received and not taken is dropped.
+@function setfd
+@tparam integer fd what the object owns from now on; -1: nothing, it is closed
+@treturn[1] integer 1
+@treturn[2] nil
+@treturn[2] string why the descriptor was not taken; the object is closed
+@treturn[2] integer errno
+*/
+static int l_setfd(lua_State *L) {
+  struct sock99_socket *s = sock99_check_any(L);
+  int fd = (int)sock99_check_integer(L, 2, "descriptor", -1, INT_MAX);
+  int error = 0;
+  s->fd = -1;
+  sock99_close_socket(L, s);
+  if (fd >= 0)
+    error = sock99_adopt(L, 1, fd);
+  if (error != 0)
+    return sock99_fail(L, error);
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+/*** Whether bytes are read ahead, so that `receive` need not wait for more.
+
+@function dirty
+@treturn boolean
+*/
+static int l_dirty(lua_State *L) {
+  lua_pushboolean(L, sock99_unread(&sock99_check_any(L)->input) > 0);
+  return 1;
+}
+
+
+/*
+** For event loops: the names that cqueues looks for
+*/
+
+/*** What a loop watches. The same as `getfd`.
+
+@function pollfd
+@treturn integer the descriptor; -1 where the object is closed
+*/
+
+
+/*** What `pollfd` is to be watched for.
+
+@function events
+@treturn string "w" after a call that timed out while sending or connecting,
+else "r"
+*/
+static int l_events(lua_State *L) {
+  lua_pushstring(L, sock99_check_any(L)->wants_writing ? "w" : "r");
+  return 1;
+}
+
+
+/*** When the object is ready whatever its descriptor says.
+
+@function timeout
+@treturn ?integer 0 while bytes are read ahead, else nil
+*/
+static int l_timeout(lua_State *L) {
+  const struct sock99_socket *s = sock99_check_any(L);
+  if (sock99_unread(&s->input) > 0 && !s->wants_writing)
+    lua_pushinteger(L, 0);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+
+/*
+** Timeouts and counts
+*/
+
+/*** Limit how long calls on the object may take.
+
+Without a limit they take as long as it takes. With 0 they never wait.
+@function settimeout
+@tparam ?number seconds nil, negative or math.huge: no limit
+@tparam[opt="b"] string mode "b": the limit of each wait within a call; "t":
+that of the whole call. Both can be set.
+@treturn integer 1
+@usage
+client:settimeout(5) -- no wait is longer than 5 seconds
+client:settimeout(60, 't') -- and no call is longer than a minute
+*/
+static int l_settimeout(lua_State *L) {
+  struct sock99_socket *s = sock99_check_any(L);
+  lua_Number seconds = luaL_optnumber(L, 2, -1);
+  const char *mode = luaL_optstring(L, 3, "b");
+  luaL_argcheck(L, seconds == seconds, 2, "not a number");
+  if (seconds < 0 || seconds > (lua_Number)DBL_MAX)
+    seconds = -1;
+  if (mode[0] == 'b')
+    s->each_wait = (double)seconds;
+  else if (mode[0] == 't' || mode[0] == 'r')
+    s->whole_call = (double)seconds;
+  else
+    luaL_argerror(L, 3, "invalid timeout mode");
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+/*** The limits that `settimeout` has set.
+
+@function gettimeout
+@treturn number seconds of each wait; -1: no limit
+@treturn number seconds of a whole call; -1: no limit
+*/
+static int l_gettimeout(lua_State *L) {
+  const struct sock99_socket *s = sock99_check_any(L);
+  lua_pushnumber(L, s->each_wait);
+  lua_pushnumber(L, s->whole_call);
+  return 2;
+}
+
+
+/*** How much has passed through the object.
+
+@function getstats
+@treturn integer bytes received
+@treturn integer bytes sent
+@treturn number the object's age, in seconds
+*/
+static int l_getstats(lua_State *L) {
+  const struct sock99_socket *s = sock99_check_any(L);
+  sock99_push_count(L, s->received);
+  sock99_push_count(L, s->sent);
+  lua_pushnumber(L, sock99_seconds() - s->birth);
+  return 3;
+}
+
+
+static uint64_t opt_stat(lua_State *L, int index, const char *name, uint64_t missing) {
+  return (uint64_t)sock99_opt_integer(L, index, name, 0, LLONG_MAX, (long long)missing);
+}
+
+
+/*** Set what `getstats` counts from.
+
+@function setstats
+@tparam[opt] integer received bytes; left as it is where missing
+@tparam[opt] integer sent bytes
+@tparam[opt] number age in seconds
+@treturn integer 1
+*/
+static int l_setstats(lua_State *L) {
+  struct sock99_socket *s = sock99_check_any(L);
+  uint64_t received = opt_stat(L, 2, "received", s->received);
+  uint64_t sent = opt_stat(L, 3, "sent", s->sent);
+  double now = sock99_seconds(), age = (double)luaL_optnumber(L, 4, now - s->birth);
+  s->received = received;
+  s->sent = sent;
+  s->birth = now - age;
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+static int l_tostring(lua_State *L) {
+  const struct sock99_socket *s = sock99_check_any(L);
+  lua_pushfstring(L, "%s: %p", sock99_class_names[s->class], (const void *)s);
+  return 1;
+}
+
+
+const luaL_Reg sock99_handle_methods[] = {
+    {"close", l_close},
+    {"detach", l_detach},
+    {"getfd", l_getfd},
+    {"setfd", l_setfd},
+    {"dirty", l_dirty},
+    {"pollfd", l_getfd},
+    {"events", l_events},
+    {"timeout", l_timeout},
+    {"getstats", l_getstats},
+    {"setstats", l_setstats},
+    {"settimeout", l_settimeout},
+    {"gettimeout", l_gettimeout},
+    {NULL, NULL},
+};
+
+const luaL_Reg sock99_handle_metamethods[] = {
+    {"__gc", l_gc}, {"__close", l_end}, {"__tostring", l_tostring}, {NULL, NULL}};

@@ -1,0 +1,113 @@
+/*
+** rights.c: descriptors that come along with what is read from a Unix socket.
+**
+** A descriptor is the process's from the moment recvmsg(2) returns. It goes
+** at once to the object, into room that was there before the call, and leaves
+** it only when the list that hands it to Lua is complete; so none is lost,
+** whatever fails. A plain recv(2) would drop descriptors: all that reads from
+** a Unix socket comes through here.
+*/
+
+#include "objects.h"
+
+
+static bool reserve_rights(struct sock99_socket *s) {
+  int count = s->rights != NULL ? s->rights->count : 0, capacity = count + SOCK99_MOST_FDS;
+  struct sock99_rights *rights;
+  if (s->rights != NULL && s->rights->capacity >= capacity)
+    return true;
+  rights = realloc(s->rights, sizeof(*rights) + (size_t)capacity * sizeof(int));
+  if (rights == NULL)
+    return false;
+  if (s->rights == NULL)
+    memset(rights, 0, sizeof(*rights));
+  rights->capacity = capacity;
+  s->rights = rights;
+  return true;
+}
+
+
+/* An object without unclaimed descriptors holds no room for them. */
+void sock99_release_rights(struct sock99_socket *s) {
+  if (s->rights == NULL || s->rights->count > 0 || s->rights->truncated)
+    return;
+  free(s->rights);
+  s->rights = NULL;
+}
+
+
+/* Some systems let a message carry more than there is room for. */
+static void keep_right(struct sock99_rights *rights, int fd) {
+  if (S99_MSG_CMSG_CLOEXEC == 0)
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (rights->count < rights->capacity) {
+    rights->fds[rights->count++] = fd;
+    return;
+  }
+  close(fd);
+  rights->truncated = true;
+}
+
+
+static void keep_rights(struct sock99_rights *rights, struct msghdr *message) {
+  struct cmsghdr *header;
+  for (header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
+    const unsigned char *data = CMSG_DATA(header);
+    size_t left = header->cmsg_len - (size_t)(data - (const unsigned char *)header);
+    int fd;
+    if (header->cmsg_level != SOL_SOCKET)
+      continue;
+    for (; left >= sizeof(fd); left -= sizeof(fd), data += sizeof(fd)) {
+      memcpy(&fd, data, sizeof(fd));
+      if (header->cmsg_type == SCM_RIGHTS)
+        keep_right(rights, fd);
+      else if (header->cmsg_type == S99_SCM_PIDFD)
+        close(fd);
+    }
+  }
+}
+
+
+ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *message, int flags) {
+  union sock99_control control;
+  ssize_t got;
+  int error;
+  if (!reserve_rights(s)) {
+    errno = ENOMEM;
+    return -1;
+  }
+  message->msg_control = &control;
+  message->msg_controllen = sizeof(control);
+  got = recvmsg(s->fd, message, flags | S99_MSG_CMSG_CLOEXEC);
+  error = errno;
+  if (got >= 0) {
+    keep_rights(s->rights, message);
+    if ((message->msg_flags & MSG_CTRUNC) != 0)
+      s->rights->truncated = true;
+  }
+  message->msg_control = NULL;
+  sock99_release_rights(s);
+  errno = error;
+  return got;
+}
+
+
+ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size, int flags) {
+  struct msghdr message;
+  struct iovec part;
+  memset(&message, 0, sizeof(message));
+  part.iov_base = room;
+  part.iov_len = size;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  return sock99_receive_message_rights(s, &message, flags);
+}
+
+
+void sock99_close_rights(struct sock99_socket *s) {
+  struct sock99_rights *rights = s->rights;
+  s->rights = NULL;
+  while (rights != NULL && rights->count > 0)
+    close(rights->fds[--rights->count]);
+  free(rights);
+}

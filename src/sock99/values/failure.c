@@ -1,0 +1,145 @@
+/*
+** failure.c: every way in which an error becomes the results of a call.
+**
+** LuaSocket's convention: nil, a message, and the part of the work that was
+** done; ours adds the error's number, and an opening its stage. Objects of
+** another kind report their own words: a table, by number, in upvalue 2 of
+** their methods.
+*/
+
+#include "values.h"
+
+#include <stdarg.h>
+
+/* A result's "where", the stage and the system's reason. */
+#define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
+
+
+static bool has_own_words(lua_State *L) {
+  return lua_istable(L, lua_upvalueindex(2));
+}
+
+
+/* The kind's own words for it, or the system's. */
+static void push_words(lua_State *L, int error) {
+  char words[128];
+  if (has_own_words(L)) {
+    lua_rawgeti(L, lua_upvalueindex(2), error);
+    if (lua_isstring(L, -1))
+      return;
+    lua_pop(L, 1);
+  }
+  lua_pushstring(L, s99_strerror(error, words, sizeof(words)));
+}
+
+
+void sock99_push_reason(lua_State *L, int error) {
+  switch (error) {
+  case SOCK99_TIMEOUT:
+    lua_pushliteral(L, "timeout");
+    break;
+  case SOCK99_CLOSED:
+  case ECONNRESET:
+  case EPIPE:
+    lua_pushliteral(L, "closed");
+    break;
+  default:
+    push_words(L, error);
+  }
+}
+
+
+static void push_message(lua_State *L, const struct sock99_failure *failure) {
+  char words[128];
+  if (failure->text != NULL)
+    lua_pushstring(L, failure->text);
+  else if (failure->call == NULL || failure->error < 0 || has_own_words(L))
+    sock99_push_reason(L, failure->error);
+  else
+    lua_pushfstring(L, "%s%s%s: %s", failure->call, failure->what == NULL ? "" : " ",
+                    failure->what == NULL ? "" : failure->what,
+                    s99_strerror(failure->error, words, sizeof(words)));
+}
+
+
+static void push_code(lua_State *L, int error) {
+  if (error == SOCK99_CLOSED)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, error == SOCK99_TIMEOUT ? ETIMEDOUT : error);
+}
+
+
+int sock99_push_failure(lua_State *L, const struct sock99_failure *failure) {
+  int first = lua_gettop(L);
+  lua_pushnil(L);
+  push_message(L, failure);
+  if (failure->has_partial)
+    lua_pushvalue(L, first);
+  if (has_own_words(L))
+    return lua_gettop(L) - first;
+  /* EAI_ codes are negative, too, but have their text. */
+  if (failure->text != NULL)
+    lua_pushinteger(L, failure->error);
+  else
+    push_code(L, failure->error);
+  if (failure->stage != NULL)
+    lua_pushstring(L, failure->stage);
+  return lua_gettop(L) - first;
+}
+
+
+int sock99_fail(lua_State *L, int error) {
+  const struct sock99_failure failure = {.error = error};
+  return sock99_push_failure(L, &failure);
+}
+
+
+int sock99_fail_partial(lua_State *L, int error) {
+  const struct sock99_failure failure = {.error = error, .has_partial = true};
+  return sock99_push_failure(L, &failure);
+}
+
+
+int sock99_fail_call(lua_State *L, const char *call, const char *what, int error) {
+  const struct sock99_failure failure = {.error = error, .call = call, .what = what};
+  return sock99_push_failure(L, &failure);
+}
+
+
+int sock99_fail_address(lua_State *L, const char *call, const struct s99_address *address,
+                        int error) {
+  char where[SOCKET99_WHERE_SIZE];
+  socket99_address_text(&address->addr.sa, address->len, where, sizeof(where));
+  return sock99_fail_call(L, call, where, error);
+}
+
+
+int sock99_fail_result(lua_State *L, const socket99_result *result) {
+  char message[MESSAGE_SIZE];
+  struct sock99_failure failure = {.error = result->saved_errno, .text = message};
+  if (result->status == SOCKET99_ERROR_GETADDRINFO)
+    failure.error = result->getaddrinfo_error;
+  failure.stage = socket99_stage(result->status);
+  socket99_snprintf(message, sizeof(message), result);
+  return sock99_push_failure(L, &failure);
+}
+
+
+int sock99_push_done(lua_State *L) {
+  lua_pushinteger(L, 1);
+  return 1;
+}
+
+
+bool sock99_refuse(socket99_result *result, const char *format, ...) {
+  va_list arguments;
+  memset(result, 0, sizeof(*result));
+  result->status = SOCKET99_ERROR_CONFIGURATION;
+  result->fd = -1;
+  result->saved_errno = EINVAL;
+  va_start(arguments, format);
+  vsnprintf(result->where, sizeof(result->where), format, arguments);
+  va_end(arguments);
+  return false;
+}
