@@ -59,21 +59,20 @@ static int send_one(struct sock99_socket *s, struct sock99_limit *limit, const c
 }
 
 
+/* Strings that are joined at once: so many fit Lua's stack. */
+#define JOINED 100
+
 /* The list at index 2 becomes one string. */
 static void join_list(lua_State *L) {
-  luaL_Buffer buffer;
   int i, count = (int)lua_rawlen(L, 2);
   lua_settop(L, 2);
-  luaL_buffinit(L, &buffer);
+  luaL_checkstack(L, JOINED + LUA_MINSTACK, "too many strings");
+  lua_pushliteral(L, "");
   for (i = 1; i <= count; i++) {
-    lua_rawgeti(L, 2, i);
-    if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER) {
-      lua_pushfstring(L, "entry %d: string expected, got %s", i, luaL_typename(L, -1));
-      luaL_argerror(L, 2, lua_tostring(L, -1));
-    }
-    luaL_addvalue(&buffer);
+    sock99_push_entry(L, 2, i);
+    if (i % JOINED == 0 || i == count)
+      lua_concat(L, lua_gettop(L) - 2);
   }
-  luaL_pushresult(&buffer);
   lua_replace(L, 2);
 }
 
@@ -299,29 +298,6 @@ int sock99_receive_into_room(lua_State *L, struct sock99_socket *s, struct sock9
 }
 
 
-/* Called by Lua, with a struct sock99_message. */
-static int l_push_data(lua_State *L) {
-  const struct sock99_message *in = lua_touserdata(L, 1);
-  lua_pushlstring(L, in->data, in->size);
-  return 1;
-}
-
-
-/* The room is nobody else's until the string is made. */
-static void push_large(lua_State *L, struct sock99_message *in) {
-  struct sock99_scratch *scratch = sock99_scratch_of(L);
-  struct sock99_rooms *rooms;
-  int status;
-  lua_pushcfunction(L, l_push_data);
-  lua_pushlightuserdata(L, in);
-  rooms = sock99_take_rooms(scratch, 1);
-  status = lua_pcall(L, 1, 1, 0);
-  sock99_return_rooms(scratch, rooms);
-  if (status != 0)
-    lua_error(L);
-}
-
-
 void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
   char copy[SOCK99_SMALL_PIECE];
   if (in->size > max) {
@@ -329,11 +305,12 @@ void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
     in->is_cut = true;
   }
   if (in->size > sizeof(copy)) {
-    push_large(L, in);
-    return;
+    struct sock99_rooms *rooms = sock99_take_rooms(sock99_scratch_of(L), 1);
+    sock99_push_from_rooms(L, in->data, in->size, rooms);
+  } else {
+    memcpy(copy, in->data, in->size);
+    lua_pushlstring(L, copy, in->size);
   }
-  memcpy(copy, in->data, in->size);
-  lua_pushlstring(L, copy, in->size);
 }
 
 

@@ -23,10 +23,11 @@
 ** Out
 */
 
+/* The arrays lie in a userdata at stack index 3, above the object and the list. */
 struct outgoing {
-  struct s99_mmsghdr messages[BATCH];
-  struct iovec parts[BATCH];
-  struct s99_address addresses[BATCH];
+  struct s99_mmsghdr *messages;
+  struct iovec *parts;
+  struct s99_address *addresses;
   int count;
   bool addressed;
 };
@@ -122,7 +123,7 @@ static bool collect(lua_State *L, const struct sock99_socket *s, struct sock99_l
                     int *next, int last, struct outgoing *out, struct sock99_failure *failure) {
   out->count = 0;
   out->addressed = false;
-  lua_settop(L, 2);
+  lua_settop(L, 3);
   for (; *next <= last && out->count < BATCH; (*next)++) {
     push_entry(L, *next);
     if (!add_message(L, s, limit, out, failure))
@@ -152,6 +153,15 @@ static int send_collected(struct sock99_socket *s, struct sock99_limit *limit, s
 }
 
 
+static void make_outgoing(lua_State *L, int count, struct outgoing *out) {
+  size_t size = count < BATCH ? (size_t)count : BATCH;
+  out->messages = sock99_newuserdata(
+      L, size * (sizeof(*out->messages) + sizeof(*out->parts) + sizeof(*out->addresses)));
+  out->parts = (void *)(out->messages + size);
+  out->addresses = (void *)(out->parts + size);
+}
+
+
 /* Sends the list at index 2, `*done` messages of it; false: `failure` says why not all. */
 static bool send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
                      struct sock99_failure *failure) {
@@ -159,6 +169,8 @@ static bool send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
   struct sock99_limit limit;
   int next = 1, last = (int)lua_rawlen(L, 2);
   bool has_addresses = true;
+  lua_settop(L, 2);
+  make_outgoing(L, last, &out);
   sock99_begin_wait(s, &limit);
   while (has_addresses && next <= last) {
     int error;
@@ -347,34 +359,34 @@ static int push_unix(lua_State *L) {
 }
 
 
-static int receive_first(lua_State *L, struct sock99_socket *s, struct incoming *in, char *room,
-                         int max) {
+static int receive_first(lua_State *L, struct incoming *in, char *room, int max) {
   in->count = max;
   in->room = room;
   in->first.wants_from = true;
-  return sock99_receive_one(L, s, room, &in->first);
+  return sock99_receive_one(L, in->socket, room, &in->first);
 }
 
 
-/* The rooms are nobody else's until the list is complete, and go back where
-** they came from even if it never is. */
+/* What is above the function and its argument holds a large message. */
 static int receive_many(lua_State *L, struct sock99_socket *s, int max) {
-  struct sock99_scratch *scratch = sock99_scratch_of(L);
   bool is_unix = s->family == AF_UNIX;
-  struct incoming in;
+  int error, status = 0, function = lua_gettop(L) + 1;
   struct sock99_rooms *rooms;
-  int error = ENOMEM, status = 0, function = lua_gettop(L) + 1;
-  in.socket = s;
+  struct incoming *in;
   lua_pushcfunction(L, is_unix ? push_unix : push_batch);
-  lua_pushlightuserdata(L, &in);
-  rooms = sock99_take_rooms(scratch, is_unix ? 1 : (size_t)max);
-  if (rooms != NULL)
-    error = is_unix ? receive_first(L, s, &in, rooms->bytes, max)
-                    : receive_batch(s, &in, rooms->bytes, max);
-  /* What is above the function's argument holds a large message. */
+  lua_pushnil(L);
+  rooms = sock99_take_rooms(sock99_scratch_of(L), is_unix ? 2 : (size_t)max + 1);
+  if (rooms == NULL)
+    return sock99_fail(L, ENOMEM);
+  in = (void *)rooms->bytes;
+  in->socket = s;
+  lua_pushlightuserdata(L, in);
+  lua_replace(L, function + 1);
+  error = is_unix ? receive_first(L, in, rooms->bytes + SOCK99_ROOM_SIZE, max)
+                  : receive_batch(s, in, rooms->bytes + SOCK99_ROOM_SIZE, max);
   if (error == 0)
     status = lua_pcall(L, lua_gettop(L) - function, 1, 0);
-  sock99_return_rooms(scratch, rooms);
+  sock99_return_rooms(sock99_scratch_of(L), rooms);
   if (error != 0)
     return sock99_fail(L, error);
   return status == 0 ? 1 : lua_error(L);

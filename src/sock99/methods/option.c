@@ -11,6 +11,12 @@
 /* What an option by number may be read into. */
 #define LARGEST ((lua_Integer)1024 * 1024)
 
+/* Most values fit; a larger one is read into a userdata. */
+#define ROOM 1024
+
+/* What an option by number is read into where no size is given. */
+#define DEFAULT_SIZE 4096
+
 /* The option's name or number, its value, and above them what must stay alive. */
 #define OPTION 2
 #define VALUE 3
@@ -165,7 +171,7 @@ static void push_value(lua_State *L, const socket99_value *value) {
 static int get_named(lua_State *L, const struct sock99_socket *s, const char *name) {
   socket99_option option;
   socket99_value value;
-  char room[4096];
+  char room[ROOM];
   int error;
   memset(&option, 0, sizeof(option));
   option.name = name;
@@ -218,14 +224,14 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
   static const struct sock99_option_place place = {OPTION, ANCHOR};
   socket99_option option;
   socket99_result result;
-  char room[4096];
+  char room[ROOM];
   void *bytes = room;
   socklen_t length;
   lua_settop(L, VALUE);
   lua_pushvalue(L, OPTION);
   if (!sock99_read_option_number(L, &place, &option, &result))
     return refuse(L, result.where);
-  length = check_size(L, sizeof(room));
+  length = check_size(L, DEFAULT_SIZE);
   /* The kernel would write eight times as many bytes as it was given. */
   if (option.level == SOL_SOCKET && option.option_id == S99_COUNTED_OPTION)
     return get_named(L, s, "get_filter");

@@ -20,7 +20,6 @@
 /* off_t has 32 bits on some systems. */
 #define LARGEST_OFFSET (sizeof(off_t) > 4 ? INT64_MAX : INT32_MAX)
 
-#define ROOM ((size_t)16 * 1024)
 
 struct source {
   FILE *stream; /* NULL: a plain descriptor */
@@ -35,10 +34,9 @@ struct transfer {
   struct sock99_limit limit;
   struct source source;
   uint64_t left, sent;
-  size_t unsent, unsent_length; /* in `room` */
-  /* Not the scratch buffer: what is left here becomes a string, while finalizers
-  ** may use that. */
-  char room[ROOM];
+  struct sock99_scratch *scratch;
+  struct sock99_rooms *rooms;   /* NULL where the kernel copies */
+  size_t unsent, unsent_length; /* in the room */
 };
 
 /*** @module sock99 */
@@ -190,7 +188,7 @@ static int wait_to_read(struct transfer *transfer, int error) {
 
 static int read_position(struct transfer *transfer, size_t size, ssize_t *got) {
   const struct source *source = &transfer->source;
-  *got = pread(source->fd, transfer->room, size, source->offset);
+  *got = pread(source->fd, transfer->rooms->bytes, size, source->offset);
   return *got < 0 ? wait_to_read(transfer, errno) : 0;
 }
 
@@ -200,7 +198,7 @@ static int read_descriptor(struct transfer *transfer, size_t size, ssize_t *got)
   int error = sock99_look_at(transfer->source.fd, &transfer->limit, POLLIN);
   if (error != 0)
     return error;
-  *got = read(transfer->source.fd, transfer->room, size);
+  *got = read(transfer->source.fd, transfer->rooms->bytes, size);
   return *got < 0 ? wait_to_read(transfer, errno) : 0;
 }
 
@@ -209,7 +207,7 @@ static int read_stream(struct transfer *transfer, size_t size, ssize_t *got) {
   FILE *stream = transfer->source.stream;
   int error;
   clearerr(stream);
-  *got = (ssize_t)fread(transfer->room, 1, size, stream);
+  *got = (ssize_t)fread(transfer->rooms->bytes, 1, size, stream);
   if (*got > 0 || !ferror(stream))
     return 0;
   error = errno;
@@ -222,7 +220,7 @@ static int read_stream(struct transfer *transfer, size_t size, ssize_t *got) {
 /* 0 and what came, nothing at the end; or an error. */
 static int read_some(struct transfer *transfer, ssize_t *got) {
   const struct source *source = &transfer->source;
-  size_t size = transfer->left < ROOM ? (size_t)transfer->left : ROOM;
+  size_t size = transfer->left < SOCK99_ROOM_SIZE ? (size_t)transfer->left : SOCK99_ROOM_SIZE;
   int error = 0;
   *got = -1;
   while (error == 0 && *got < 0) {
@@ -241,7 +239,7 @@ static int send_room(struct transfer *transfer, size_t count) {
   int flags = sock99_message_flags(transfer->s), error = 0;
   size_t done = 0;
   while (error == 0 && done < count) {
-    ssize_t sent = send(transfer->s->fd, transfer->room + done, count - done, flags);
+    ssize_t sent = send(transfer->s->fd, transfer->rooms->bytes + done, count - done, flags);
     if (sent >= 0) {
       count_sent(transfer, (size_t)sent);
       transfer->source.offset += sent;
@@ -260,6 +258,9 @@ static int send_room(struct transfer *transfer, size_t count) {
 
 static int copy_through_room(struct transfer *transfer) {
   int error = 0;
+  transfer->rooms = sock99_take_rooms(transfer->scratch, 1);
+  if (transfer->rooms == NULL)
+    return ENOMEM;
   while (error == 0 && transfer->left > 0) {
     ssize_t got;
     error = read_some(transfer, &got);
@@ -293,13 +294,23 @@ static int copy(struct transfer *transfer) {
 }
 
 
+/* The bytes that were read and not sent, on top of the stack, where there are any. */
+static void take_unsent(lua_State *L, struct transfer *transfer) {
+  if (transfer->unsent_length > 0)
+    sock99_push_from_rooms(L, transfer->rooms->bytes + transfer->unsent, transfer->unsent_length,
+                           transfer->rooms);
+  else if (transfer->rooms != NULL)
+    sock99_return_rooms(transfer->scratch, transfer->rooms);
+}
+
+
 static int fail(lua_State *L, const struct transfer *transfer, int error) {
-  int count;
+  int count, unsent = lua_gettop(L);
   sock99_push_count(L, transfer->sent);
   count = sock99_fail_partial(L, error);
   if (transfer->unsent_length == 0)
     return count;
-  lua_pushlstring(L, transfer->room + transfer->unsent, transfer->unsent_length);
+  lua_pushvalue(L, unsent);
   return count + 1;
 }
 
@@ -332,6 +343,8 @@ static int l_sendfile(lua_State *L) {
   struct transfer transfer;
   int error, late_error;
   transfer.sent = transfer.unsent_length = 0;
+  transfer.scratch = sock99_scratch_of(L);
+  transfer.rooms = NULL;
   transfer.s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
   check_arguments(L, &transfer);
   if (transfer.s->fd < 0)
@@ -343,6 +356,7 @@ static int l_sendfile(lua_State *L) {
   late_error = move_position(&transfer.source);
   if (error == 0)
     error = late_error;
+  take_unsent(L, &transfer);
   if (error != 0)
     return fail(L, &transfer, error);
   sock99_push_count(L, transfer.sent);

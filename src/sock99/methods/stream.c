@@ -92,22 +92,12 @@ static int send_string(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/* An entry of the list at index 2, on top of the stack. */
-static void push_entry(lua_State *L, int i) {
-  lua_rawgeti(L, 2, i);
-  if (lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER)
-    return;
-  lua_pushfstring(L, "entry %d: string expected, got %s", i, luaL_typename(L, -1));
-  luaL_argerror(L, 2, lua_tostring(L, -1));
-}
-
-
 /* The next strings of the list at index 2. */
 static size_t collect_parts(lua_State *L, int *next, int last, struct iovec *parts) {
   size_t count = 0;
   for (; *next <= last && count < BATCH; (*next)++) {
     size_t length;
-    push_entry(L, *next);
+    sock99_push_entry(L, 2, *next);
     parts[count].iov_base = (char *)lua_tolstring(L, -1, &length);
     parts[count].iov_len = length;
     count += length > 0;
@@ -123,7 +113,7 @@ static bool check_parts(lua_State *L, int count) {
   bool has_numbers = false;
   int i;
   for (i = 1; i <= count; i++) {
-    push_entry(L, i);
+    sock99_push_entry(L, 2, i);
     has_numbers |= lua_type(L, -1) == LUA_TNUMBER;
     lua_pop(L, 1);
   }
@@ -137,7 +127,7 @@ static void copy_parts(lua_State *L, int count) {
   int i;
   lua_createtable(L, count, 0);
   for (i = 1; i <= count; i++) {
-    push_entry(L, i);
+    sock99_push_entry(L, 2, i);
     lua_tostring(L, -1);
     lua_rawseti(L, 3, i);
   }
@@ -145,21 +135,30 @@ static void copy_parts(lua_State *L, int count) {
 }
 
 
-static int send_list(lua_State *L, struct sock99_socket *s) {
-  struct iovec parts[BATCH];
+/* The iovecs lie in the room that all objects share: nothing here runs Lua. */
+static int send_batches(lua_State *L, struct sock99_socket *s, int last, uint64_t *sent) {
+  struct sock99_scratch *scratch = sock99_scratch_of(L);
+  struct sock99_rooms *rooms = sock99_take_rooms(scratch, 1);
+  struct iovec *parts = rooms == NULL ? NULL : (void *)rooms->bytes;
   struct sock99_limit limit;
-  uint64_t sent = 0;
-  int next = 1, last = (int)lua_rawlen(L, 2), error = 0;
-  lua_settop(L, 2);
-  if (check_parts(L, last))
-    copy_parts(L, last);
-  if (s->fd < 0)
-    error = SOCK99_CLOSED;
+  int next = 1, error = parts == NULL ? ENOMEM : 0;
   sock99_begin_wait(s, &limit);
   while (error == 0 && next <= last) {
     size_t count = collect_parts(L, &next, last, parts);
-    error = write_parts(s, &limit, parts, count, &sent);
+    error = write_parts(s, &limit, parts, count, sent);
   }
+  sock99_return_rooms(scratch, rooms);
+  return error;
+}
+
+
+static int send_list(lua_State *L, struct sock99_socket *s) {
+  uint64_t sent = 0;
+  int last = (int)lua_rawlen(L, 2), error;
+  lua_settop(L, 2);
+  if (check_parts(L, last))
+    copy_parts(L, last);
+  error = s->fd < 0 ? SOCK99_CLOSED : send_batches(L, s, last, &sent);
   sock99_push_count(L, sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
@@ -282,17 +281,14 @@ static void push_joined(lua_State *L, const struct request *request, const char 
 /* The prefix has had its CRs dropped by the call that returned it. */
 static void push_without_crs(lua_State *L, const struct request *request, const char *bytes,
                              size_t count) {
-  const char *end = bytes + count;
-  luaL_Buffer buffer;
-  luaL_buffinit(L, &buffer);
-  luaL_addlstring(&buffer, request->prefix, request->prefix_length);
-  while (bytes < end) {
-    const char *cr = memchr(bytes, '\r', (size_t)(end - bytes));
-    const char *piece = cr != NULL ? cr : end;
-    luaL_addlstring(&buffer, bytes, (size_t)(piece - bytes));
-    bytes = piece + 1;
+  char *kept = sock99_newuserdata(L, count);
+  size_t i, length = 0;
+  for (i = 0; i < count; i++) {
+    if (bytes[i] != '\r')
+      kept[length++] = bytes[i];
   }
-  luaL_pushresult(&buffer);
+  push_joined(L, request, kept, length);
+  lua_remove(L, -2);
 }
 
 

@@ -217,6 +217,44 @@ void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratc
 
 
 /*
+** Pieces, and the function that makes strings of them in a protected call. It lies in
+** the registry, since to make it anew could collect garbage.
+*/
+
+static const char pusher_key = 0;
+
+struct piece {
+  sock99_push *push;
+  const void *how;
+  const char *bytes;
+  size_t count;
+};
+
+
+void sock99_push_bytes(lua_State *L, const void *how, const char *bytes, size_t count) {
+  (void)how;
+  lua_pushlstring(L, bytes, count);
+}
+
+
+/* Called by Lua, with a struct piece. */
+static int l_push(lua_State *L) {
+  const struct piece *piece = lua_touserdata(L, 1);
+  piece->push(L, piece->how, piece->bytes, piece->count);
+  return 1;
+}
+
+
+/* Replaces nothing on the stack and allocates nothing. */
+static int call_pusher(lua_State *L, struct piece *piece) {
+  lua_pushlightuserdata(L, (void *)&pusher_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  lua_pushlightuserdata(L, piece);
+  return lua_pcall(L, 1, 1, 0);
+}
+
+
+/*
 ** Scratch buffers
 */
 
@@ -253,6 +291,9 @@ void sock99_push_scratch(lua_State *L) {
   if (!lua_isnil(L, -1))
     return;
   lua_pop(L, 1);
+  lua_pushlightuserdata(L, (void *)&pusher_key);
+  lua_pushcfunction(L, l_push);
+  lua_rawset(L, LUA_REGISTRYINDEX);
   push_new_scratch(L);
   lua_pushlightuserdata(L, (void *)&key);
   lua_pushvalue(L, -2);
@@ -261,22 +302,8 @@ void sock99_push_scratch(lua_State *L) {
 
 
 /*
-** Pieces
+** Bytes to strings
 */
-
-struct piece {
-  sock99_push *push;
-  const void *how;
-  const char *bytes;
-  size_t count;
-};
-
-
-void sock99_push_bytes(lua_State *L, const void *how, const char *bytes, size_t count) {
-  (void)how;
-  lua_pushlstring(L, bytes, count);
-}
-
 
 bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
                       const void *how) {
@@ -294,14 +321,6 @@ bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count, so
 }
 
 
-/* Called by Lua, with a struct piece. */
-static int l_push(lua_State *L) {
-  const struct piece *piece = lua_touserdata(L, 1);
-  piece->push(L, piece->how, piece->bytes, piece->count);
-  return 1;
-}
-
-
 /* More follows them: a copy on the heap. */
 static bool push_part(lua_State *L, struct sock99_input *input, struct piece *piece) {
   unsigned int takes = input->takes;
@@ -311,7 +330,7 @@ static bool push_part(lua_State *L, struct sock99_input *input, struct piece *pi
     return luaL_error(L, "not enough memory") != 0;
   memcpy(copy, sock99_unread_bytes(input), piece->count);
   piece->bytes = copy;
-  status = lua_pcall(L, 1, 1, 0);
+  status = call_pusher(L, piece);
   free(copy);
   if (status != 0)
     lua_error(L);
@@ -361,7 +380,7 @@ static bool push_all(lua_State *L, struct sock99_input *input, struct piece *pie
   }
   forget(input);
   takes = input->takes;
-  status = lua_pcall(L, 1, 1, 0);
+  status = call_pusher(L, piece);
   if (status == 0 || input->takes != takes || input->data != NULL)
     return_buffer(scratch, &taken);
   else
@@ -372,19 +391,18 @@ static bool push_all(lua_State *L, struct sock99_input *input, struct piece *pie
 }
 
 
-/* To push the function may collect garbage, too. */
 bool sock99_push_large(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
                        const void *how) {
-  unsigned int takes = input->takes;
-  struct piece piece;
-  piece.push = push;
-  piece.how = how;
-  piece.count = count;
-  lua_pushcfunction(L, l_push);
-  lua_pushlightuserdata(L, &piece);
-  if (input->takes != takes) {
-    lua_pop(L, 2);
-    return false;
-  }
+  struct piece piece = {push, how, NULL, count};
   return sock99_unread(input) == count ? push_all(L, input, &piece) : push_part(L, input, &piece);
+}
+
+
+void sock99_push_from_rooms(lua_State *L, const char *bytes, size_t count,
+                            struct sock99_rooms *rooms) {
+  struct piece piece = {sock99_push_bytes, NULL, bytes, count};
+  int status = call_pusher(L, &piece);
+  sock99_return_rooms(sock99_scratch_of(L), rooms);
+  if (status != 0)
+    lua_error(L);
 }

@@ -62,6 +62,11 @@ SOCK99_HIDDEN char *sock99_message_room(struct sock99_scratch *scratch);
 SOCK99_HIDDEN struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t count);
 SOCK99_HIDDEN void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms);
 
+/* Pushes the string of bytes that lie in the rooms, and returns these whether or not
+** there is memory for it. */
+SOCK99_HIDDEN void sock99_push_from_rooms(lua_State *L, const char *bytes, size_t count,
+                                          struct sock99_rooms *rooms);
+
 /* Room behind the unread bytes, for `wanted` more of them or as many as one
 ** read should ask for; false: no memory. */
 SOCK99_HIDDEN bool sock99_input_room(struct sock99_input *input, struct sock99_scratch *scratch,

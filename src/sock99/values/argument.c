@@ -91,7 +91,7 @@ size_t sock99_opt_max(lua_State *L, int index, size_t least) {
 
 
 /*
-** Parts of strings
+** Strings, lists of them, and their parts
 */
 
 /* As string.sub has it: from 1, or from the end where negative. An index may have
@@ -107,6 +107,13 @@ static size_t last_index(long long j, size_t length) {
   if (j >= 0)
     return (uint64_t)j < length ? (size_t)j : length;
   return (uint64_t) - (j + 1) >= length ? 0 : length + 1 - (size_t)-j;
+}
+
+
+void sock99_push_entry(lua_State *L, int list, int i) {
+  lua_rawgeti(L, list, i);
+  if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
+    sock99_raise(L, list, "entry %d: string expected, got %s", i, luaL_typename(L, -1));
 }
 
 

@@ -112,6 +112,10 @@ SOCK99_HIDDEN int sock99_check_fd(lua_State *L, int index);
 ** mean, as in string.sub: it is empty where *first > *last. */
 SOCK99_HIDDEN const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *last);
 
+/* Pushes entry `i` of the list at index `list`, a string or a number; raises for any
+** other. */
+SOCK99_HIDDEN void sock99_push_entry(lua_State *L, int list, int i);
+
 /* Whether the value is a number, or its text, that is a port: 0 to 65535. */
 SOCK99_HIDDEN bool sock99_is_port(lua_State *L, int index);
 
