@@ -1,605 +1,15 @@
 /*
-** option_constants.h: the constants of options, on every system.
+** option_constants.h: a value for each constant of option_rows.h, on every
+** system. Written by scripts/option-constants.
 **
-** A program may name an option that the system it runs on lacks: that is an
-** answer (ENOPROTOOPT), not an unknown name. So every constant has a value
-** here, S99_LACKING where the headers have none. Nothing but option_table.c
-** includes this.
+** A program may name an option that its system lacks: it is told ENOPROTOOPT,
+** not that the name is unknown. S99_LACKING stands for the constants that the
+** system's headers do not have. Only option_table.c includes this file.
 */
 #ifndef SOCKET99_OPTION_CONSTANTS_H
 #define SOCKET99_OPTION_CONSTANTS_H
 
-#include "option_table.h"
-
-/* One thing, two constants: what corks a stream, and when to probe an idle one. */
-#if !defined(TCP_CORK) && defined(TCP_NOPUSH)
-#define TCP_CORK TCP_NOPUSH
-#elif !defined(TCP_CORK)
-#define TCP_CORK S99_LACKING
-#endif
-#ifndef TCP_NOPUSH
-#define TCP_NOPUSH TCP_CORK
-#endif
-#if !defined(TCP_KEEPIDLE) && defined(TCP_KEEPALIVE)
-#define TCP_KEEPIDLE TCP_KEEPALIVE
-#elif !defined(TCP_KEEPIDLE)
-#define TCP_KEEPIDLE S99_LACKING
-#endif
-#ifndef TCP_KEEPALIVE
-#define TCP_KEEPALIVE TCP_KEEPIDLE
-#endif
-
-/* macOS counts SO_LINGER in clock ticks; elsewhere it is seconds. */
-#ifndef SO_LINGER_SEC
-#define SO_LINGER_SEC SO_LINGER
-#endif
-
-/* What Linux has the same on every architecture, while libc lags behind. */
-#if defined(__linux__)
-#ifndef IP_LOCAL_PORT_RANGE
-#define IP_LOCAL_PORT_RANGE 51
-#endif
-#ifndef IP_PROTOCOL
-#define IP_PROTOCOL 52
-#endif
-#ifndef IPV6_FLOWINFO
-#define IPV6_FLOWINFO 11
-#endif
-#ifndef IPV6_FLOWINFO_SEND
-#define IPV6_FLOWINFO_SEND 33
-#endif
-#ifndef IPV6_FLOWLABEL_MGR
-#define IPV6_FLOWLABEL_MGR 32
-#endif
-#ifndef TCP_AO_ADD_KEY
-#define TCP_AO_ADD_KEY 38
-#endif
-#ifndef TCP_AO_DEL_KEY
-#define TCP_AO_DEL_KEY 39
-#endif
-#ifndef TCP_AO_GET_KEYS
-#define TCP_AO_GET_KEYS 41
-#endif
-#ifndef TCP_AO_INFO
-#define TCP_AO_INFO 40
-#endif
-#ifndef TCP_AO_REPAIR
-#define TCP_AO_REPAIR 42
-#endif
-#ifndef TCP_IS_MPTCP
-#define TCP_IS_MPTCP 43
-#endif
-#ifndef TCP_RTO_MAX_MS
-#define TCP_RTO_MAX_MS 44
-#endif
-#ifndef TCP_RTO_MIN_US
-#define TCP_RTO_MIN_US 45
-#endif
-#ifndef TCP_DELACK_MAX_US
-#define TCP_DELACK_MAX_US 46
-#endif
-#endif
-
-/* The rest, protocol by protocol. */
-#ifndef SO_ACCEPTFILTER
-#define SO_ACCEPTFILTER S99_LACKING
-#endif
-#ifndef SO_ATTACH_BPF
-#define SO_ATTACH_BPF S99_LACKING
-#endif
-#ifndef SO_ATTACH_FILTER
-#define SO_ATTACH_FILTER S99_LACKING
-#endif
-#ifndef SO_ATTACH_REUSEPORT_CBPF
-#define SO_ATTACH_REUSEPORT_CBPF S99_LACKING
-#endif
-#ifndef SO_ATTACH_REUSEPORT_EBPF
-#define SO_ATTACH_REUSEPORT_EBPF S99_LACKING
-#endif
-#ifndef SO_BINDANY
-#define SO_BINDANY S99_LACKING
-#endif
-#ifndef SO_BINDTODEVICE
-#define SO_BINDTODEVICE S99_LACKING
-#endif
-#ifndef SO_BINDTOIFINDEX
-#define SO_BINDTOIFINDEX S99_LACKING
-#endif
-#ifndef SO_BINTIME
-#define SO_BINTIME S99_LACKING
-#endif
-#ifndef SO_BPF_EXTENSIONS
-#define SO_BPF_EXTENSIONS S99_LACKING
-#endif
-#ifndef SO_BSDCOMPAT
-#define SO_BSDCOMPAT S99_LACKING
-#endif
-#ifndef SO_BUF_LOCK
-#define SO_BUF_LOCK S99_LACKING
-#endif
-#ifndef SO_BUSY_POLL
-#define SO_BUSY_POLL S99_LACKING
-#endif
-#ifndef SO_BUSY_POLL_BUDGET
-#define SO_BUSY_POLL_BUDGET S99_LACKING
-#endif
-#ifndef SO_CNX_ADVICE
-#define SO_CNX_ADVICE S99_LACKING
-#endif
-#ifndef SO_COOKIE
-#define SO_COOKIE S99_LACKING
-#endif
-#ifndef SO_DETACH_BPF
-#define SO_DETACH_BPF S99_LACKING
-#endif
-#ifndef SO_DETACH_FILTER
-#define SO_DETACH_FILTER S99_LACKING
-#endif
-#ifndef SO_DETACH_REUSEPORT_BPF
-#define SO_DETACH_REUSEPORT_BPF S99_LACKING
-#endif
-#ifndef SO_DOMAIN
-#define SO_DOMAIN S99_LACKING
-#endif
-#ifndef SO_DONTTRUNC
-#define SO_DONTTRUNC S99_LACKING
-#endif
-#ifndef SO_GET_FILTER
-#define SO_GET_FILTER S99_LACKING
-#endif
-#ifndef SO_INCOMING_CPU
-#define SO_INCOMING_CPU S99_LACKING
-#endif
-#ifndef SO_INCOMING_NAPI_ID
-#define SO_INCOMING_NAPI_ID S99_LACKING
-#endif
-#ifndef SO_INQ
-#define SO_INQ S99_LACKING
-#endif
-#ifndef SO_LISTENINCQLEN
-#define SO_LISTENINCQLEN S99_LACKING
-#endif
-#ifndef SO_LISTENQLEN
-#define SO_LISTENQLEN S99_LACKING
-#endif
-#ifndef SO_LISTENQLIMIT
-#define SO_LISTENQLIMIT S99_LACKING
-#endif
-#ifndef SO_LOCK_FILTER
-#define SO_LOCK_FILTER S99_LACKING
-#endif
-#ifndef SO_MARK
-#define SO_MARK S99_LACKING
-#endif
-#ifndef SO_MAX_PACING_RATE
-#define SO_MAX_PACING_RATE S99_LACKING
-#endif
-#ifndef SO_MEMINFO
-#define SO_MEMINFO S99_LACKING
-#endif
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE S99_LACKING
-#endif
-#ifndef SO_NET_SERVICE_TYPE
-#define SO_NET_SERVICE_TYPE S99_LACKING
-#endif
-#ifndef SO_NOADDRERR
-#define SO_NOADDRERR S99_LACKING
-#endif
-#ifndef SO_NOFCS
-#define SO_NOFCS S99_LACKING
-#endif
-#ifndef SO_NOSIGPIPE
-#define SO_NOSIGPIPE S99_LACKING
-#endif
-#ifndef SO_NO_CHECK
-#define SO_NO_CHECK S99_LACKING
-#endif
-#ifndef SO_NREAD
-#define SO_NREAD S99_LACKING
-#endif
-#ifndef SO_NWRITE
-#define SO_NWRITE S99_LACKING
-#endif
-#ifndef SO_PASSCRED
-#define SO_PASSCRED S99_LACKING
-#endif
-#ifndef SO_PASSPIDFD
-#define SO_PASSPIDFD S99_LACKING
-#endif
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS S99_LACKING
-#endif
-#ifndef SO_PASSSEC
-#define SO_PASSSEC S99_LACKING
-#endif
-#ifndef SO_PEEK_OFF
-#define SO_PEEK_OFF S99_LACKING
-#endif
-#ifndef SO_PEERCRED
-#define SO_PEERCRED S99_LACKING
-#endif
-#ifndef SO_PEERGROUPS
-#define SO_PEERGROUPS S99_LACKING
-#endif
-#ifndef SO_PEERNAME
-#define SO_PEERNAME S99_LACKING
-#endif
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD S99_LACKING
-#endif
-#ifndef SO_PEERSEC
-#define SO_PEERSEC S99_LACKING
-#endif
-#ifndef SO_PREFER_BUSY_POLL
-#define SO_PREFER_BUSY_POLL S99_LACKING
-#endif
-#ifndef SO_PRIORITY
-#define SO_PRIORITY S99_LACKING
-#endif
-#ifndef SO_PROTOCOL
-#define SO_PROTOCOL S99_LACKING
-#endif
-#ifndef SO_RANDOMPORT
-#define SO_RANDOMPORT S99_LACKING
-#endif
-#ifndef SO_RCVBUFFORCE
-#define SO_RCVBUFFORCE S99_LACKING
-#endif
-#ifndef SO_RCVMARK
-#define SO_RCVMARK S99_LACKING
-#endif
-#ifndef SO_RCVPRIORITY
-#define SO_RCVPRIORITY S99_LACKING
-#endif
-#ifndef SO_RESERVE_MEM
-#define SO_RESERVE_MEM S99_LACKING
-#endif
-#ifndef SO_REUSEPORT
-#define SO_REUSEPORT S99_LACKING
-#endif
-#ifndef SO_REUSEPORT_LB
-#define SO_REUSEPORT_LB S99_LACKING
-#endif
-#ifndef SO_REUSESHAREUID
-#define SO_REUSESHAREUID S99_LACKING
-#endif
-#ifndef SO_RTABLE
-#define SO_RTABLE S99_LACKING
-#endif
-#ifndef SO_RXQ_OVFL
-#define SO_RXQ_OVFL S99_LACKING
-#endif
-#ifndef SO_SECURITY_AUTHENTICATION
-#define SO_SECURITY_AUTHENTICATION S99_LACKING
-#endif
-#ifndef SO_SECURITY_ENCRYPTION_NETWORK
-#define SO_SECURITY_ENCRYPTION_NETWORK S99_LACKING
-#endif
-#ifndef SO_SECURITY_ENCRYPTION_TRANSPORT
-#define SO_SECURITY_ENCRYPTION_TRANSPORT S99_LACKING
-#endif
-#ifndef SO_SELECT_ERR_QUEUE
-#define SO_SELECT_ERR_QUEUE S99_LACKING
-#endif
-#ifndef SO_SETFIB
-#define SO_SETFIB S99_LACKING
-#endif
-#ifndef SO_SNDBUFFORCE
-#define SO_SNDBUFFORCE S99_LACKING
-#endif
-#ifndef SO_TIMESTAMP
-#define SO_TIMESTAMP S99_LACKING
-#endif
-#ifndef SO_TIMESTAMPING
-#define SO_TIMESTAMPING S99_LACKING
-#endif
-#ifndef SO_TIMESTAMPNS
-#define SO_TIMESTAMPNS S99_LACKING
-#endif
-#ifndef SO_TS_CLOCK
-#define SO_TS_CLOCK S99_LACKING
-#endif
-#ifndef SO_TXREHASH
-#define SO_TXREHASH S99_LACKING
-#endif
-#ifndef SO_TXTIME
-#define SO_TXTIME S99_LACKING
-#endif
-#ifndef SO_USELOOPBACK
-#define SO_USELOOPBACK S99_LACKING
-#endif
-#ifndef SO_USER_COOKIE
-#define SO_USER_COOKIE S99_LACKING
-#endif
-#ifndef SO_WIFI_STATUS
-#define SO_WIFI_STATUS S99_LACKING
-#endif
-#ifndef SO_ZEROCOPY
-#define SO_ZEROCOPY S99_LACKING
-#endif
-
-#ifndef TCP_AO_ADD_KEY
-#define TCP_AO_ADD_KEY S99_LACKING
-#endif
-#ifndef TCP_AO_DEL_KEY
-#define TCP_AO_DEL_KEY S99_LACKING
-#endif
-#ifndef TCP_AO_GET_KEYS
-#define TCP_AO_GET_KEYS S99_LACKING
-#endif
-#ifndef TCP_AO_INFO
-#define TCP_AO_INFO S99_LACKING
-#endif
-#ifndef TCP_AO_REPAIR
-#define TCP_AO_REPAIR S99_LACKING
-#endif
-#ifndef TCP_CC_INFO
-#define TCP_CC_INFO S99_LACKING
-#endif
-#ifndef TCP_CONGESTION
-#define TCP_CONGESTION S99_LACKING
-#endif
-#ifndef TCP_CONNECTIONTIMEOUT
-#define TCP_CONNECTIONTIMEOUT S99_LACKING
-#endif
-#ifndef TCP_CONNECTION_INFO
-#define TCP_CONNECTION_INFO S99_LACKING
-#endif
-#ifndef TCP_COOKIE_TRANSACTIONS
-#define TCP_COOKIE_TRANSACTIONS S99_LACKING
-#endif
-#ifndef TCP_DEFER_ACCEPT
-#define TCP_DEFER_ACCEPT S99_LACKING
-#endif
-#ifndef TCP_DELACK_MAX_US
-#define TCP_DELACK_MAX_US S99_LACKING
-#endif
-#ifndef TCP_ENABLE_ECN
-#define TCP_ENABLE_ECN S99_LACKING
-#endif
-#ifndef TCP_FASTOPEN
-#define TCP_FASTOPEN S99_LACKING
-#endif
-#ifndef TCP_FASTOPEN_CONNECT
-#define TCP_FASTOPEN_CONNECT S99_LACKING
-#endif
-#ifndef TCP_FASTOPEN_KEY
-#define TCP_FASTOPEN_KEY S99_LACKING
-#endif
-#ifndef TCP_FASTOPEN_NO_COOKIE
-#define TCP_FASTOPEN_NO_COOKIE S99_LACKING
-#endif
-#ifndef TCP_FUNCTION_BLK
-#define TCP_FUNCTION_BLK S99_LACKING
-#endif
-#ifndef TCP_INFO
-#define TCP_INFO S99_LACKING
-#endif
-#ifndef TCP_INQ
-#define TCP_INQ S99_LACKING
-#endif
-#ifndef TCP_IS_MPTCP
-#define TCP_IS_MPTCP S99_LACKING
-#endif
-#ifndef TCP_KEEPCNT
-#define TCP_KEEPCNT S99_LACKING
-#endif
-#ifndef TCP_KEEPINIT
-#define TCP_KEEPINIT S99_LACKING
-#endif
-#ifndef TCP_KEEPINTVL
-#define TCP_KEEPINTVL S99_LACKING
-#endif
-#ifndef TCP_LINGER2
-#define TCP_LINGER2 S99_LACKING
-#endif
-#ifndef TCP_MD5SIG
-#define TCP_MD5SIG S99_LACKING
-#endif
-#ifndef TCP_MD5SIG_EXT
-#define TCP_MD5SIG_EXT S99_LACKING
-#endif
-#ifndef TCP_NOOPT
-#define TCP_NOOPT S99_LACKING
-#endif
-#ifndef TCP_NOTSENT_LOWAT
-#define TCP_NOTSENT_LOWAT S99_LACKING
-#endif
-#ifndef TCP_QUEUE_SEQ
-#define TCP_QUEUE_SEQ S99_LACKING
-#endif
-#ifndef TCP_QUICKACK
-#define TCP_QUICKACK S99_LACKING
-#endif
-#ifndef TCP_REPAIR
-#define TCP_REPAIR S99_LACKING
-#endif
-#ifndef TCP_REPAIR_OPTIONS
-#define TCP_REPAIR_OPTIONS S99_LACKING
-#endif
-#ifndef TCP_REPAIR_QUEUE
-#define TCP_REPAIR_QUEUE S99_LACKING
-#endif
-#ifndef TCP_REPAIR_WINDOW
-#define TCP_REPAIR_WINDOW S99_LACKING
-#endif
-#ifndef TCP_RTO_MAX_MS
-#define TCP_RTO_MAX_MS S99_LACKING
-#endif
-#ifndef TCP_RTO_MIN_US
-#define TCP_RTO_MIN_US S99_LACKING
-#endif
-#ifndef TCP_RXT_CONNDROPTIME
-#define TCP_RXT_CONNDROPTIME S99_LACKING
-#endif
-#ifndef TCP_RXT_FINDROP
-#define TCP_RXT_FINDROP S99_LACKING
-#endif
-#ifndef TCP_SACK_ENABLE
-#define TCP_SACK_ENABLE S99_LACKING
-#endif
-#ifndef TCP_SAVED_SYN
-#define TCP_SAVED_SYN S99_LACKING
-#endif
-#ifndef TCP_SAVE_SYN
-#define TCP_SAVE_SYN S99_LACKING
-#endif
-#ifndef TCP_SENDMOREACKS
-#define TCP_SENDMOREACKS S99_LACKING
-#endif
-#ifndef TCP_SYNCNT
-#define TCP_SYNCNT S99_LACKING
-#endif
-#ifndef TCP_THIN_DUPACK
-#define TCP_THIN_DUPACK S99_LACKING
-#endif
-#ifndef TCP_THIN_LINEAR_TIMEOUTS
-#define TCP_THIN_LINEAR_TIMEOUTS S99_LACKING
-#endif
-#ifndef TCP_TIMESTAMP
-#define TCP_TIMESTAMP S99_LACKING
-#endif
-#ifndef TCP_TX_DELAY
-#define TCP_TX_DELAY S99_LACKING
-#endif
-#ifndef TCP_ULP
-#define TCP_ULP S99_LACKING
-#endif
-#ifndef TCP_USER_TIMEOUT
-#define TCP_USER_TIMEOUT S99_LACKING
-#endif
-#ifndef TCP_WINDOW_CLAMP
-#define TCP_WINDOW_CLAMP S99_LACKING
-#endif
-#ifndef TCP_ZEROCOPY_RECEIVE
-#define TCP_ZEROCOPY_RECEIVE S99_LACKING
-#endif
-
-#ifndef UDP_CORK
-#define UDP_CORK S99_LACKING
-#endif
-#ifndef UDP_ENCAP
-#define UDP_ENCAP S99_LACKING
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO S99_LACKING
-#endif
-#ifndef UDP_NOCKSUM
-#define UDP_NOCKSUM S99_LACKING
-#endif
-#ifndef UDP_NO_CHECK6_RX
-#define UDP_NO_CHECK6_RX S99_LACKING
-#endif
-#ifndef UDP_NO_CHECK6_TX
-#define UDP_NO_CHECK6_TX S99_LACKING
-#endif
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT S99_LACKING
-#endif
-
-#ifndef IP_BINDANY
-#define IP_BINDANY S99_LACKING
-#endif
-#ifndef IP_BIND_ADDRESS_NO_PORT
-#define IP_BIND_ADDRESS_NO_PORT S99_LACKING
-#endif
-#ifndef IP_BOUND_IF
-#define IP_BOUND_IF S99_LACKING
-#endif
-#ifndef IP_CHECKSUM
-#define IP_CHECKSUM S99_LACKING
-#endif
-#ifndef IP_DONTFRAG
-#define IP_DONTFRAG S99_LACKING
-#endif
-#ifndef IP_FREEBIND
-#define IP_FREEBIND S99_LACKING
-#endif
-#ifndef IP_IPSEC_POLICY
-#define IP_IPSEC_POLICY S99_LACKING
-#endif
-#ifndef IP_LOCAL_PORT_RANGE
-#define IP_LOCAL_PORT_RANGE S99_LACKING
-#endif
-#ifndef IP_MINTTL
-#define IP_MINTTL S99_LACKING
-#endif
-#ifndef IP_MSFILTER
-#define IP_MSFILTER S99_LACKING
-#endif
-#ifndef IP_MTU
-#define IP_MTU S99_LACKING
-#endif
-#ifndef IP_MTU_DISCOVER
-#define IP_MTU_DISCOVER S99_LACKING
-#endif
-#ifndef IP_MULTICAST_ALL
-#define IP_MULTICAST_ALL S99_LACKING
-#endif
-#ifndef IP_NODEFRAG
-#define IP_NODEFRAG S99_LACKING
-#endif
-#ifndef IP_ONESBCAST
-#define IP_ONESBCAST S99_LACKING
-#endif
-#ifndef IP_ORIGDSTADDR
-#define IP_ORIGDSTADDR S99_LACKING
-#endif
-#ifndef IP_PASSSEC
-#define IP_PASSSEC S99_LACKING
-#endif
-#ifndef IP_PKTINFO
-#define IP_PKTINFO S99_LACKING
-#endif
-#ifndef IP_PKTOPTIONS
-#define IP_PKTOPTIONS S99_LACKING
-#endif
-#ifndef IP_PORTRANGE
-#define IP_PORTRANGE S99_LACKING
-#endif
-#ifndef IP_PROTOCOL
-#define IP_PROTOCOL S99_LACKING
-#endif
-#ifndef IP_RECVDSTADDR
-#define IP_RECVDSTADDR S99_LACKING
-#endif
-#ifndef IP_RECVERR
-#define IP_RECVERR S99_LACKING
-#endif
-#ifndef IP_RECVERR_RFC4884
-#define IP_RECVERR_RFC4884 S99_LACKING
-#endif
-#ifndef IP_RECVFRAGSIZE
-#define IP_RECVFRAGSIZE S99_LACKING
-#endif
-#ifndef IP_RECVIF
-#define IP_RECVIF S99_LACKING
-#endif
-#ifndef IP_RECVORIGDSTADDR
-#define IP_RECVORIGDSTADDR S99_LACKING
-#endif
-#ifndef IP_RECVRETOPTS
-#define IP_RECVRETOPTS S99_LACKING
-#endif
-#ifndef IP_RECVTOS
-#define IP_RECVTOS S99_LACKING
-#endif
-#ifndef IP_RECVTTL
-#define IP_RECVTTL S99_LACKING
-#endif
-#ifndef IP_ROUTER_ALERT
-#define IP_ROUTER_ALERT S99_LACKING
-#endif
-#ifndef IP_TRANSPARENT
-#define IP_TRANSPARENT S99_LACKING
-#endif
-#ifndef IP_UNICAST_IF
-#define IP_UNICAST_IF S99_LACKING
-#endif
-#ifndef IP_XFRM_POLICY
-#define IP_XFRM_POLICY S99_LACKING
-#endif
+#include "option_aliases.h"
 
 #ifndef IPV6_2292DSTOPTS
 #define IPV6_2292DSTOPTS S99_LACKING
@@ -673,8 +83,14 @@
 #ifndef IPV6_JOIN_ANYCAST
 #define IPV6_JOIN_ANYCAST S99_LACKING
 #endif
+#ifndef IPV6_JOIN_GROUP
+#define IPV6_JOIN_GROUP S99_LACKING
+#endif
 #ifndef IPV6_LEAVE_ANYCAST
 #define IPV6_LEAVE_ANYCAST S99_LACKING
+#endif
+#ifndef IPV6_LEAVE_GROUP
+#define IPV6_LEAVE_GROUP S99_LACKING
 #endif
 #ifndef IPV6_MINHOPCOUNT
 #define IPV6_MINHOPCOUNT S99_LACKING
@@ -687,6 +103,15 @@
 #endif
 #ifndef IPV6_MULTICAST_ALL
 #define IPV6_MULTICAST_ALL S99_LACKING
+#endif
+#ifndef IPV6_MULTICAST_HOPS
+#define IPV6_MULTICAST_HOPS S99_LACKING
+#endif
+#ifndef IPV6_MULTICAST_IF
+#define IPV6_MULTICAST_IF S99_LACKING
+#endif
+#ifndef IPV6_MULTICAST_LOOP
+#define IPV6_MULTICAST_LOOP S99_LACKING
 #endif
 #ifndef IPV6_NEXTHOP
 #define IPV6_NEXTHOP S99_LACKING
@@ -760,16 +185,156 @@
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT S99_LACKING
 #endif
+#ifndef IPV6_UNICAST_HOPS
+#define IPV6_UNICAST_HOPS S99_LACKING
+#endif
 #ifndef IPV6_UNICAST_IF
 #define IPV6_UNICAST_IF S99_LACKING
 #endif
 #ifndef IPV6_USE_MIN_MTU
 #define IPV6_USE_MIN_MTU S99_LACKING
 #endif
+#ifndef IPV6_V6ONLY
+#define IPV6_V6ONLY S99_LACKING
+#endif
 #ifndef IPV6_XFRM_POLICY
 #define IPV6_XFRM_POLICY S99_LACKING
 #endif
-
+#ifndef IP_ADD_MEMBERSHIP
+#define IP_ADD_MEMBERSHIP S99_LACKING
+#endif
+#ifndef IP_BINDANY
+#define IP_BINDANY S99_LACKING
+#endif
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT S99_LACKING
+#endif
+#ifndef IP_BOUND_IF
+#define IP_BOUND_IF S99_LACKING
+#endif
+#ifndef IP_CHECKSUM
+#define IP_CHECKSUM S99_LACKING
+#endif
+#ifndef IP_DONTFRAG
+#define IP_DONTFRAG S99_LACKING
+#endif
+#ifndef IP_DROP_MEMBERSHIP
+#define IP_DROP_MEMBERSHIP S99_LACKING
+#endif
+#ifndef IP_FREEBIND
+#define IP_FREEBIND S99_LACKING
+#endif
+#ifndef IP_HDRINCL
+#define IP_HDRINCL S99_LACKING
+#endif
+#ifndef IP_IPSEC_POLICY
+#define IP_IPSEC_POLICY S99_LACKING
+#endif
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE S99_LACKING
+#endif
+#ifndef IP_MINTTL
+#define IP_MINTTL S99_LACKING
+#endif
+#ifndef IP_MSFILTER
+#define IP_MSFILTER S99_LACKING
+#endif
+#ifndef IP_MTU
+#define IP_MTU S99_LACKING
+#endif
+#ifndef IP_MTU_DISCOVER
+#define IP_MTU_DISCOVER S99_LACKING
+#endif
+#ifndef IP_MULTICAST_ALL
+#define IP_MULTICAST_ALL S99_LACKING
+#endif
+#ifndef IP_MULTICAST_IF
+#define IP_MULTICAST_IF S99_LACKING
+#endif
+#ifndef IP_MULTICAST_LOOP
+#define IP_MULTICAST_LOOP S99_LACKING
+#endif
+#ifndef IP_MULTICAST_TTL
+#define IP_MULTICAST_TTL S99_LACKING
+#endif
+#ifndef IP_NODEFRAG
+#define IP_NODEFRAG S99_LACKING
+#endif
+#ifndef IP_ONESBCAST
+#define IP_ONESBCAST S99_LACKING
+#endif
+#ifndef IP_OPTIONS
+#define IP_OPTIONS S99_LACKING
+#endif
+#ifndef IP_ORIGDSTADDR
+#define IP_ORIGDSTADDR S99_LACKING
+#endif
+#ifndef IP_PASSSEC
+#define IP_PASSSEC S99_LACKING
+#endif
+#ifndef IP_PKTINFO
+#define IP_PKTINFO S99_LACKING
+#endif
+#ifndef IP_PKTOPTIONS
+#define IP_PKTOPTIONS S99_LACKING
+#endif
+#ifndef IP_PORTRANGE
+#define IP_PORTRANGE S99_LACKING
+#endif
+#ifndef IP_PROTOCOL
+#define IP_PROTOCOL S99_LACKING
+#endif
+#ifndef IP_RECVDSTADDR
+#define IP_RECVDSTADDR S99_LACKING
+#endif
+#ifndef IP_RECVERR
+#define IP_RECVERR S99_LACKING
+#endif
+#ifndef IP_RECVERR_RFC4884
+#define IP_RECVERR_RFC4884 S99_LACKING
+#endif
+#ifndef IP_RECVFRAGSIZE
+#define IP_RECVFRAGSIZE S99_LACKING
+#endif
+#ifndef IP_RECVIF
+#define IP_RECVIF S99_LACKING
+#endif
+#ifndef IP_RECVOPTS
+#define IP_RECVOPTS S99_LACKING
+#endif
+#ifndef IP_RECVORIGDSTADDR
+#define IP_RECVORIGDSTADDR S99_LACKING
+#endif
+#ifndef IP_RECVRETOPTS
+#define IP_RECVRETOPTS S99_LACKING
+#endif
+#ifndef IP_RECVTOS
+#define IP_RECVTOS S99_LACKING
+#endif
+#ifndef IP_RECVTTL
+#define IP_RECVTTL S99_LACKING
+#endif
+#ifndef IP_RETOPTS
+#define IP_RETOPTS S99_LACKING
+#endif
+#ifndef IP_ROUTER_ALERT
+#define IP_ROUTER_ALERT S99_LACKING
+#endif
+#ifndef IP_TOS
+#define IP_TOS S99_LACKING
+#endif
+#ifndef IP_TRANSPARENT
+#define IP_TRANSPARENT S99_LACKING
+#endif
+#ifndef IP_TTL
+#define IP_TTL S99_LACKING
+#endif
+#ifndef IP_UNICAST_IF
+#define IP_UNICAST_IF S99_LACKING
+#endif
+#ifndef IP_XFRM_POLICY
+#define IP_XFRM_POLICY S99_LACKING
+#endif
 #ifndef MCAST_BLOCK_SOURCE
 #define MCAST_BLOCK_SOURCE S99_LACKING
 #endif
@@ -784,6 +349,486 @@
 #endif
 #ifndef MCAST_UNBLOCK_SOURCE
 #define MCAST_UNBLOCK_SOURCE S99_LACKING
+#endif
+#ifndef SO_ACCEPTCONN
+#define SO_ACCEPTCONN S99_LACKING
+#endif
+#ifndef SO_ACCEPTFILTER
+#define SO_ACCEPTFILTER S99_LACKING
+#endif
+#ifndef SO_ATTACH_BPF
+#define SO_ATTACH_BPF S99_LACKING
+#endif
+#ifndef SO_ATTACH_FILTER
+#define SO_ATTACH_FILTER S99_LACKING
+#endif
+#ifndef SO_ATTACH_REUSEPORT_CBPF
+#define SO_ATTACH_REUSEPORT_CBPF S99_LACKING
+#endif
+#ifndef SO_ATTACH_REUSEPORT_EBPF
+#define SO_ATTACH_REUSEPORT_EBPF S99_LACKING
+#endif
+#ifndef SO_BINDANY
+#define SO_BINDANY S99_LACKING
+#endif
+#ifndef SO_BINDTODEVICE
+#define SO_BINDTODEVICE S99_LACKING
+#endif
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX S99_LACKING
+#endif
+#ifndef SO_BINTIME
+#define SO_BINTIME S99_LACKING
+#endif
+#ifndef SO_BPF_EXTENSIONS
+#define SO_BPF_EXTENSIONS S99_LACKING
+#endif
+#ifndef SO_BROADCAST
+#define SO_BROADCAST S99_LACKING
+#endif
+#ifndef SO_BSDCOMPAT
+#define SO_BSDCOMPAT S99_LACKING
+#endif
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK S99_LACKING
+#endif
+#ifndef SO_BUSY_POLL
+#define SO_BUSY_POLL S99_LACKING
+#endif
+#ifndef SO_BUSY_POLL_BUDGET
+#define SO_BUSY_POLL_BUDGET S99_LACKING
+#endif
+#ifndef SO_CNX_ADVICE
+#define SO_CNX_ADVICE S99_LACKING
+#endif
+#ifndef SO_COOKIE
+#define SO_COOKIE S99_LACKING
+#endif
+#ifndef SO_DEBUG
+#define SO_DEBUG S99_LACKING
+#endif
+#ifndef SO_DETACH_BPF
+#define SO_DETACH_BPF S99_LACKING
+#endif
+#ifndef SO_DETACH_FILTER
+#define SO_DETACH_FILTER S99_LACKING
+#endif
+#ifndef SO_DETACH_REUSEPORT_BPF
+#define SO_DETACH_REUSEPORT_BPF S99_LACKING
+#endif
+#ifndef SO_DOMAIN
+#define SO_DOMAIN S99_LACKING
+#endif
+#ifndef SO_DONTROUTE
+#define SO_DONTROUTE S99_LACKING
+#endif
+#ifndef SO_DONTTRUNC
+#define SO_DONTTRUNC S99_LACKING
+#endif
+#ifndef SO_ERROR
+#define SO_ERROR S99_LACKING
+#endif
+#ifndef SO_GET_FILTER
+#define SO_GET_FILTER S99_LACKING
+#endif
+#ifndef SO_INCOMING_CPU
+#define SO_INCOMING_CPU S99_LACKING
+#endif
+#ifndef SO_INCOMING_NAPI_ID
+#define SO_INCOMING_NAPI_ID S99_LACKING
+#endif
+#ifndef SO_INQ
+#define SO_INQ S99_LACKING
+#endif
+#ifndef SO_KEEPALIVE
+#define SO_KEEPALIVE S99_LACKING
+#endif
+#ifndef SO_LINGER_SEC
+#define SO_LINGER_SEC S99_LACKING
+#endif
+#ifndef SO_LISTENINCQLEN
+#define SO_LISTENINCQLEN S99_LACKING
+#endif
+#ifndef SO_LISTENQLEN
+#define SO_LISTENQLEN S99_LACKING
+#endif
+#ifndef SO_LISTENQLIMIT
+#define SO_LISTENQLIMIT S99_LACKING
+#endif
+#ifndef SO_LOCK_FILTER
+#define SO_LOCK_FILTER S99_LACKING
+#endif
+#ifndef SO_MARK
+#define SO_MARK S99_LACKING
+#endif
+#ifndef SO_MAX_PACING_RATE
+#define SO_MAX_PACING_RATE S99_LACKING
+#endif
+#ifndef SO_MEMINFO
+#define SO_MEMINFO S99_LACKING
+#endif
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE S99_LACKING
+#endif
+#ifndef SO_NET_SERVICE_TYPE
+#define SO_NET_SERVICE_TYPE S99_LACKING
+#endif
+#ifndef SO_NOADDRERR
+#define SO_NOADDRERR S99_LACKING
+#endif
+#ifndef SO_NOFCS
+#define SO_NOFCS S99_LACKING
+#endif
+#ifndef SO_NOSIGPIPE
+#define SO_NOSIGPIPE S99_LACKING
+#endif
+#ifndef SO_NO_CHECK
+#define SO_NO_CHECK S99_LACKING
+#endif
+#ifndef SO_NREAD
+#define SO_NREAD S99_LACKING
+#endif
+#ifndef SO_NWRITE
+#define SO_NWRITE S99_LACKING
+#endif
+#ifndef SO_OOBINLINE
+#define SO_OOBINLINE S99_LACKING
+#endif
+#ifndef SO_PASSCRED
+#define SO_PASSCRED S99_LACKING
+#endif
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD S99_LACKING
+#endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS S99_LACKING
+#endif
+#ifndef SO_PASSSEC
+#define SO_PASSSEC S99_LACKING
+#endif
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF S99_LACKING
+#endif
+#ifndef SO_PEERCRED
+#define SO_PEERCRED S99_LACKING
+#endif
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS S99_LACKING
+#endif
+#ifndef SO_PEERNAME
+#define SO_PEERNAME S99_LACKING
+#endif
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD S99_LACKING
+#endif
+#ifndef SO_PEERSEC
+#define SO_PEERSEC S99_LACKING
+#endif
+#ifndef SO_PREFER_BUSY_POLL
+#define SO_PREFER_BUSY_POLL S99_LACKING
+#endif
+#ifndef SO_PRIORITY
+#define SO_PRIORITY S99_LACKING
+#endif
+#ifndef SO_PROTOCOL
+#define SO_PROTOCOL S99_LACKING
+#endif
+#ifndef SO_RANDOMPORT
+#define SO_RANDOMPORT S99_LACKING
+#endif
+#ifndef SO_RCVBUF
+#define SO_RCVBUF S99_LACKING
+#endif
+#ifndef SO_RCVBUFFORCE
+#define SO_RCVBUFFORCE S99_LACKING
+#endif
+#ifndef SO_RCVLOWAT
+#define SO_RCVLOWAT S99_LACKING
+#endif
+#ifndef SO_RCVMARK
+#define SO_RCVMARK S99_LACKING
+#endif
+#ifndef SO_RCVPRIORITY
+#define SO_RCVPRIORITY S99_LACKING
+#endif
+#ifndef SO_RCVTIMEO
+#define SO_RCVTIMEO S99_LACKING
+#endif
+#ifndef SO_RESERVE_MEM
+#define SO_RESERVE_MEM S99_LACKING
+#endif
+#ifndef SO_REUSEADDR
+#define SO_REUSEADDR S99_LACKING
+#endif
+#ifndef SO_REUSEPORT
+#define SO_REUSEPORT S99_LACKING
+#endif
+#ifndef SO_REUSEPORT_LB
+#define SO_REUSEPORT_LB S99_LACKING
+#endif
+#ifndef SO_REUSESHAREUID
+#define SO_REUSESHAREUID S99_LACKING
+#endif
+#ifndef SO_RTABLE
+#define SO_RTABLE S99_LACKING
+#endif
+#ifndef SO_RXQ_OVFL
+#define SO_RXQ_OVFL S99_LACKING
+#endif
+#ifndef SO_SECURITY_AUTHENTICATION
+#define SO_SECURITY_AUTHENTICATION S99_LACKING
+#endif
+#ifndef SO_SECURITY_ENCRYPTION_NETWORK
+#define SO_SECURITY_ENCRYPTION_NETWORK S99_LACKING
+#endif
+#ifndef SO_SECURITY_ENCRYPTION_TRANSPORT
+#define SO_SECURITY_ENCRYPTION_TRANSPORT S99_LACKING
+#endif
+#ifndef SO_SELECT_ERR_QUEUE
+#define SO_SELECT_ERR_QUEUE S99_LACKING
+#endif
+#ifndef SO_SETFIB
+#define SO_SETFIB S99_LACKING
+#endif
+#ifndef SO_SNDBUF
+#define SO_SNDBUF S99_LACKING
+#endif
+#ifndef SO_SNDBUFFORCE
+#define SO_SNDBUFFORCE S99_LACKING
+#endif
+#ifndef SO_SNDLOWAT
+#define SO_SNDLOWAT S99_LACKING
+#endif
+#ifndef SO_SNDTIMEO
+#define SO_SNDTIMEO S99_LACKING
+#endif
+#ifndef SO_TIMESTAMP
+#define SO_TIMESTAMP S99_LACKING
+#endif
+#ifndef SO_TIMESTAMPING
+#define SO_TIMESTAMPING S99_LACKING
+#endif
+#ifndef SO_TIMESTAMPNS
+#define SO_TIMESTAMPNS S99_LACKING
+#endif
+#ifndef SO_TS_CLOCK
+#define SO_TS_CLOCK S99_LACKING
+#endif
+#ifndef SO_TXREHASH
+#define SO_TXREHASH S99_LACKING
+#endif
+#ifndef SO_TXTIME
+#define SO_TXTIME S99_LACKING
+#endif
+#ifndef SO_TYPE
+#define SO_TYPE S99_LACKING
+#endif
+#ifndef SO_USELOOPBACK
+#define SO_USELOOPBACK S99_LACKING
+#endif
+#ifndef SO_USER_COOKIE
+#define SO_USER_COOKIE S99_LACKING
+#endif
+#ifndef SO_WIFI_STATUS
+#define SO_WIFI_STATUS S99_LACKING
+#endif
+#ifndef SO_ZEROCOPY
+#define SO_ZEROCOPY S99_LACKING
+#endif
+#ifndef TCP_AO_ADD_KEY
+#define TCP_AO_ADD_KEY S99_LACKING
+#endif
+#ifndef TCP_AO_DEL_KEY
+#define TCP_AO_DEL_KEY S99_LACKING
+#endif
+#ifndef TCP_AO_GET_KEYS
+#define TCP_AO_GET_KEYS S99_LACKING
+#endif
+#ifndef TCP_AO_INFO
+#define TCP_AO_INFO S99_LACKING
+#endif
+#ifndef TCP_AO_REPAIR
+#define TCP_AO_REPAIR S99_LACKING
+#endif
+#ifndef TCP_CC_INFO
+#define TCP_CC_INFO S99_LACKING
+#endif
+#ifndef TCP_CONGESTION
+#define TCP_CONGESTION S99_LACKING
+#endif
+#ifndef TCP_CONNECTIONTIMEOUT
+#define TCP_CONNECTIONTIMEOUT S99_LACKING
+#endif
+#ifndef TCP_CONNECTION_INFO
+#define TCP_CONNECTION_INFO S99_LACKING
+#endif
+#ifndef TCP_COOKIE_TRANSACTIONS
+#define TCP_COOKIE_TRANSACTIONS S99_LACKING
+#endif
+#ifndef TCP_CORK
+#define TCP_CORK S99_LACKING
+#endif
+#ifndef TCP_DEFER_ACCEPT
+#define TCP_DEFER_ACCEPT S99_LACKING
+#endif
+#ifndef TCP_DELACK_MAX_US
+#define TCP_DELACK_MAX_US S99_LACKING
+#endif
+#ifndef TCP_ENABLE_ECN
+#define TCP_ENABLE_ECN S99_LACKING
+#endif
+#ifndef TCP_FASTOPEN
+#define TCP_FASTOPEN S99_LACKING
+#endif
+#ifndef TCP_FASTOPEN_CONNECT
+#define TCP_FASTOPEN_CONNECT S99_LACKING
+#endif
+#ifndef TCP_FASTOPEN_KEY
+#define TCP_FASTOPEN_KEY S99_LACKING
+#endif
+#ifndef TCP_FASTOPEN_NO_COOKIE
+#define TCP_FASTOPEN_NO_COOKIE S99_LACKING
+#endif
+#ifndef TCP_FUNCTION_BLK
+#define TCP_FUNCTION_BLK S99_LACKING
+#endif
+#ifndef TCP_INFO
+#define TCP_INFO S99_LACKING
+#endif
+#ifndef TCP_INQ
+#define TCP_INQ S99_LACKING
+#endif
+#ifndef TCP_IS_MPTCP
+#define TCP_IS_MPTCP S99_LACKING
+#endif
+#ifndef TCP_KEEPALIVE
+#define TCP_KEEPALIVE S99_LACKING
+#endif
+#ifndef TCP_KEEPCNT
+#define TCP_KEEPCNT S99_LACKING
+#endif
+#ifndef TCP_KEEPIDLE
+#define TCP_KEEPIDLE S99_LACKING
+#endif
+#ifndef TCP_KEEPINIT
+#define TCP_KEEPINIT S99_LACKING
+#endif
+#ifndef TCP_KEEPINTVL
+#define TCP_KEEPINTVL S99_LACKING
+#endif
+#ifndef TCP_LINGER2
+#define TCP_LINGER2 S99_LACKING
+#endif
+#ifndef TCP_MAXSEG
+#define TCP_MAXSEG S99_LACKING
+#endif
+#ifndef TCP_MD5SIG
+#define TCP_MD5SIG S99_LACKING
+#endif
+#ifndef TCP_MD5SIG_EXT
+#define TCP_MD5SIG_EXT S99_LACKING
+#endif
+#ifndef TCP_NODELAY
+#define TCP_NODELAY S99_LACKING
+#endif
+#ifndef TCP_NOOPT
+#define TCP_NOOPT S99_LACKING
+#endif
+#ifndef TCP_NOPUSH
+#define TCP_NOPUSH S99_LACKING
+#endif
+#ifndef TCP_NOTSENT_LOWAT
+#define TCP_NOTSENT_LOWAT S99_LACKING
+#endif
+#ifndef TCP_QUEUE_SEQ
+#define TCP_QUEUE_SEQ S99_LACKING
+#endif
+#ifndef TCP_QUICKACK
+#define TCP_QUICKACK S99_LACKING
+#endif
+#ifndef TCP_REPAIR
+#define TCP_REPAIR S99_LACKING
+#endif
+#ifndef TCP_REPAIR_OPTIONS
+#define TCP_REPAIR_OPTIONS S99_LACKING
+#endif
+#ifndef TCP_REPAIR_QUEUE
+#define TCP_REPAIR_QUEUE S99_LACKING
+#endif
+#ifndef TCP_REPAIR_WINDOW
+#define TCP_REPAIR_WINDOW S99_LACKING
+#endif
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS S99_LACKING
+#endif
+#ifndef TCP_RTO_MIN_US
+#define TCP_RTO_MIN_US S99_LACKING
+#endif
+#ifndef TCP_RXT_CONNDROPTIME
+#define TCP_RXT_CONNDROPTIME S99_LACKING
+#endif
+#ifndef TCP_RXT_FINDROP
+#define TCP_RXT_FINDROP S99_LACKING
+#endif
+#ifndef TCP_SACK_ENABLE
+#define TCP_SACK_ENABLE S99_LACKING
+#endif
+#ifndef TCP_SAVED_SYN
+#define TCP_SAVED_SYN S99_LACKING
+#endif
+#ifndef TCP_SAVE_SYN
+#define TCP_SAVE_SYN S99_LACKING
+#endif
+#ifndef TCP_SENDMOREACKS
+#define TCP_SENDMOREACKS S99_LACKING
+#endif
+#ifndef TCP_SYNCNT
+#define TCP_SYNCNT S99_LACKING
+#endif
+#ifndef TCP_THIN_DUPACK
+#define TCP_THIN_DUPACK S99_LACKING
+#endif
+#ifndef TCP_THIN_LINEAR_TIMEOUTS
+#define TCP_THIN_LINEAR_TIMEOUTS S99_LACKING
+#endif
+#ifndef TCP_TIMESTAMP
+#define TCP_TIMESTAMP S99_LACKING
+#endif
+#ifndef TCP_TX_DELAY
+#define TCP_TX_DELAY S99_LACKING
+#endif
+#ifndef TCP_ULP
+#define TCP_ULP S99_LACKING
+#endif
+#ifndef TCP_USER_TIMEOUT
+#define TCP_USER_TIMEOUT S99_LACKING
+#endif
+#ifndef TCP_WINDOW_CLAMP
+#define TCP_WINDOW_CLAMP S99_LACKING
+#endif
+#ifndef TCP_ZEROCOPY_RECEIVE
+#define TCP_ZEROCOPY_RECEIVE S99_LACKING
+#endif
+#ifndef UDP_CORK
+#define UDP_CORK S99_LACKING
+#endif
+#ifndef UDP_ENCAP
+#define UDP_ENCAP S99_LACKING
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO S99_LACKING
+#endif
+#ifndef UDP_NOCKSUM
+#define UDP_NOCKSUM S99_LACKING
+#endif
+#ifndef UDP_NO_CHECK6_RX
+#define UDP_NO_CHECK6_RX S99_LACKING
+#endif
+#ifndef UDP_NO_CHECK6_TX
+#define UDP_NO_CHECK6_TX S99_LACKING
+#endif
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT S99_LACKING
 #endif
 
 #endif

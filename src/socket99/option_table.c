@@ -1,8 +1,7 @@
 /*
 ** option_table.c: an option's name in, the row that says all about it out.
 **
-** option_rows.h has a line for each option. A new one is a new line there and,
-** unless every system has it, three lines in option_constants.h.
+** option_rows.h has a line for each option.
 **
 ** A row with two constants serves both families, whichever of the two names
 ** it goes by: "ttl" and "unicast_hops" are the same thing.

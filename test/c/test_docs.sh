@@ -197,7 +197,7 @@ sed -n '/^typedef struct socket99_config {/,/^} /p; /^typedef struct socket99_re
 
 # The rooms that know systems and versions of Lua, as doc/architecture.md has them
 systems='__(linux|APPLE|sun|GLIBC|BIONIC|CYGWIN|HAIKU|[A-Za-z]+BSD|DragonFly)__|_WIN32'
-if grep -nE "$systems" -r src --include='*.[ch]' | grep -v '^src/socket99/\(platform\|option_table\|option_constants\)\.h:'; then
+if grep -nE "$systems" -r src --include='*.[ch]' | grep -v '^src/socket99/\(platform\|option_table\|option_aliases\)\.h:'; then
   fail 'a difference between systems outside of platform.h'
 fi
 if grep -nE 'LUA_VERSION_NUM|LUAJIT_' -r src --include='*.[ch]' | grep -v '^src/sock99/values/compat.h:'; then
@@ -205,6 +205,8 @@ if grep -nE 'LUA_VERSION_NUM|LUAJIT_' -r src --include='*.[ch]' | grep -v '^src/
 fi
 
 # The table of options
+scripts/option-constants | diff src/socket99/option_constants.h - ||
+  fail 'src/socket99/option_constants.h: not what scripts/option-constants prints'
 options >"$tmp/options" || fail "$(tail -n 1 "$tmp/options")"
 [ "$(wc -l <"$tmp/options")" -gt 200 ] || fail 'too few options found'
 # An option out of its place is not found, or hides the one beside it.
