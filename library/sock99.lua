@@ -529,14 +529,12 @@ function datagram:setsockname(host, port) end
 ---@field addrform integer|nil IPV6_ADDRFORM
 ---@field ao_add_key string|nil TCP_AO_ADD_KEY
 ---@field ao_del_key string|nil TCP_AO_DEL_KEY
----@field ao_get_keys string|nil TCP_AO_GET_KEYS
 ---@field ao_info string|nil TCP_AO_INFO
 ---@field ao_repair string|nil TCP_AO_REPAIR
 ---@field attach_bpf integer|nil SO_ATTACH_BPF
 ---@field attach_filter string|nil SO_ATTACH_FILTER
 ---@field attach_reuseport_cbpf string|nil SO_ATTACH_REUSEPORT_CBPF
 ---@field attach_reuseport_ebpf integer|nil SO_ATTACH_REUSEPORT_EBPF
----@field authhdr boolean|nil IPV6_AUTHHDR
 ---@field autoflowlabel boolean|nil IPV6_AUTOFLOWLABEL
 ---@field bind_address_no_port boolean|nil IP_BIND_ADDRESS_NO_PORT
 ---@field bindany boolean|nil SO_BINDANY, IP_BINDANY, IPV6_BINDANY
@@ -558,7 +556,6 @@ function datagram:setsockname(host, port) end
 ---@field connection_info string|nil TCP_CONNECTION_INFO
 ---@field connectiontimeout integer|nil TCP_CONNECTIONTIMEOUT
 ---@field cookie integer|string|nil SO_COOKIE
----@field cookie_transactions string|nil TCP_COOKIE_TRANSACTIONS
 ---@field cork boolean|nil TCP_CORK, UDP_CORK
 ---@field debug boolean|nil SO_DEBUG
 ---@field defer_accept integer|nil TCP_DEFER_ACCEPT
@@ -623,7 +620,6 @@ function datagram:setsockname(host, port) end
 ---@field meminfo string|nil SO_MEMINFO
 ---@field minhopcount integer|nil IP_MINTTL, IPV6_MINHOPCOUNT
 ---@field minttl integer|nil IP_MINTTL, IPV6_MINHOPCOUNT
----@field msfilter string|nil IP_MSFILTER, MCAST_MSFILTER
 ---@field mtu integer|nil IP_MTU, IPV6_MTU
 ---@field mtu_discover integer|nil IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
 ---@field multicast_all boolean|nil IP_MULTICAST_ALL, IPV6_MULTICAST_ALL
@@ -699,7 +695,6 @@ function datagram:setsockname(host, port) end
 ---@field repair integer|nil TCP_REPAIR
 ---@field repair_options string|nil TCP_REPAIR_OPTIONS
 ---@field repair_queue integer|nil TCP_REPAIR_QUEUE
----@field repair_window string|nil TCP_REPAIR_WINDOW
 ---@field reserve_mem integer|nil SO_RESERVE_MEM
 ---@field retopts boolean|nil IP_RETOPTS
 ---@field reuseaddr boolean|nil SO_REUSEADDR
@@ -721,9 +716,6 @@ function datagram:setsockname(host, port) end
 ---@field sack_enable boolean|nil TCP_SACK_ENABLE
 ---@field save_syn integer|nil TCP_SAVE_SYN
 ---@field saved_syn string|nil TCP_SAVED_SYN
----@field security_authentication integer|nil SO_SECURITY_AUTHENTICATION
----@field security_encryption_network integer|nil SO_SECURITY_ENCRYPTION_NETWORK
----@field security_encryption_transport integer|nil SO_SECURITY_ENCRYPTION_TRANSPORT
 ---@field segment integer|nil UDP_SEGMENT
 ---@field select_err_queue boolean|nil SO_SELECT_ERR_QUEUE
 ---@field sendmoreacks boolean|nil TCP_SENDMOREACKS

@@ -50,9 +50,6 @@
 #ifndef TCP_AO_DEL_KEY
 #define TCP_AO_DEL_KEY 39
 #endif
-#ifndef TCP_AO_GET_KEYS
-#define TCP_AO_GET_KEYS 41
-#endif
 #ifndef TCP_AO_INFO
 #define TCP_AO_INFO 40
 #endif
