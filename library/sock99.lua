@@ -590,7 +590,7 @@ function datagram:setsockname(host, port) end
 ---@field incoming_cpu integer|nil SO_INCOMING_CPU
 ---@field incoming_napi_id integer|nil SO_INCOMING_NAPI_ID
 ---@field info string|nil TCP_INFO
----@field inq boolean|nil SO_INQ, TCP_INQ
+---@field inq boolean|nil TCP_INQ, SO_INQ
 ---@field ipsec_policy string|nil IP_IPSEC_POLICY, IPV6_IPSEC_POLICY
 ---@field is_mptcp boolean|nil TCP_IS_MPTCP
 ---@field join_anycast sock99.membership|sock99.membership[]|nil IPV6_JOIN_ANYCAST

@@ -1,9 +1,11 @@
 /*
-** option_rows.h: every option, a line each, sorted by name.
+** option_rows.h: every option, one line each, sorted by name.
 **
-** Where protocols share a bare name, SO_ comes first and wins if this system
-** has it, then TCP_, UDP_, IP_, IPV6_. option_table.c, which reads this more
-** than once, says what the columns mean.
+** If options share a bare name, it means the first of their rows that fits the
+** socket's type and family, whether or not the system has the constant. An SO_
+** option fits every socket, so it stands last, or hides the rows behind it,
+** which then need their prefix. option_table.c includes this file several times
+** and defines the columns.
 */
 
 /* clang-format off */
@@ -85,8 +87,8 @@ INET6("hopopts", IPV6_HOPOPTS, STRUCT)
 SOCKET("incoming_cpu", SO_INCOMING_CPU, INT)
 SOCKET("incoming_napi_id", SO_INCOMING_NAPI_ID, INT)
 TCP("info", TCP_INFO, STRUCT)
-SOCKET("inq", SO_INQ, FLAG)
 TCP("inq", TCP_INQ, FLAG)
+SOCKET("inq", SO_INQ, FLAG)
 BOTH("ipsec_policy", IP_IPSEC_POLICY, IPV6_IPSEC_POLICY, STRUCT)
 TCP("is_mptcp", TCP_IS_MPTCP, FLAG)
 INET6("join_anycast", IPV6_JOIN_ANYCAST, MEMBER)

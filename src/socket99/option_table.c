@@ -145,7 +145,7 @@ bool s99_option_find(const char *name, struct s99_namesakes *found) {
       continue;
     if (found->count < S99_MAX_NAMESAKES)
       found->row[found->count++] = &rows[i];
-    if (prefix == 0 && rows[i].level == SOL_SOCKET && rows[i].id != S99_LACKING)
+    if (prefix == 0 && rows[i].level == SOL_SOCKET)
       break;
   }
   return found->count > 0;
@@ -167,13 +167,12 @@ struct s99_option_target s99_option_target(const struct s99_option_row *row, int
 }
 
 
-/* A constant that this system lacks does not stand in the way of one it has. */
+/* Whether the system has the constant does not matter: newer headers would otherwise
+** change the meaning of a name. */
 static bool fits(const struct s99_option_row *row, int type, int family) {
-  if (s99_option_target(row, family).id == S99_LACKING)
-    return false;
   switch (row->level) {
   case IPPROTO_TCP:
-    return type == SOCK_STREAM;
+    return type == SOCK_STREAM && family != AF_UNIX;
   case IPPROTO_UDP:
     return type == SOCK_DGRAM;
   case IPPROTO_IP:

@@ -642,6 +642,9 @@ static void test_a_bare_name_goes_by_type_then_family(void **state) {
   assert_string_equal(label("cork", SOCK_STREAM, AF_INET), "TCP_CORK");
   assert_string_equal(label("cork", SOCK_DGRAM, AF_INET6), "UDP_CORK");
   assert_string_equal(label("tcp_cork", SOCK_DGRAM, AF_INET), "TCP_CORK");
+  assert_string_equal(label("inq", SOCK_STREAM, AF_INET6), "TCP_INQ");
+  assert_string_equal(label("inq", SOCK_STREAM, AF_UNIX), "SO_INQ");
+  assert_string_equal(label("inq", SOCK_DGRAM, AF_INET), "SO_INQ");
   assert_string_equal(label("checksum", SOCK_RAW, AF_INET), "IP_CHECKSUM");
   assert_string_equal(label("checksum", SOCK_RAW, AF_INET6), "IPV6_CHECKSUM");
   assert_string_equal(label("pktinfo", SOCK_DGRAM, AF_INET6), "IPV6_RECVPKTINFO");
@@ -658,6 +661,7 @@ static void test_so_wins_a_tie_and_the_loser_needs_its_prefix(void **state) {
   assert_string_equal(label("protocol", SOCK_DGRAM, AF_INET), "SO_PROTOCOL");
   assert_string_equal(label("passsec", SOCK_DGRAM, AF_INET), "SO_PASSSEC");
   assert_string_equal(label("ip_passsec", SOCK_DGRAM, AF_INET), "IP_PASSSEC");
+  assert_string_equal(label("bindany", SOCK_STREAM, AF_INET), "SO_BINDANY");
 }
 
 
