@@ -122,7 +122,11 @@ $(foreach v,$(LUAS),$(eval $(call module_rules,$v)))
 
 $(BUILD)/test/%: test/%.c $(BUILD)/libsocket99.a
 	@mkdir -p $(@D)
-	$(compile) -Itest/c $(hardened) $(LDFLAGS) -o $@ $< $(BUILD)/libsocket99.a -lcmocka $(ldlibs)
+	$(compile) -Itest/c $(hardened) $(LDFLAGS) -o $@ $< $(filter %.o,$^) $(BUILD)/libsocket99.a \
+	  -lcmocka $(ldlibs)
+
+# What the module asks of the system knows nothing of Lua.
+$(BUILD)/test/c/test_system: $(patsubst src/%.c,$(BUILD)/obj/public/%.o,$(wildcard src/sock99/system/*.c))
 
 -include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d $(BUILD)/test/*/*.d $(BUILD)/*/test_*.d)
 

@@ -14,15 +14,6 @@
 
 #include <stdint.h>
 
-/* Hidden from the shared object's exports, whatever the compiler's default. */
-#if defined(__GNUC__)
-#define S99_HIDDEN __attribute__((visibility("hidden")))
-#define S99_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#else
-#define S99_HIDDEN
-#define S99_PRINTF(text, first)
-#endif
-
 /* A time that never comes. Times are nanoseconds, by s99_now(). */
 #define S99_NEVER INT64_MAX
 #define S99_MILLISECOND INT64_C(1000000)

@@ -6,6 +6,9 @@
 
 #if S99_HAVE_EPOLL
 
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
 
 static int add(int epoll, int fd, uint32_t events) {
   struct epoll_event event;

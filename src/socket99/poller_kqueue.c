@@ -6,6 +6,8 @@
 
 #if !S99_HAVE_EPOLL
 
+#include <sys/event.h>
+
 /* The alarm's identity among the timers of this kqueue. */
 #define ALARM 1
 

@@ -33,7 +33,7 @@ int sock99_wait_to_send(struct sock99_socket *s, struct sock99_limit *limit, boo
                         struct sock99_retry *retry, int error) {
   if (error == EINTR)
     return 0;
-  if (!s99_would_block(error))
+  if (!sock99_would_block(error))
     return error;
   if (addressed && s->family == AF_UNIX)
     return sock99_sleep_for_room(s, limit, retry);
@@ -215,7 +215,7 @@ static int receive_inet(const struct sock99_socket *s, int flags, char *room,
   struct sockaddr *from = in->wants_from ? &in->from.addr.sa : NULL;
   in->from.len = sizeof(in->from.addr);
   return fill_message(in,
-                      recvfrom(s->fd, room, SOCK99_ROOM_SIZE, flags | S99_MSG_WHOLE_LENGTH, from,
+                      recvfrom(s->fd, room, SOCK99_ROOM_SIZE, flags | SOCK99_MSG_WHOLE_LENGTH, from,
                                from != NULL ? &in->from.len : NULL),
                       &part);
 }
@@ -225,7 +225,7 @@ static int receive_inet(const struct sock99_socket *s, int flags, char *room,
 ** goes to a userdata on top of the stack. */
 static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *room,
                     struct iovec *part) {
-  ssize_t size = s99_next_message_size(s->fd, flags);
+  ssize_t size = sock99_next_message_size(s->fd, flags);
   if (size < 0)
     return errno;
   part->iov_base = room;
@@ -251,7 +251,7 @@ static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *
   message.msg_name = &in->from.addr;
   message.msg_namelen = sizeof(in->from.addr);
   /* The room is for the message that is there; another is not waited for. */
-  flags |= MSG_DONTWAIT | S99_MSG_WHOLE_LENGTH;
+  flags |= MSG_DONTWAIT | SOCK99_MSG_WHOLE_LENGTH;
   error = fill_message(in, sock99_receive_message_rights(s, &message, flags), &part);
   in->is_cut = (message.msg_flags & MSG_TRUNC) != 0;
   in->from.len = message.msg_namelen;
@@ -268,7 +268,7 @@ int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char
 
 int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *room,
                        struct sock99_message *in) {
-  int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL;
+  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL;
   int top = lua_gettop(L), error = s->pending_error;
   struct sock99_limit limit;
   s->pending_error = 0;
@@ -280,7 +280,7 @@ int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *room,
       s->received += in->length;
       return 0;
     }
-    if (s99_would_block(error))
+    if (sock99_would_block(error))
       error = sock99_wait_for(s, &limit, POLLIN);
     else if (error == EINTR)
       error = 0;
@@ -397,7 +397,7 @@ int sock99_receivefrom(lua_State *L) {
 */
 
 static int forget_peer(lua_State *L, const struct sock99_socket *s) {
-  if (s99_disconnect(s->fd) != 0)
+  if (sock99_disconnect(s->fd) != 0)
     return sock99_fail_call(L, "connect", "*", errno);
   sock99_set_class(L, 1, SOCK99_UNCONNECTED);
   return sock99_push_done(L);

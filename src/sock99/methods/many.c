@@ -25,7 +25,7 @@
 
 /* The arrays lie in a userdata at stack index 3, above the object and the list. */
 struct outgoing {
-  struct s99_mmsghdr *messages;
+  struct sock99_mmsghdr *messages;
   struct iovec *parts;
   struct s99_address *addresses;
   int count;
@@ -138,7 +138,7 @@ static int send_collected(struct sock99_socket *s, struct sock99_limit *limit, s
   int flags = sock99_message_flags(s), first = 0, error = 0;
   struct sock99_retry retry = {0, 0};
   while (error == 0 && first < out->count) {
-    int i, sent = s99_send_many(s->fd, out->messages + first, out->count - first, flags);
+    int i, sent = sock99_send_many(s->fd, out->messages + first, out->count - first, flags);
     if (sent < 0) {
       error = sock99_wait_to_send(s, limit, out->addressed, &retry, errno);
       continue;
@@ -220,7 +220,7 @@ static int l_sendmany(lua_State *L) {
 
 struct incoming {
   struct sock99_socket *socket;
-  struct s99_mmsghdr messages[BATCH];
+  struct sock99_mmsghdr messages[BATCH];
   struct iovec parts[BATCH];
   struct s99_address addresses[BATCH];
   int count;                   /* received; over Unix, at most to be received */
@@ -246,16 +246,16 @@ static void prepare_rooms(struct incoming *in, char *rooms, int count) {
 
 
 static int receive_batch(struct sock99_socket *s, struct incoming *in, char *rooms, int max) {
-  int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL, error = 0;
+  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL, error = 0;
   struct sock99_limit limit;
   sock99_begin_wait(s, &limit);
   while (error == 0) {
     prepare_rooms(in, rooms, max);
-    in->count = s99_receive_many(s->fd, in->messages, max, flags);
+    in->count = sock99_receive_many(s->fd, in->messages, max, flags);
     if (in->count >= 0)
       return 0;
     error = errno;
-    if (s99_would_block(error))
+    if (sock99_would_block(error))
       error = sock99_wait_for(s, &limit, POLLIN);
     else if (error == EINTR)
       error = 0;
@@ -341,7 +341,7 @@ static int push_batch(lua_State *L) {
 static int push_unix(lua_State *L) {
   struct incoming *in = lua_touserdata(L, 1);
   struct sock99_socket *s = in->socket;
-  int flags = (sock99_message_flags(s) & ~S99_MSG_NOSIGNAL) | MSG_DONTWAIT;
+  int flags = (sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL) | MSG_DONTWAIT;
   int i, list = new_list(L, in->count), error = 0;
   for (i = 1; error == 0; i++) {
     if (s->class != SOCK99_CONNECTED || in->first.is_cut)
@@ -353,7 +353,7 @@ static int push_unix(lua_State *L) {
       s->received += in->first.length;
   }
   lua_settop(L, list);
-  if (!s99_would_block(error) && error != EINTR)
+  if (!sock99_would_block(error) && error != EINTR)
     s->pending_error = error;
   return 1;
 }

@@ -233,7 +233,7 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
     return refuse(L, result.where);
   length = check_size(L, DEFAULT_SIZE);
   /* The kernel would write eight times as many bytes as it was given. */
-  if (option.level == SOL_SOCKET && option.option_id == S99_COUNTED_OPTION)
+  if (option.level == SOL_SOCKET && option.option_id == SOCK99_COUNTED_OPTION)
     return get_named(L, s, "get_filter");
   if (length > sizeof(room))
     bytes = sock99_newuserdata(L, length);

@@ -142,7 +142,7 @@ static int copy_in_kernel(struct transfer *transfer) {
   struct source *source = &transfer->source;
   while (transfer->left > 0) {
     size_t piece = (size_t)(transfer->left < LARGEST_PIECE ? transfer->left : LARGEST_PIECE);
-    ssize_t sent = s99_sendfile(transfer->s->fd, source->fd, &source->offset, piece);
+    ssize_t sent = sock99_sendfile(transfer->s->fd, source->fd, &source->offset, piece);
     int error = sent < 0 ? errno : 0;
     if (sent == 0)
       return 0;
@@ -151,7 +151,7 @@ static int copy_in_kernel(struct transfer *transfer) {
       error = end_in_time(transfer);
     } else if (error == EINVAL) {
       return ENOSYS;
-    } else if (s99_would_block(error)) {
+    } else if (sock99_would_block(error)) {
       error = sock99_wait_for(transfer->s, &transfer->limit, POLLOUT);
     }
     if (error != 0 && error != EINTR)
@@ -162,12 +162,12 @@ static int copy_in_kernel(struct transfer *transfer) {
 
 
 static int copy_without_sigpipe(struct transfer *transfer) {
-  struct s99_sigpipe held;
-  int error = s99_begin_no_sigpipe(&held);
+  struct sock99_sigpipe held;
+  int error = sock99_begin_no_sigpipe(&held);
   if (error != 0)
     return error;
   error = copy_in_kernel(transfer);
-  s99_end_no_sigpipe(&held, error != 0);
+  sock99_end_no_sigpipe(&held, error != 0);
   return error;
 }
 
@@ -180,7 +180,7 @@ static int copy_without_sigpipe(struct transfer *transfer) {
 static int wait_to_read(struct transfer *transfer, int error) {
   if (error == EINTR)
     return 0;
-  if (s99_would_block(error))
+  if (sock99_would_block(error))
     return sock99_look_at(transfer->source.fd, &transfer->limit, POLLIN);
   return error;
 }
@@ -247,7 +247,7 @@ static int send_room(struct transfer *transfer, size_t count) {
       continue;
     }
     error = errno == EINTR ? 0 : errno;
-    if (s99_would_block(error))
+    if (sock99_would_block(error))
       error = sock99_wait_for(transfer->s, &transfer->limit, POLLOUT);
   }
   transfer->unsent = done;

@@ -137,7 +137,8 @@ int sock99_pair(lua_State *L) {
   sock99_new_socket(L, class);
   first = lua_gettop(L);
   sock99_new_socket(L, class);
-  if (s99_socketpair(traits.type, !request.config.inherit, request.config.nonblocking, ends) != 0) {
+  if (sock99_socketpair(traits.type, !request.config.inherit, request.config.nonblocking, ends) !=
+      0) {
     memset(&result, 0, sizeof(result));
     result.status = SOCKET99_ERROR_SOCKET;
     result.saved_errno = errno;
@@ -288,12 +289,12 @@ static int accept_one(struct sock99_socket *s, struct sock99_limit *limit, int *
   ** a descriptor that was wrapped as it is would wait for the next one. */
   *error = sock99_unblock(s);
   while (*error == 0) {
-    int fd = s99_accept(s->fd, s->stays_nonblocking);
+    int fd = sock99_accept(s->fd, s->stays_nonblocking);
     if (fd >= 0)
       return fd;
-    if (s99_would_block(errno))
+    if (sock99_would_block(errno))
       *error = sock99_wait_for(s, limit, POLLIN);
-    else if (!s99_concerns_the_connection(errno))
+    else if (!sock99_concerns_the_connection(errno))
       *error = errno;
   }
   return -1;

@@ -39,12 +39,12 @@ static int write_parts(struct sock99_socket *s, struct sock99_limit *limit, stru
     ssize_t written;
     memset(&message, 0, sizeof(message));
     message.msg_iov = parts;
-    message.msg_iovlen = (S99_IOV_COUNT)count;
+    message.msg_iovlen = (SOCK99_IOV_COUNT)count;
     written = count == 1 ? send(s->fd, parts->iov_base, parts->iov_len, flags)
                          : sendmsg(s->fd, &message, flags);
     if (written < 0) {
       int error = errno;
-      if (s99_would_block(error))
+      if (sock99_would_block(error))
         error = sock99_wait_for(s, limit, POLLOUT);
       if (error != 0 && error != EINTR)
         return error;
@@ -205,7 +205,7 @@ struct request {
 
 
 static ssize_t read_some(struct sock99_socket *s, void *room, size_t size) {
-  int flags = sock99_message_flags(s) & ~S99_MSG_NOSIGNAL;
+  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL;
   if (s->family == AF_UNIX)
     return sock99_receive_rights(s, room, size, flags);
   return recv(s->fd, room, size, flags);
@@ -229,7 +229,7 @@ int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limi
     if (got == 0)
       return SOCK99_CLOSED;
     error = errno;
-    if (s99_would_block(error))
+    if (sock99_would_block(error))
       error = sock99_wait_for(s, limit, POLLIN);
     if (error != 0 && error != EINTR)
       return error;

@@ -39,11 +39,11 @@ static void attach(struct msghdr *message, union sock99_control *control, const 
   struct cmsghdr *header;
   memset(control, 0, sizeof(*control));
   message->msg_control = control;
-  message->msg_controllen = (S99_CONTROL_LENGTH)CMSG_SPACE(size);
+  message->msg_controllen = (SOCK99_CONTROL_LENGTH)CMSG_SPACE(size);
   header = CMSG_FIRSTHDR(message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = (S99_CONTROL_LENGTH)CMSG_LEN(size);
+  header->cmsg_len = (SOCK99_CONTROL_LENGTH)CMSG_LEN(size);
   memcpy(CMSG_DATA(header), fds, size);
 }
 
@@ -75,7 +75,7 @@ static int send_with_fds(struct sock99_socket *s, const char *data, size_t lengt
       s->sent += (uint64_t)written;
       s->wants_writing = *sent < length && sock99_is_over(&limit);
       error = s->wants_writing ? SOCK99_TIMEOUT : 0;
-    } else if (s99_would_block(errno)) {
+    } else if (sock99_would_block(errno)) {
       error = sock99_wait_for(s, &limit, POLLOUT);
     } else if (errno != EINTR) {
       error = errno;
@@ -266,12 +266,12 @@ others since.
 */
 static int l_getpeercred(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
-  struct s99_credentials peer;
+  struct sock99_credentials peer;
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   if (s->family != AF_UNIX)
     return refuse_family(L, "getpeercred: not a Unix domain socket", false);
-  if (s99_peer_credentials(s->fd, &peer) != 0)
+  if (sock99_peer_credentials(s->fd, &peer) != 0)
     return sock99_fail(L, errno);
   lua_createtable(L, 0, 3);
   set_number(L, "pid", peer.pid);

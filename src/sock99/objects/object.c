@@ -143,8 +143,14 @@ void sock99_set_class(lua_State *L, int index, enum sock99_class class) {
 }
 
 
+static int add_status_flag(int fd, int flag) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | flag);
+}
+
+
 int sock99_set_nonblocking(struct sock99_socket *s) {
-  if (!s->is_nonblocking && s99_set_nonblocking(s->fd) != 0)
+  if (!s->is_nonblocking && add_status_flag(s->fd, O_NONBLOCK) != 0)
     return errno;
   s->is_nonblocking = true;
   return 0;

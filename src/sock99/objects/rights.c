@@ -38,7 +38,7 @@ void sock99_release_rights(struct sock99_socket *s) {
 
 /* Some systems let a message carry more than there is room for. */
 static void keep_right(struct sock99_rights *rights, int fd) {
-  if (S99_MSG_CMSG_CLOEXEC == 0)
+  if (SOCK99_MSG_CMSG_CLOEXEC == 0)
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (rights->count < rights->capacity) {
     rights->fds[rights->count++] = fd;
@@ -61,7 +61,7 @@ static void keep_rights(struct sock99_rights *rights, struct msghdr *message) {
       memcpy(&fd, data, sizeof(fd));
       if (header->cmsg_type == SCM_RIGHTS)
         keep_right(rights, fd);
-      else if (header->cmsg_type == S99_SCM_PIDFD)
+      else if (header->cmsg_type == SOCK99_SCM_PIDFD)
         close(fd);
     }
   }
@@ -78,7 +78,7 @@ ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *me
   }
   message->msg_control = &control;
   message->msg_controllen = sizeof(control);
-  got = recvmsg(s->fd, message, flags | S99_MSG_CMSG_CLOEXEC);
+  got = recvmsg(s->fd, message, flags | SOCK99_MSG_CMSG_CLOEXEC);
   error = errno;
   if (got >= 0) {
     keep_rights(s->rights, message);

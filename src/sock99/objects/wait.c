@@ -76,5 +76,5 @@ bool sock99_has_timeout(const struct sock99_socket *s) {
 
 
 int sock99_message_flags(const struct sock99_socket *s) {
-  return S99_MSG_NOSIGNAL | (sock99_has_timeout(s) ? MSG_DONTWAIT : 0);
+  return SOCK99_MSG_NOSIGNAL | (sock99_has_timeout(s) ? MSG_DONTWAIT : 0);
 }

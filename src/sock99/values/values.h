@@ -8,7 +8,7 @@
 #ifndef SOCK99_VALUES_H
 #define SOCK99_VALUES_H
 
-#include "platform.h"
+#include "system/system.h"
 
 #include "values/compat.h"
 

@@ -1,0 +1,76 @@
+/*
+** system_bsd.c: the same calls on macOS, the BSDs and any other system.
+*/
+
+#include "system/system.h"
+
+#if !defined(__linux__)
+
+
+bool sock99_is_network_error(int error) {
+  (void)error;
+  return false;
+}
+
+
+ssize_t sock99_next_message_size(int fd, int flags) {
+  char byte;
+  int queued;
+  if (recv(fd, &byte, sizeof(byte), flags | MSG_PEEK) < 0)
+    return -1;
+  return ioctl(fd, FIONREAD, &queued) == 0 ? queued : -1;
+}
+
+
+/* Each of these systems has a sendfile(2) of its own, or none. */
+ssize_t sock99_sendfile(int fd, int file, off_t *offset, size_t count) {
+  (void)fd;
+  (void)file;
+  (void)offset;
+  (void)count;
+  errno = ENOSYS;
+  return -1;
+}
+
+
+int sock99_begin_no_sigpipe(struct sock99_sigpipe *held) {
+  held->was_pending = true;
+  return 0;
+}
+
+
+void sock99_end_no_sigpipe(const struct sock99_sigpipe *held, bool may_have_come) {
+  (void)held;
+  (void)may_have_come;
+}
+
+
+/* -1: not known. */
+static long long peer_pid(int fd) {
+#if defined(LOCAL_PEERPID)
+  pid_t pid;
+  socklen_t length = sizeof(pid);
+  return getsockopt(fd, SOL_LOCAL, LOCAL_PEERPID, &pid, &length) == 0 ? pid : -1;
+#elif defined(__OpenBSD__)
+  struct sockpeercred peer;
+  socklen_t length = sizeof(peer);
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.pid : -1;
+#else
+  (void)fd;
+  return -1;
+#endif
+}
+
+
+int sock99_peer_credentials(int fd, struct sock99_credentials *peer) {
+  uid_t uid;
+  gid_t gid;
+  if (getpeereid(fd, &uid, &gid) != 0)
+    return -1;
+  peer->pid = peer_pid(fd);
+  peer->uid = uid;
+  peer->gid = gid;
+  return 0;
+}
+
+#endif
