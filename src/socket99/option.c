@@ -1,20 +1,19 @@
 /*
-** option.c: an option by name or number, and its value, in; a socket that has
-** it, or the value that a socket has, out.
+** option.c: sets an option on a socket, and reads one, by name or number.
 **
-** option_table.c knows the names, option_check.c what is wrong with a value,
-** option_value.c how it lies in memory. Here is which constant is meant on
-** which socket.
+** option_table.c finds the rows of a name, option_check.c checks the value, and
+** option_value.c converts it. This file picks the row and the constant that
+** apply to the socket.
 **
-** On a dual-stack descriptor an option that both families have is set for
-** both: IP_TTL and IPV6_UNICAST_HOPS, for instance, are independent there. A
-** membership goes by its group's family instead.
+** On a dual-stack socket, an option that both families have is set at both
+** levels, since the kernel keeps IP_TTL and IPV6_UNICAST_HOPS, for instance,
+** apart. The level of a membership is that of its group's family.
 */
 
 #include "option_value.h"
 
 
-static void tell_unknown(const char *name, char *why, size_t size) {
+static void describe_unknown(const char *name, char *why, size_t size) {
   const char *nearest = socket99_option_nearest(name);
   if (nearest != NULL)
     snprintf(why, size, "unknown option '%s' (did you mean '%s'?)", name, nearest);
@@ -24,8 +23,8 @@ static void tell_unknown(const char *name, char *why, size_t size) {
 
 
 /*
-** The socket's family is not known yet: a value is right if any constant of
-** that name takes it. Setting it looks again.
+** The socket's family is not known yet, so a value passes if any option of that
+** name takes it. s99_option_apply checks again.
 */
 bool s99_option_check(const socket99_option *option, int type, char *why, size_t size) {
   struct s99_namesakes found;
@@ -33,7 +32,7 @@ bool s99_option_check(const socket99_option *option, int type, char *why, size_t
   if (option->name == NULL)
     return s99_option_check_value(option, NULL, why, size) == 0;
   if (!s99_option_find(option->name, &found)) {
-    tell_unknown(option->name, why, size);
+    describe_unknown(option->name, why, size);
     return false;
   }
   for (i = 0; i < found.count; i++) {
@@ -84,7 +83,8 @@ static int set_target(int fd, const struct s99_option_row *row, int family,
 }
 
 
-/* What one of the two levels does not have (IP_MTU can't be set) is for the other. */
+/* ENOPROTOOPT of one level is no error if the other takes the value: IP_MTU cannot be
+** set, IPV6_MTU can. */
 static int set_both(int fd, const struct s99_option_row *row, const socket99_value *value) {
   int error6 = set_target(fd, row, AF_INET6, value);
   int error4;
@@ -151,22 +151,22 @@ bool s99_option_is(const socket99_option *option, int level, int option_id) {
 
 
 /*
-** The row that fits a descriptor. The kernel is asked for no more than the
-** name leaves open; type and family stay 0 where it leaves nothing open.
+** Picks the row for a descriptor. Asks the kernel for the type and the family
+** only if the choice depends on them, and leaves them 0 otherwise.
 */
 static int row_of_descriptor(int fd, const struct s99_namesakes *found, int *type, int *family,
                              const struct s99_option_row **row) {
-  struct sockaddr_storage own;
-  socklen_t length = sizeof(own);
-  memset(&own, 0, sizeof(own));
+  struct sockaddr_storage local;
+  socklen_t length = sizeof(local);
+  memset(&local, 0, sizeof(local));
   *type = 0;
   *family = AF_UNSPEC;
   *row = found->row[0];
   if (found->count == 1 && !s99_option_is_twin(*row))
     return 0;
-  if (getsockname(fd, (struct sockaddr *)&own, &length) != 0)
+  if (getsockname(fd, (struct sockaddr *)&local, &length) != 0)
     return errno;
-  *family = own.ss_family;
+  *family = local.ss_family;
   length = sizeof(*type);
   if (found->count > 1 && getsockopt(fd, SOL_SOCKET, SO_TYPE, type, &length) != 0)
     return errno;

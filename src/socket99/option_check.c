@@ -1,13 +1,13 @@
 /*
-** option_check.c: what is wrong with an option's value, in words, before any
-** socket exists.
+** option_check.c: checks an option's value before there is a socket, and
+** describes what is wrong with it.
 */
 
 #include "option_value.h"
 
 #include <stdarg.h>
 
-/* Where a refusal is written; nowhere if size is 0. */
+/* Where to write the reason; nowhere if `size` is 0. */
 struct refusal {
   const socket99_option *option;
   char *text;
@@ -15,7 +15,7 @@ struct refusal {
 };
 
 
-/* "option rcvbuf: …", "level 1 option 8: …". Returns `error`. */
+/* Writes "option rcvbuf: …" or "level 1 option 8: …". Returns `error`. */
 static int S99_PRINTF(3, 4) refuse(const struct refusal *why, int error, const char *format, ...) {
   const socket99_option *option = why->option;
   va_list arguments;
@@ -34,15 +34,15 @@ static int S99_PRINTF(3, 4) refuse(const struct refusal *why, int error, const c
 }
 
 
-static int check_kind(const struct refusal *why, enum socket99_kind due, unsigned int takes,
+static int check_kind(const struct refusal *why, enum socket99_kind kind, unsigned int takes,
                       enum socket99_kind given) {
   static const char *const names[] = {"a boolean", "an integer", "a number of seconds", "a string",
                                       "a membership"};
   if (given >= SOCKET99_BOOLEAN && given <= SOCKET99_MEMBERSHIP && (takes & (1u << given)))
     return 0;
   if (given < SOCKET99_BOOLEAN || given > SOCKET99_MEMBERSHIP)
-    return refuse(why, EINVAL, "takes %s, not a value of unknown kind %d", names[due], (int)given);
-  return refuse(why, EINVAL, "takes %s, not %s", names[due], names[given]);
+    return refuse(why, EINVAL, "takes %s, not a value of unknown kind %d", names[kind], (int)given);
+  return refuse(why, EINVAL, "takes %s, not %s", names[kind], names[given]);
 }
 
 
@@ -134,7 +134,7 @@ static int check_named(const struct refusal *why, const struct s99_option_row *r
 }
 
 
-/* An option by number takes an int, or bytes as they are. */
+/* An option by number takes an int, or bytes for the kernel as they are. */
 static int check_numbered(const struct refusal *why, const socket99_value *value) {
   int error = check_kind(why, SOCKET99_INTEGER, S99_INTEGERS | S99_STRINGS, value->kind);
   if (error != 0)

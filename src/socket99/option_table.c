@@ -1,14 +1,13 @@
 /*
-** option_table.c: an option's name in, the row that says all about it out.
+** option_table.c: finds the rows of an option by its name.
 **
-** option_rows.h has a line for each option.
+** option_rows.h has a line for each option. A row with two constants serves
+** both families under either name: "ttl" and "unicast_hops" are the same
+** option.
 **
-** A row with two constants serves both families, whichever of the two names
-** it goes by: "ttl" and "unicast_hops" are the same thing.
-**
-** The rows hold no pointers, but the places of their texts in one long piece:
-** pointers in a shared object cost a relocation each, and memory that is not
-** shared, in every process that loads it.
+** A row refers to its texts by their offsets in one structure. Pointers would
+** cost a relocation each, and private memory in every process that loads the
+** shared object.
 */
 
 #include "option_constants.h"
@@ -32,7 +31,7 @@
 #define GROUP(prefixes, name, id, form)                                                            \
   OPTION(name, prefixes, S99_FORM_##form, IPPROTO_IP, id, id, #id, #id)
 
-/* Three texts a line, named after the line. */
+/* Each line has three texts, named after its line number. */
 #define JOINED(a, b) a##b
 #define OF_LINE(text, line) JOINED(text, line)
 #define NAME OF_LINE(name_, __LINE__)
@@ -71,7 +70,7 @@ static const struct s99_option_row rows[] = {
 #define NAME_SIZE 40
 
 
-/* Lower case, '_' for '-'. False where it is too long to be a known name. */
+/* To lower case, and '-' to '_'. False if the name is too long to be known. */
 static bool normalize(const char *name, char out[NAME_SIZE]) {
   size_t i;
   memset(out, 0, NAME_SIZE);
@@ -88,7 +87,7 @@ static bool normalize(const char *name, char out[NAME_SIZE]) {
 }
 
 
-/* Moves `name` past its prefix and returns which it was; 0: none. */
+/* Moves `name` past its prefix and returns the prefix; 0: it has none. */
 static unsigned take_prefix(const char **name) {
   static const struct {
     const char *text;
@@ -107,8 +106,8 @@ static unsigned take_prefix(const char **name) {
 }
 
 
-static const char *text_at(size_t place) {
-  return (const char *)&texts + place;
+static const char *text_at(size_t offset) {
+  return (const char *)&texts + offset;
 }
 
 
@@ -200,7 +199,7 @@ static size_t least(size_t a, size_t b) {
 }
 
 
-/* A misspelt prefix is found by the constant's whole name. */
+/* Compares with the whole name of the constant, in case the prefix is misspelt. */
 static size_t distance_to_label(const char *name, const char *label, size_t limit) {
   char buf[NAME_SIZE];
   if (label[0] == '\0')
@@ -226,7 +225,8 @@ static const struct s99_option_row *nearest_by_edits(const char *name, const cha
 }
 
 
-/* "keep" for "keepcnt", "rcvbufsize" for "rcvbuf": the one nearest in length. */
+/* "keep" suggests "keepcnt", and "rcvbufsize" suggests "rcvbuf": of the names with the
+** same beginning, the one nearest in length. */
 static const struct s99_option_row *nearest_by_beginning(const char *bare) {
   const struct s99_option_row *nearest = NULL, *row;
   size_t length = strlen(bare), best = NAME_SIZE;

@@ -1,26 +1,25 @@
 /*
-** option_value.c: a value laid out for setsockopt(2), and read back from
-** getsockopt(2).
+** option_value.c: converts values to the layout of setsockopt(2), and back from
+** that of getsockopt(2).
 **
-** `s99_forms`, at the end, has a row for each way that a value lies in memory:
-** what kinds it takes, their limits, and the two functions that convert.
+** `s99_forms`, at the end, has a row for each layout: the kinds of value it
+** takes, their limits, and the two functions that convert.
 */
 
 #include "option_value.h"
 
 #include <ifaddrs.h>
 
-/* Structures are read through a buffer of this size, so that a caller's buffer
-** that is too small is told from one that fits exactly. */
+/* Structures are read into a buffer of this size first. Without it, a caller's buffer
+** that is too small would look like one that fits exactly. */
 #define STRUCT_SIZE 1024
 
 /* struct sock_filter of Linux */
 #define FILTER_INSTRUCTION 8
 
-/* What a program calls the interface, and what the kernel does. */
 struct interface {
   unsigned int index;
-  struct in_addr address; /* where it was named by one */
+  struct in_addr address; /* 0.0.0.0 unless the program named the interface by one */
 };
 
 
@@ -53,7 +52,7 @@ int s99_encode_bytes(const socket99_value *value, int level, struct s99_wire *wi
 }
 
 
-/* The kernel's type is unsigned long; -1 is all its bits, which means no limit. */
+/* The kernel's type is unsigned long, and all its bits set (-1) means no limit. */
 static int encode_uint64(const socket99_value *value, int level, struct s99_wire *wire) {
   if (value->kind == SOCKET99_BYTES)
     return s99_encode_bytes(value, level, wire);
@@ -64,7 +63,7 @@ static int encode_uint64(const socket99_value *value, int level, struct s99_wire
 }
 
 
-/* IPv4 knows no -1 for the system's default. */
+/* IPv6 takes -1 for the system's default. IPv4's default is 0. */
 static int encode_tos(const socket99_value *value, int level, struct s99_wire *wire) {
   bool unset = level == IPPROTO_IP && value->integer < 0;
   wire->as.integer = unset ? 0 : (int)value->integer;
@@ -72,7 +71,7 @@ static int encode_tos(const socket99_value *value, int level, struct s99_wire *w
 }
 
 
-/* Some systems take nothing but an unsigned char for IPv4, and all take that. */
+/* All systems take an unsigned char for IPv4, and some take nothing else. */
 static int encode_multicast_ttl(const socket99_value *value, int level, struct s99_wire *wire) {
   if (level != IPPROTO_IP)
     return s99_encode_int(value, level, wire);
@@ -100,8 +99,8 @@ static int encode_linger(const socket99_value *value, int level, struct s99_wire
 
 
 /*
-** Up to the next microsecond, since 0 would be forever. What floating point
-** adds to 1.1 - 1 is no microsecond.
+** Rounds up to a whole microsecond, since 0 would mean no timeout. Adds less than
+** a microsecond, or the rounding error of 1.1 - 1 would count as one.
 */
 static int encode_timeout(const socket99_value *value, int level, struct s99_wire *wire) {
   double seconds = seconds_of(value);
@@ -121,7 +120,7 @@ static int encode_timeout(const socket99_value *value, int level, struct s99_wir
 }
 
 
-/* The index of the interface that has an IPv4 address. */
+/* Finds the interface that has this IPv4 address. */
 static int index_of_address(struct in_addr address, unsigned int *index) {
   struct ifaddrs *list, *i;
   int error = EADDRNOTAVAIL;
@@ -143,13 +142,13 @@ static int index_of_address(struct in_addr address, unsigned int *index) {
 }
 
 
-/* What is not empty. */
+/* `text` must not be empty. */
 static bool is_decimal(const char *text) {
   return text[strspn(text, "0123456789")] == '\0';
 }
 
 
-/* An interface as text: name, index, IPv4 address; nothing: the system's choice. */
+/* Parses a name, an index or an IPv4 address. Empty text leaves the system the choice. */
 static int parse_interface(const char *text, size_t length, struct interface *out) {
   char name[INET6_ADDRSTRLEN];
   int error;
@@ -210,7 +209,6 @@ static int encode_unicast_if(const socket99_value *value, int level, struct s99_
 }
 
 
-/* The family of a numeric address, which goes into `out`; AF_UNSPEC: it is none. */
 int s99_parse_group(const char *text, struct sockaddr_storage *out) {
   struct sockaddr_in in;
   struct sockaddr_in6 in6;
@@ -237,7 +235,7 @@ static int membership_interface(const socket99_value *value, struct interface *o
 }
 
 
-/* The level is that of the group's family. */
+/* `level` is that of the group's family. */
 static int encode_member(const socket99_value *value, int level, struct s99_wire *wire) {
   struct interface interface;
   int error = membership_interface(value, &interface);
@@ -254,7 +252,7 @@ static int encode_member(const socket99_value *value, int level, struct s99_wire
 }
 
 
-/* RFC 3678's structure: the same for both families. */
+/* The structure of RFC 3678 serves both families. */
 static int encode_source(const socket99_value *value, int level, struct s99_wire *wire) {
   struct interface interface;
   int error = membership_interface(value, &interface);
@@ -272,7 +270,7 @@ static int read_option(int fd, const struct s99_option_target *target, void *dat
 }
 
 
-/* An int that some systems and options give as a byte. */
+/* Reads an int. Some systems return a byte for some options. */
 static int read_int(int fd, const struct s99_option_target *target, int *out) {
   union {
     int integer;
@@ -298,7 +296,7 @@ static int decode_int(int fd, const struct s99_option_target *target, socket99_v
 }
 
 
-/* The BSDs answer with the flag's own bit. */
+/* The BSDs return the bit of the flag instead of 1. */
 static int decode_flag(int fd, const struct s99_option_target *target, socket99_value *value,
                        void *buf, size_t size) {
   int error = decode_int(fd, target, value, buf, size);
@@ -316,7 +314,7 @@ static int decode_uint32(int fd, const struct s99_option_target *target, socket9
 }
 
 
-/* All bits set, no limit, is -1. */
+/* All bits set means no limit, which is -1 to the program. */
 static int decode_uint64(int fd, const struct s99_option_target *target, socket99_value *value,
                          void *buf, size_t size) {
   union {
@@ -402,7 +400,7 @@ static int decode_text(int fd, const struct s99_option_target *target, socket99_
 }
 
 
-/* The kernel counts instructions here, where it counts bytes everywhere else. */
+/* The kernel counts instructions, not bytes. The first call asks for their number. */
 static int decode_filter(int fd, const struct s99_option_target *target, socket99_value *value,
                          void *buf, size_t size) {
   socklen_t count = 0;
@@ -414,16 +412,16 @@ static int decode_filter(int fd, const struct s99_option_target *target, socket9
     return error;
   if (buf == NULL || value->length > size)
     return ERANGE;
-  /* Whoever checks memory sees `count` bytes written, not instructions. */
+  /* valgrind believes that the kernel writes `count` bytes, not instructions. */
   memset(buf, 0, value->length);
-  /* Another thread may have attached a shorter one. */
+  /* Another thread may have attached a shorter filter. */
   error = read_option(fd, target, buf, &count);
   value->length = (size_t)count * FILTER_INSTRUCTION;
   return error;
 }
 
 
-/* IPv4 tells the address that it was set by, as text; IPv6 tells the index. */
+/* IPv4 returns the address that was set, which becomes text. IPv6 returns the index. */
 static int decode_multicast_if(int fd, const struct s99_option_target *target,
                                socket99_value *value, void *buf, size_t size) {
   char text[INET_ADDRSTRLEN];
@@ -479,7 +477,7 @@ const struct s99_form s99_forms[] = {
                          encode_linger, decode_linger},
     [S99_FORM_TIMEOUT] = {SOCKET99_SECONDS, S99_SECONDS | S99_INTEGERS | S99_BOOLEANS, 0, INT_MAX,
                           0, encode_timeout, decode_timeout},
-    /* Linux cuts longer names of interfaces and algorithms, unsaid. */
+    /* Linux cuts longer names of interfaces and algorithms without an error. */
     [S99_FORM_TEXT] = {SOCKET99_BYTES, S99_STRINGS, 0, 0, 15, s99_encode_bytes, decode_text},
     [S99_FORM_STRUCT] = {SOCKET99_BYTES, S99_STRINGS, 0, 0, INT_MAX, s99_encode_bytes,
                          decode_struct},
