@@ -156,48 +156,49 @@ local function datagrams(sock99)
     strings[i], addressed[i] = SHORT, { SHORT, host, client_port }
   end
 
-  local function fill(from, to, count)
-    return function(n)
-      for _ = 1, n * (count or 1) do
-        assert(from:sendto(SHORT, host, to))
-      end
+  local function fill_client(n)
+    for _ = 1, n or BATCH do
+      assert(server:sendto(SHORT, host, client_port))
     end
   end
 
-  local function fill_connected(n)
-    for _ = 1, n do
+  local function fill_server(n)
+    for _ = 1, n or BATCH do
       client:send(SHORT)
     end
   end
 
-  local function drain(from, count)
+  local function drain(from)
     return function(n)
-      for _ = 1, n * (count or 1) do
+      for _ = 1, n or BATCH do
         from:receive()
       end
       collectgarbage()
     end
   end
 
+  local drain_client, drain_server = drain(client), drain(server)
+
   return {
-    { name = 'sendto 64 B', batch = 50, finish = drain(client),
+    { name = 'sendto 64 B', batch = 50, finish = drain_client,
       step = function() server:sendto(SHORT, host, client_port) end },
-    { name = 'receivefrom 64 B', batch = 50, begin = fill_connected,
+    { name = 'receivefrom 64 B', batch = 50, begin = fill_server,
       step = function() server:receivefrom() end },
-    { name = 'send a datagram of 64 B', batch = 50, finish = drain(server),
+    { name = 'send a datagram of 64 B', batch = 50, finish = drain_server,
       step = function() client:send(SHORT) end },
-    { name = 'receive a datagram of 64 B', batch = 50, begin = fill(server, client_port),
+    { name = 'receive a datagram of 64 B', batch = 50, begin = fill_client,
       step = function() client:receive() end },
-    { name = 'sendmany, each of 64', batch = 2, count = BATCH, finish = drain(server, BATCH),
-      step = function() client:sendmany(strings) end },
-    { name = 'sendmany, each of 64 with address', batch = 2, count = BATCH,
-      finish = drain(client, BATCH),
-      step = function() server:sendmany(addressed) end },
-    { name = 'receivemany, each of 64', batch = 2, count = BATCH,
-      begin = fill(server, client_port, BATCH),
+    { name = 'sendmany, each of 64', batch = 10, count = BATCH,
+      step = function() client:sendmany(strings) end,
+      after = drain_server },
+    { name = 'sendmany, each of 64 with address', batch = 10, count = BATCH,
+      step = function() server:sendmany(addressed) end,
+      after = drain_client },
+    { name = 'receivemany, each of 64', batch = 10, count = BATCH,
+      before = fill_client,
       step = function() assert(#client:receivemany(BATCH) == BATCH) end },
-    { name = 'receivemany, each of 64 with address', batch = 2, count = BATCH,
-      begin = function(n) fill_connected(n * BATCH) end,
+    { name = 'receivemany, each of 64 with address', batch = 10, count = BATCH,
+      before = fill_server,
       step = function() assert(#server:receivemany(BATCH) == BATCH) end },
   }
 end
