@@ -181,6 +181,10 @@ bench:
 	@$(MAKE) --no-print-directory all lua-tests
 	@BUILD='$(BUILD)' CC='$(CC)' CFLAGS='$(CFLAGS)' bench/run
 
+# BEFORE: another build of the module, to compare with.
+instructions: modules
+	@LUAS='$(LUAS)' CC='$(CC)' bench/instructions $(BEFORE) $(BUILD)
+
 # From what was measured last, without measuring.
 bench-report:
 	@scripts/install-dependencies bench
@@ -267,6 +271,7 @@ make fuzz           fuzzing: SECONDS=60 of each of TARGETS='config address …',
                     there is none; make fuzz-merge keeps what it has found
 make bench          all benchmarks, ten minutes; writes doc/bench. QUICK=1: a rough look
 make bench-report   writes doc/bench again, from what was measured last
+make instructions   how many each operation takes; BEFORE=dir/build: beside another build's
 make doc            guide, reference, options, C API and examples, as HTML: $(BUILD)/doc
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
 make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
@@ -285,5 +290,6 @@ help:
 	@:
 
 .PHONY: all lib modules c-tests lua-tests fault-modules run test test-built faults check coverage \
-  soak fuzz fuzz-merge bench bench-report doc install uninstall install-lua uninstall-lua clean help
+  soak fuzz fuzz-merge bench instructions bench-report doc install uninstall install-lua \
+  uninstall-lua clean help
 .DELETE_ON_ERROR:
