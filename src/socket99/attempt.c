@@ -6,7 +6,7 @@
 ** the first cause is what the result tells.
 */
 
-#include "attempt.h"
+#include "internal.h"
 
 #include <poll.h>
 

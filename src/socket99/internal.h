@@ -128,6 +128,26 @@ S99_HIDDEN int s99_ask_local_broadcast(const struct s99_address *address, bool *
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
 
 /*
+** lookup.c: a name lookup that nobody waits for inside a call.
+*/
+struct s99_lookup;
+
+/* What getaddrinfo(3) said; `found` is the taker's to free. */
+struct s99_answer {
+  int code, error;
+  struct addrinfo *found;
+};
+
+/* NULL with an errno where memory, descriptors or threads run out. */
+S99_HIDDEN struct s99_lookup *s99_lookup_start(const char *name, const char *service,
+                                               const struct addrinfo *hints, int *error);
+/* Readable once the answer is there. */
+S99_HIDDEN int s99_lookup_fd(const struct s99_lookup *lookup);
+S99_HIDDEN bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *answer);
+/* Frees it, now or when its thread comes back; closes its descriptor. */
+S99_HIDDEN void s99_lookup_end(struct s99_lookup *lookup);
+
+/*
 ** resolver.c: what to ask for the plan's candidates, and what to make of the
 ** answer. s99_resolve asks at once, and waits.
 */
@@ -135,7 +155,6 @@ struct s99_question {
   const char *name, *service;
   struct addrinfo hints;
 };
-struct s99_answer;
 S99_HIDDEN void s99_question(const struct s99_plan *plan, struct s99_question *question);
 S99_HIDDEN bool s99_take_answer(struct s99_plan *plan, const struct s99_answer *answer,
                                 socket99_result *res);
@@ -152,11 +171,82 @@ S99_HIDDEN int s99_create(const struct s99_plan *plan, const struct s99_address 
 S99_HIDDEN bool s99_connect(const struct s99_plan *plan, const struct s99_address *candidate,
                             socket99_result *res);
 
+/* One attempt to connect, in the time that it takes. */
+enum s99_flight {
+  S99_ENDED,     /* failed, or not begun: there is no descriptor */
+  S99_IN_FLIGHT, /* writable once it has ended */
+  S99_WAITING,   /* a Unix listener's backlog is full: connect again later */
+  S99_CONNECTED
+};
+
+struct s99_attempt {
+  enum s99_flight flight;
+  int fd;
+};
+
+/* Each leaves a failure in `res` where the attempt has ended. */
+S99_HIDDEN void s99_attempt_begin(const struct s99_plan *plan, const struct s99_address *candidate,
+                                  struct s99_attempt *attempt, socket99_result *res);
+S99_HIDDEN void s99_attempt_again(const struct s99_plan *plan, const struct s99_address *candidate,
+                                  struct s99_attempt *attempt, socket99_result *res);
+S99_HIDDEN void s99_attempt_check(const struct s99_plan *plan, const struct s99_address *candidate,
+                                  struct s99_attempt *attempt, socket99_result *res);
+S99_HIDDEN void s99_attempt_end(const struct s99_plan *plan, struct s99_attempt *attempt);
+/* The descriptor of a connected one into `res`, blocking as the caller wants it. */
+S99_HIDDEN bool s99_attempt_deliver(const struct s99_plan *plan,
+                                    const struct s99_address *candidate,
+                                    struct s99_attempt *attempt, socket99_result *res);
+
 S99_HIDDEN bool s99_is_connected_to_itself(int fd, const struct s99_address *peer);
 
 /* listener.c: one candidate to one bound (and listening) descriptor. */
 S99_HIDDEN bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate,
                            socket99_result *res);
+
+/* race.c: the order of attempts to connect. */
+struct s99_race {
+  size_t count;  /* candidates */
+  size_t next;   /* the first that has not started */
+  size_t newest; /* the last that has */
+  size_t in_flight;
+  int64_t delay; /* Connection Attempt Delay */
+  int64_t newest_start;
+  bool newest_ended;
+  bool held; /* `next` waits for one in flight to end */
+};
+
+S99_HIDDEN void s99_interleave(struct s99_address *list, size_t count);
+S99_HIDDEN void s99_race_init(struct s99_race *race, size_t count, int64_t delay);
+S99_HIDDEN int64_t s99_race_next(const struct s99_race *race);
+S99_HIDDEN bool s99_race_due(const struct s99_race *race, int64_t now);
+S99_HIDDEN size_t s99_race_start(struct s99_race *race, int64_t now);
+S99_HIDDEN void s99_race_failed(struct s99_race *race, size_t attempt);
+S99_HIDDEN void s99_race_postpone(struct s99_race *race);
+S99_HIDDEN bool s99_race_is_lost(const struct s99_race *race);
+
+/*
+** poller_epoll.c, poller_kqueue.c: one descriptor to wait on for many, and for
+** the time: epoll(7) with a timerfd on Linux, kqueue(2) elsewhere. The poller's
+** own descriptor is readable whenever one in it is ready or its alarm is due.
+*/
+struct s99_poller {
+  int fd;
+  int timer; /* -1 where the poller keeps time itself */
+};
+
+/* 0 or an errno. */
+S99_HIDDEN int s99_poller_open(struct s99_poller *poller);
+S99_HIDDEN int s99_poller_add(struct s99_poller *poller, int fd, bool for_writing);
+S99_HIDDEN void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing);
+/* One alarm; a time that has passed: at once; S99_NEVER: none. */
+S99_HIDDEN int s99_poller_alarm(struct s99_poller *poller, int64_t at);
+S99_HIDDEN void s99_poller_close(struct s99_poller *poller);
+
+/* spelling.c */
+/* Characters of a known word. */
+#define S99_LONGEST_WORD 40
+
+S99_HIDDEN size_t s99_edits(const char *a, const char *b, size_t limit);
 
 /*
 ** option.c. s99_option_check writes what is wrong with an option's name or

@@ -12,7 +12,7 @@
 ** ones do not count, up to MOST_THREADS in all.
 */
 
-#include "lookup.h"
+#include "internal.h"
 
 #include <dlfcn.h>
 #include <pthread.h>

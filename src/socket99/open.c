@@ -9,10 +9,7 @@
 ** far as it gets, and leaves the waiting to whoever watches the poller.
 */
 
-#include "attempt.h"
-#include "lookup.h"
-#include "poller.h"
-#include "race.h"
+#include "internal.h"
 
 #include <poll.h>
 

@@ -2,7 +2,7 @@
 ** poller_epoll.c: the poller of Linux.
 */
 
-#include "poller.h"
+#include "internal.h"
 
 #if S99_HAVE_EPOLL
 

@@ -2,7 +2,7 @@
 ** poller_kqueue.c: the poller of macOS and the BSDs.
 */
 
-#include "poller.h"
+#include "internal.h"
 
 #if !S99_HAVE_EPOLL
 

@@ -6,7 +6,7 @@
 ** candidate is due, and when the next one will be.
 */
 
-#include "race.h"
+#include "internal.h"
 
 
 /* The first address first, then families alternate, each in its own order

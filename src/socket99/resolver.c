@@ -7,7 +7,7 @@
 ** loopback addresses on a machine that is offline.
 */
 
-#include "lookup.h"
+#include "internal.h"
 
 
 void socket99_set_hints(const socket99_config *cfg, struct addrinfo *hints) {

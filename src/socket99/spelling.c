@@ -2,7 +2,7 @@
 ** spelling.c: how far a word that nobody knows is from one that is known.
 */
 
-#include "spelling.h"
+#include "internal.h"
 
 
 /* Case is no misspelling. */

@@ -9,7 +9,7 @@
 
 #include "values.h"
 
-#include "spelling.h"
+#include "internal.h"
 
 
 /*
