@@ -308,41 +308,42 @@ static enum s99_flight flight_after(int error, bool is_unix) {
 }
 
 
-static void settle(const struct s99_plan *plan, const struct s99_address *candidate,
-                   struct s99_attempt *attempt, int error, socket99_result *res) {
-  bool is_unix = candidate->addr.sa.sa_family == AF_UNIX;
+static void settle(const struct s99_plan *plan, struct s99_attempt *attempt, int error,
+                   socket99_result *res) {
+  bool is_unix = attempt->candidate->addr.sa.sa_family == AF_UNIX;
   attempt->flight = flight_after(error, is_unix);
   if (attempt->flight == S99_CONNECTED && !is_unix &&
-      s99_is_connected_to_itself(attempt->fd, candidate)) {
+      s99_is_connected_to_itself(attempt->fd, attempt->candidate)) {
     error = ECONNREFUSED;
     attempt->flight = S99_ENDED;
   }
   if (attempt->flight != S99_ENDED)
     return;
   s99_attempt_end(plan, attempt);
-  s99_fail(res, SOCKET99_ERROR_CONNECT, error, candidate);
+  s99_fail(res, SOCKET99_ERROR_CONNECT, error, attempt->candidate);
 }
 
 
-void s99_attempt_again(const struct s99_plan *plan, const struct s99_address *candidate,
-                       struct s99_attempt *attempt, socket99_result *res) {
+void s99_attempt_again(const struct s99_plan *plan, struct s99_attempt *attempt,
+                       socket99_result *res) {
+  const struct s99_address *candidate = attempt->candidate;
   int error;
   if (candidate->addr.sa.sa_family == AF_UNIX)
     error = connect_unix(attempt->fd, candidate);
   else
     error = connect(attempt->fd, &candidate->addr.sa, candidate->len) == 0 ? 0 : errno;
-  settle(plan, candidate, attempt, error, res);
+  settle(plan, attempt, error, res);
 }
 
 
-void s99_attempt_begin(const struct s99_plan *plan, const struct s99_address *candidate,
-                       struct s99_attempt *attempt, socket99_result *res) {
+void s99_attempt_begin(const struct s99_plan *plan, struct s99_attempt *attempt,
+                       socket99_result *res) {
   attempt->flight = S99_ENDED;
-  attempt->fd = s99_create(plan, candidate, true, res);
+  attempt->fd = s99_create(plan, attempt->candidate, true, res);
   if (attempt->fd < 0)
     return;
-  if (bind_own(attempt->fd, plan, candidate, res)) {
-    s99_attempt_again(plan, candidate, attempt, res);
+  if (bind_own(attempt->fd, plan, attempt->candidate, res)) {
+    s99_attempt_again(plan, attempt, res);
     return;
   }
   close(attempt->fd);
@@ -350,24 +351,24 @@ void s99_attempt_begin(const struct s99_plan *plan, const struct s99_address *ca
 }
 
 
-void s99_attempt_check(const struct s99_plan *plan, const struct s99_address *candidate,
-                       struct s99_attempt *attempt, socket99_result *res) {
+void s99_attempt_check(const struct s99_plan *plan, struct s99_attempt *attempt,
+                       socket99_result *res) {
   int error = 0;
   socklen_t length = sizeof(error);
   if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
     error = errno;
-  settle(plan, candidate, attempt, error, res);
+  settle(plan, attempt, error, res);
 }
 
 
-bool s99_attempt_deliver(const struct s99_plan *plan, const struct s99_address *candidate,
-                         struct s99_attempt *attempt, socket99_result *res) {
+bool s99_attempt_deliver(const struct s99_plan *plan, struct s99_attempt *attempt,
+                         socket99_result *res) {
   if (!plan->cfg->nonblocking && fcntl(attempt->fd, F_SETFL, 0) != 0) {
     int error = errno;
     s99_attempt_end(plan, attempt);
-    return s99_fail(res, SOCKET99_ERROR_FCNTL, error, candidate);
+    return s99_fail(res, SOCKET99_ERROR_FCNTL, error, attempt->candidate);
   }
-  s99_succeed(res, attempt->fd, candidate->addr.sa.sa_family, true);
+  s99_succeed(res, attempt->fd, attempt->candidate->addr.sa.sa_family, true);
   attempt->flight = S99_ENDED;
   attempt->fd = -1;
   return true;

@@ -180,22 +180,22 @@ enum s99_flight {
 };
 
 struct s99_attempt {
+  const struct s99_address *candidate;
   enum s99_flight flight;
-  int fd;
+  int fd; /* -1: there is none */
 };
 
 /* Each leaves a failure in `res` where the attempt has ended. */
-S99_HIDDEN void s99_attempt_begin(const struct s99_plan *plan, const struct s99_address *candidate,
-                                  struct s99_attempt *attempt, socket99_result *res);
-S99_HIDDEN void s99_attempt_again(const struct s99_plan *plan, const struct s99_address *candidate,
-                                  struct s99_attempt *attempt, socket99_result *res);
-S99_HIDDEN void s99_attempt_check(const struct s99_plan *plan, const struct s99_address *candidate,
-                                  struct s99_attempt *attempt, socket99_result *res);
+S99_HIDDEN void s99_attempt_begin(const struct s99_plan *plan, struct s99_attempt *attempt,
+                                  socket99_result *res);
+S99_HIDDEN void s99_attempt_again(const struct s99_plan *plan, struct s99_attempt *attempt,
+                                  socket99_result *res);
+S99_HIDDEN void s99_attempt_check(const struct s99_plan *plan, struct s99_attempt *attempt,
+                                  socket99_result *res);
 S99_HIDDEN void s99_attempt_end(const struct s99_plan *plan, struct s99_attempt *attempt);
 /* The descriptor of a connected one into `res`, blocking as the caller wants it. */
-S99_HIDDEN bool s99_attempt_deliver(const struct s99_plan *plan,
-                                    const struct s99_address *candidate,
-                                    struct s99_attempt *attempt, socket99_result *res);
+S99_HIDDEN bool s99_attempt_deliver(const struct s99_plan *plan, struct s99_attempt *attempt,
+                                    socket99_result *res);
 
 S99_HIDDEN bool s99_is_connected_to_itself(int fd, const struct s99_address *peer);
 

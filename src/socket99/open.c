@@ -23,7 +23,8 @@ struct socket99_opening {
   struct s99_lookup *lookup;
   struct s99_race race;
   struct s99_attempt *attempts;
-  struct pollfd *polled; /* as many as attempts */
+  struct pollfd *polled; /* beside attempts; fd -1: not one that poll(2) could end */
+  struct s99_attempt *winner;
   int64_t retry_at, retry_wait;
   socket99_result told; /* the failure to tell if all fail */
   size_t told_rank;
@@ -137,9 +138,12 @@ static enum state begin_race(struct socket99_opening *opening, socket99_result *
     s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM, NULL);
     return S99_FAILED;
   }
-  for (i = 0; i < candidates->count; i++)
-    opening->attempts[i].fd = -1;
   s99_interleave(candidates->list, candidates->count);
+  for (i = 0; i < candidates->count; i++) {
+    opening->attempts[i].candidate = &candidates->list[i];
+    opening->attempts[i].fd = opening->polled[i].fd = -1;
+    opening->polled[i].events = POLLOUT;
+  }
   s99_race_init(&opening->race, candidates->count, opening->plan.delay);
   return S99_RACE;
 }
@@ -284,24 +288,51 @@ static bool is_port_held(const struct socket99_opening *opening, const socket99_
 }
 
 
-static void note_flight(struct socket99_opening *opening, size_t i, socket99_result *failure) {
+static void retry_later(struct socket99_opening *opening) {
+  opening->retry_wait = opening->retry_wait == 0
+                            ? S99_FIRST_PAUSE
+                            : earlier(2 * opening->retry_wait, S99_LONGEST_PAUSE);
+  opening->retry_at = s99_now() + opening->retry_wait;
+}
+
+
+static void watch_attempt(struct socket99_opening *opening, size_t i) {
   struct s99_attempt *attempt = &opening->attempts[i];
-  int error;
-  if (attempt->flight == S99_WAITING) {
-    opening->retry_wait = opening->retry_wait == 0
-                              ? S99_FIRST_PAUSE
-                              : earlier(2 * opening->retry_wait, S99_LONGEST_PAUSE);
-    opening->retry_at = s99_now() + opening->retry_wait;
+  socket99_result failure;
+  int error = watch(opening, attempt->fd, true);
+  if (error == 0) {
+    opening->polled[i].fd = attempt->fd;
+    opening->polled[i].revents = 0;
+    return;
   }
-  if (attempt->flight == S99_IN_FLIGHT) {
-    error = watch(opening, attempt->fd, true);
-    if (error == 0)
-      return;
-    s99_attempt_end(&opening->plan, attempt);
-    s99_fail(failure, SOCKET99_ERROR_UNKNOWN, error, &opening->plan.candidates.list[i]);
-  }
-  if (attempt->flight == S99_ENDED)
+  s99_attempt_end(&opening->plan, attempt);
+  s99_fail(&failure, SOCKET99_ERROR_UNKNOWN, error, attempt->candidate);
+  attempt_failed(opening, i, &failure);
+}
+
+
+static void unwatch_attempt(struct socket99_opening *opening, size_t i) {
+  if (opening->polled[i].fd >= 0)
+    unwatch(opening, opening->polled[i].fd, true);
+  opening->polled[i].fd = -1;
+}
+
+
+/* An attempt has begun, or got further. */
+static void follow(struct socket99_opening *opening, size_t i, const socket99_result *failure) {
+  switch (opening->attempts[i].flight) {
+  case S99_IN_FLIGHT:
+    watch_attempt(opening, i);
+    break;
+  case S99_WAITING:
+    retry_later(opening);
+    break;
+  case S99_CONNECTED:
+    opening->winner = &opening->attempts[i];
+    break;
+  default:
     attempt_failed(opening, i, failure);
+  }
 }
 
 
@@ -309,35 +340,23 @@ static void begin_attempt(struct socket99_opening *opening) {
   size_t i = s99_race_start(&opening->race, s99_now());
   struct s99_attempt *attempt = &opening->attempts[i];
   socket99_result failure;
-  s99_attempt_begin(&opening->plan, &opening->plan.candidates.list[i], attempt, &failure);
+  s99_attempt_begin(&opening->plan, attempt, &failure);
   if (attempt->flight == S99_ENDED && is_port_held(opening, &failure))
     s99_race_postpone(&opening->race);
   else
-    note_flight(opening, i, &failure);
+    follow(opening, i, &failure);
 }
 
 
 static void retry_attempts(struct socket99_opening *opening) {
   size_t i;
-  for (i = 0; i < opening->race.next; i++) {
+  for (i = 0; i < opening->race.next && opening->winner == NULL; i++) {
     socket99_result failure;
     if (opening->attempts[i].flight != S99_WAITING)
       continue;
-    s99_attempt_again(&opening->plan, &opening->plan.candidates.list[i], &opening->attempts[i],
-                      &failure);
-    note_flight(opening, i, &failure);
+    s99_attempt_again(&opening->plan, &opening->attempts[i], &failure);
+    follow(opening, i, &failure);
   }
-}
-
-
-static bool has_connected(const struct socket99_opening *opening, size_t *winner) {
-  size_t i;
-  for (i = 0; i < opening->race.next; i++) {
-    *winner = i;
-    if (opening->attempts[i].flight == S99_CONNECTED)
-      return true;
-  }
-  return false;
 }
 
 
@@ -353,69 +372,49 @@ static int64_t next_event(const struct socket99_opening *opening) {
 }
 
 
-/* See which attempts have ended; where the opening blocks, wait for one. */
-static int look_at_flights(struct socket99_opening *opening) {
-  size_t count = 0, i;
-  struct pollfd *polled;
-  int error;
-  for (i = 0; i < opening->race.next; i++) {
-    if (opening->attempts[i].flight != S99_IN_FLIGHT)
-      continue;
-    opening->polled[count].fd = opening->attempts[i].fd;
-    opening->polled[count].events = POLLOUT;
-    opening->polled[count++].revents = 0;
-  }
-  error = wait_in_poll(opening->polled, (nfds_t)count,
-                       opening->blocks ? s99_poll_ms(next_event(opening)) : 0);
-  if (error != 0)
-    return error;
-  polled = opening->polled;
-  for (i = 0; i < opening->race.next && polled < opening->polled + count; i++) {
+static void check_attempts(struct socket99_opening *opening) {
+  size_t i;
+  for (i = 0; i < opening->race.next && opening->winner == NULL; i++) {
     socket99_result failure;
-    if (opening->attempts[i].fd != polled->fd || polled++->revents == 0)
+    if (opening->polled[i].fd < 0 || opening->polled[i].revents == 0)
       continue;
-    unwatch(opening, opening->attempts[i].fd, true);
-    s99_attempt_check(&opening->plan, &opening->plan.candidates.list[i], &opening->attempts[i],
-                      &failure);
-    note_flight(opening, i, &failure);
+    unwatch_attempt(opening, i);
+    s99_attempt_check(&opening->plan, &opening->attempts[i], &failure);
+    follow(opening, i, &failure);
   }
-  return 0;
+}
+
+
+/* See which attempts have ended; where the opening blocks, wait for one. */
+static int poll_attempts(struct socket99_opening *opening) {
+  int ms = opening->blocks ? s99_poll_ms(next_event(opening)) : 0;
+  int error = wait_in_poll(opening->polled, (nfds_t)opening->race.next, ms);
+  if (error == 0)
+    check_attempts(opening);
+  if (s99_now() >= opening->retry_at)
+    retry_attempts(opening);
+  return error;
 }
 
 
 static void end_attempts(struct socket99_opening *opening) {
   size_t i;
   for (i = 0; i < opening->race.next; i++) {
-    struct s99_attempt *attempt = &opening->attempts[i];
-    if (attempt->flight == S99_IN_FLIGHT)
-      unwatch(opening, attempt->fd, true);
-    s99_attempt_end(&opening->plan, attempt);
+    unwatch_attempt(opening, i);
+    s99_attempt_end(&opening->plan, &opening->attempts[i]);
   }
-}
-
-
-static enum state finish_race(struct socket99_opening *opening, size_t winner,
-                              socket99_result *res) {
-  const struct s99_address *candidate = &opening->plan.candidates.list[winner];
-  if (s99_attempt_deliver(&opening->plan, candidate, &opening->attempts[winner], res))
-    return S99_DONE;
-  return S99_FAILED;
 }
 
 
 /* Finished work counts before the clock: a connection that is there wins. */
 static enum state race(struct socket99_opening *opening, socket99_result *res) {
-  size_t winner;
   int error = 0;
-  while (s99_race_due(&opening->race, s99_now()) && !has_connected(opening, &winner))
+  while (opening->winner == NULL && s99_race_due(&opening->race, s99_now()))
     begin_attempt(opening);
-  if (!has_connected(opening, &winner) && opening->race.in_flight > 0) {
-    error = look_at_flights(opening);
-    if (s99_now() >= opening->retry_at)
-      retry_attempts(opening);
-  }
-  if (has_connected(opening, &winner))
-    return finish_race(opening, winner, res);
+  if (opening->winner == NULL && opening->race.in_flight > 0)
+    error = poll_attempts(opening);
+  if (opening->winner != NULL)
+    return s99_attempt_deliver(&opening->plan, opening->winner, res) ? S99_DONE : S99_FAILED;
   if (s99_race_is_lost(&opening->race)) {
     *res = opening->told;
     return S99_FAILED;
@@ -494,6 +493,7 @@ static bool begin(struct socket99_opening *opening, const socket99_config *cfg,
   opening->lookup = NULL;
   opening->attempts = NULL;
   opening->polled = NULL;
+  opening->winner = NULL;
   opening->race.next = 0;
   opening->retry_at = opening->retry_wait = 0;
   opening->told_rank = 0;
