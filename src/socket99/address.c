@@ -89,7 +89,7 @@ static enum s99_numeric parse_zoned(const char *host, const char *percent,
   if (out->addr.in6.sin6_scope_id != 0)
     return S99_NUMERIC;
   return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM
-             ? S99_UNASKED_ZONE
+             ? S99_ZONE_ERROR
              : S99_UNKNOWN_ZONE;
 }
 
@@ -213,7 +213,7 @@ static bool is_broadcast_of(const struct ifaddrs *interface, struct in_addr host
 
 /* Whether it is the broadcast address of a network that this machine is on; 0, or
 ** the errno of a question that could not be asked. */
-int s99_ask_local_broadcast(const struct s99_address *address, bool *is_broadcast) {
+int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadcast) {
   struct ifaddrs *all, *interface;
   *is_broadcast = false;
   if (address->addr.sa.sa_family != AF_INET)

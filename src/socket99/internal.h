@@ -67,13 +67,13 @@ struct s99_candidates {
   struct s99_address inlined[S99_INLINE_CANDIDATES];
 };
 
-/* What the caller's own options say of one that we would set by default. */
-enum s99_said { S99_UNSAID, S99_OFF, S99_ON };
+/* An option that has a default of ours, as the caller's options set it. */
+enum s99_setting { S99_UNSET, S99_OFF, S99_ON };
 
 /*
-** A configuration that was checked, with what follows from it. It borrows
-** `cfg`; the candidates are its own. `name` and `service` are what only the
-** resolver can turn into candidates; both NULL: they are there already.
+** A checked configuration and what follows from it, or why it was refused. It
+** borrows `cfg` and owns its candidates. Where `name` or `service` is not
+** NULL, the candidates come from the resolver; otherwise they are there.
 */
 struct s99_plan {
   const socket99_config *cfg;
@@ -82,25 +82,46 @@ struct s99_plan {
   int port;   /* as a number, where `service` is NULL */
   const char *service;
   const char *name;
-  bool any;               /* a server on every address */
-  bool establish;         /* connect or listen, rather than only create */
-  int64_t delay;          /* Connection Attempt Delay, nanoseconds */
-  int64_t deadline;       /* on s99_now()'s clock; S99_NEVER: none */
-  struct s99_address own; /* a client's own address; len 0: none */
-  bool own_port_only;     /* it fits any family */
-  enum s99_said reuseaddr, v6only, broadcast;
+  bool any;                 /* a server on every address */
+  bool establish;           /* connect or listen, rather than only create */
+  int64_t delay;            /* Connection Attempt Delay, nanoseconds */
+  int64_t deadline;         /* on s99_now()'s clock; S99_NEVER: none */
+  struct s99_address local; /* a client's own address; len 0: none */
+  bool local_port_only;     /* it fits any family */
+  enum s99_setting reuseaddr, v6only, broadcast;
   struct s99_candidates candidates;
+  /* Refused: EINVAL or the errno of a failed check, and SOCKET99_WHERE_SIZE bytes of text. */
+  int error;
+  char *message;
 };
 
-/* error.c: a result filled in; true for success, false for failures. */
-S99_HIDDEN bool s99_succeed(socket99_result *res, int fd, int family, bool connected);
-S99_HIDDEN bool s99_fail(socket99_result *res, enum socket99_status status, int error,
-                         const struct s99_address *where);
-S99_HIDDEN bool s99_fail_text(socket99_result *res, enum socket99_status status, int error,
-                              const char *format, ...) S99_PRINTF(4, 5);
+/*
+** The failure of a step, which error.c turns into a result. Its pointers lead
+** into the opening; of those that say what it was about, the first that is set
+** counts.
+*/
+struct s99_failure {
+  enum socket99_status stage; /* SOCKET99_OK: none */
+  int error;                  /* errno */
+  int code;                   /* EAI_ code of a lookup */
+  int option_id;              /* one of `sockopts` */
+  const char *text;           /* a constant or a call, by name */
+  const socket99_option *option;
+  const struct s99_address *candidate;
+};
 
-/* config.c: false with a configuration error in `res`. */
-S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, socket99_result *res);
+/*
+** error.c: results filled in. s99_fail leaves `where` empty, s99_refuse leaves
+** it as s99_check wrote it, s99_report writes what the failure was about.
+*/
+S99_HIDDEN void s99_succeed(socket99_result *res, int fd, int family, bool connected);
+S99_HIDDEN void s99_fail(socket99_result *res, enum socket99_status status, int error);
+S99_HIDDEN void s99_refuse(socket99_result *res, int error);
+S99_HIDDEN void s99_report(socket99_result *res, const struct s99_plan *plan,
+                           const struct s99_failure *failure);
+
+/* config.c: false, with the plan's `error` and the text in `message`, if it refuses `cfg`. */
+S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, char *message);
 
 /* copy.c: a copy with all that it points to, one block for free(3); NULL: no memory. */
 S99_HIDDEN socket99_config *s99_copy_config(const socket99_config *cfg);
@@ -110,7 +131,7 @@ enum s99_numeric {
   S99_NOT_NUMERIC,
   S99_NUMERIC,
   S99_UNKNOWN_ZONE,
-  S99_UNASKED_ZONE /* errno says why nobody knows */
+  S99_ZONE_ERROR /* the system could not tell: errno */
 };
 S99_HIDDEN enum s99_numeric s99_numeric(const char *host, struct s99_address *out);
 S99_HIDDEN void s99_unmap(struct s99_address *address);
@@ -124,7 +145,7 @@ S99_HIDDEN bool s99_is_wildcard(const struct s99_address *address);
 S99_HIDDEN bool s99_is_loopback(const struct s99_address *address);
 S99_HIDDEN bool s99_is_ephemeral(const struct s99_address *address);
 S99_HIDDEN bool s99_is_group(const struct s99_address *address);
-S99_HIDDEN int s99_ask_local_broadcast(const struct s99_address *address, bool *is_broadcast);
+S99_HIDDEN int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadcast);
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
 
 /*
@@ -148,71 +169,71 @@ S99_HIDDEN bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *an
 S99_HIDDEN void s99_lookup_end(struct s99_lookup *lookup);
 
 /*
-** resolver.c: what to ask for the plan's candidates, and what to make of the
-** answer. s99_resolve asks at once, and waits.
+** resolver.c: the plan's lookup, and candidates from its answer. s99_resolve
+** waits for the answer. s99_take_answer frees it; false, with the reason in its
+** `code` and `error`, if it has no candidates.
 */
-struct s99_question {
+struct s99_query {
   const char *name, *service;
   struct addrinfo hints;
 };
-S99_HIDDEN void s99_question(const struct s99_plan *plan, struct s99_question *question);
-S99_HIDDEN bool s99_take_answer(struct s99_plan *plan, const struct s99_answer *answer,
-                                socket99_result *res);
-S99_HIDDEN bool s99_resolve(struct s99_plan *plan, socket99_result *res);
+S99_HIDDEN void s99_query(const struct s99_plan *plan, struct s99_query *query);
+S99_HIDDEN void s99_resolve(const struct s99_plan *plan, struct s99_answer *answer);
+S99_HIDDEN bool s99_take_answer(struct s99_plan *plan, struct s99_answer *answer);
 S99_HIDDEN void s99_candidates_free(struct s99_candidates *candidates);
 
-/*
-** attempt.c: one candidate to one descriptor, which goes into `res`.
-** s99_create makes the socket with its options, s99_connect does all of it,
-** binds a client's own address and connects.
-*/
-S99_HIDDEN int s99_create(const struct s99_plan *plan, const struct s99_address *candidate,
-                          bool nonblocking, socket99_result *res);
-S99_HIDDEN bool s99_connect(const struct s99_plan *plan, const struct s99_address *candidate,
-                            socket99_result *res);
-
-/* One attempt to connect, in the time that it takes. */
-enum s99_flight {
-  S99_ENDED,     /* failed, or not begun: there is no descriptor */
-  S99_IN_FLIGHT, /* writable once it has ended */
-  S99_WAITING,   /* a Unix listener's backlog is full: connect again later */
-  S99_CONNECTED
+/* attempt.c: one candidate to one descriptor. */
+enum s99_progress {
+  S99_ENDED,        /* failed, or not begun: there is no descriptor */
+  S99_CONNECTING,   /* writable when it ends */
+  S99_BACKLOG_FULL, /* of a Unix listener: connect again later */
+  S99_UNCONNECTED,  /* complete, without a peer */
+  S99_CONNECTED     /* complete */
 };
 
 struct s99_attempt {
+  const struct s99_plan *plan;
   const struct s99_address *candidate;
-  enum s99_flight flight;
-  int fd; /* -1: there is none */
+  enum s99_progress progress;
+  int fd;                     /* -1: there is none */
+  struct s99_failure failure; /* why it ended */
 };
 
-/* Each leaves a failure in `res` where the attempt has ended. */
-S99_HIDDEN void s99_attempt_begin(const struct s99_plan *plan, struct s99_attempt *attempt,
-                                  socket99_result *res);
-S99_HIDDEN void s99_attempt_again(const struct s99_plan *plan, struct s99_attempt *attempt,
-                                  socket99_result *res);
-S99_HIDDEN void s99_attempt_check(const struct s99_plan *plan, struct s99_attempt *attempt,
-                                  socket99_result *res);
-S99_HIDDEN void s99_attempt_end(const struct s99_plan *plan, struct s99_attempt *attempt);
-/* The descriptor of a connected one into `res`, blocking as the caller wants it. */
-S99_HIDDEN bool s99_attempt_deliver(const struct s99_plan *plan, struct s99_attempt *attempt,
-                                    socket99_result *res);
+/* Records the failure; false, so that a step can return it. */
+S99_HIDDEN bool s99_attempt_fail(struct s99_attempt *attempt, enum socket99_status stage,
+                                 int error);
+/* Closes the descriptor. */
+S99_HIDDEN void s99_attempt_discard(struct s99_attempt *attempt);
 
+/* The socket with its options. */
+S99_HIDDEN bool s99_create(struct s99_attempt *attempt, bool nonblocking);
+/* All of a client's attempt; a stream waits for the connection. */
+S99_HIDDEN bool s99_connect(struct s99_attempt *attempt);
+/* The address that a client binds a socket of `family` to. */
+S99_HIDDEN void s99_local_address(const struct s99_plan *plan, int family, struct s99_address *out);
 S99_HIDDEN bool s99_is_connected_to_itself(int fd, const struct s99_address *peer);
 
-/* listener.c: one candidate to one bound (and listening) descriptor. */
-S99_HIDDEN bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate,
-                           socket99_result *res);
+/* An attempt that takes its time; `progress` says how far each call got. */
+S99_HIDDEN void s99_attempt_begin(struct s99_attempt *attempt);
+S99_HIDDEN void s99_attempt_again(struct s99_attempt *attempt);
+S99_HIDDEN void s99_attempt_check(struct s99_attempt *attempt);
+S99_HIDDEN void s99_attempt_end(struct s99_attempt *attempt);
+/* Makes a connected one blocking, if the caller wants it so. */
+S99_HIDDEN bool s99_attempt_finish(struct s99_attempt *attempt);
+
+/* listener.c: the socket bound, and listening where it is a stream's. */
+S99_HIDDEN bool s99_listen(struct s99_attempt *attempt);
 
 /* race.c: the order of attempts to connect. */
 struct s99_race {
   size_t count;  /* candidates */
   size_t next;   /* the first that has not started */
   size_t newest; /* the last that has */
-  size_t in_flight;
+  size_t in_progress;
   int64_t delay; /* Connection Attempt Delay */
   int64_t newest_start;
   bool newest_ended;
-  bool held; /* `next` waits for one in flight to end */
+  bool held; /* `next` waits for one in progress to end */
 };
 
 S99_HIDDEN void s99_interleave(struct s99_address *list, size_t count);

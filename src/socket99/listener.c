@@ -143,55 +143,59 @@ static int backlog(const socket99_config *cfg) {
 }
 
 
-static bool start_listening(int fd, const struct s99_plan *plan,
-                            const struct s99_address *candidate, socket99_result *res) {
+static bool start_listening(struct s99_attempt *attempt) {
+  const struct s99_plan *plan = attempt->plan;
   if (plan->type == SOCK_DGRAM || !plan->establish)
     return true;
-  if (listen(fd, backlog(plan->cfg)) == 0)
+  if (listen(attempt->fd, backlog(plan->cfg)) == 0)
     return true;
-  return s99_fail(res, SOCKET99_ERROR_LISTEN, errno, candidate);
+  return s99_attempt_fail(attempt, SOCKET99_ERROR_LISTEN, errno);
 }
 
 
-static bool listen_on_file(int fd, const struct s99_plan *plan, const struct s99_address *candidate,
-                           socket99_result *res) {
-  const char *path = candidate->addr.un.sun_path;
-  unsigned int mode = plan->cfg->mode;
-  int error = plan->cfg->unlink_stale ? remove_stale(path) : 0;
+static bool bind_candidate(struct s99_attempt *attempt) {
+  const struct s99_address *candidate = attempt->candidate;
+  if (bind(attempt->fd, &candidate->addr.sa, candidate->len) == 0)
+    return true;
+  return s99_attempt_fail(attempt, SOCKET99_ERROR_BIND, errno);
+}
+
+
+static bool listen_on_file(struct s99_attempt *attempt) {
+  const char *path = attempt->candidate->addr.un.sun_path;
+  unsigned int mode = attempt->plan->cfg->mode;
+  int error = attempt->plan->cfg->unlink_stale ? remove_stale(path) : 0;
   if (error != 0)
-    return s99_fail(res, SOCKET99_ERROR_SOCKET, error, candidate);
-  if (mode != 0 && !set_mode_before_bind(fd, mode))
-    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
-  if (bind(fd, &candidate->addr.sa, candidate->len) != 0)
-    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
+    return s99_attempt_fail(attempt, SOCKET99_ERROR_SOCKET, error);
+  if (mode != 0 && !set_mode_before_bind(attempt->fd, mode))
+    return s99_attempt_fail(attempt, SOCKET99_ERROR_BIND, errno);
+  if (!bind_candidate(attempt))
+    return false;
   error = mode != 0 ? set_mode_after_bind(path, mode) : 0;
   if (error != 0)
-    s99_fail(res, SOCKET99_ERROR_BIND, error, candidate);
-  else if (start_listening(fd, plan, candidate, res))
+    s99_attempt_fail(attempt, SOCKET99_ERROR_BIND, error);
+  else if (start_listening(attempt))
     return true;
-  /* EADDRINUSE: what is there now took our file's place. */
+  /* EADDRINUSE: another file has taken the place of ours. */
   if (error != EADDRINUSE)
     unlink(path);
   return false;
 }
 
 
-static bool listen_on_address(int fd, const struct s99_plan *plan,
-                              const struct s99_address *candidate, socket99_result *res) {
-  if (bind(fd, &candidate->addr.sa, candidate->len) != 0)
-    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
-  return start_listening(fd, plan, candidate, res);
+static bool listen_on_address(struct s99_attempt *attempt) {
+  return bind_candidate(attempt) && start_listening(attempt);
 }
 
 
-bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate,
-                socket99_result *res) {
+bool s99_listen(struct s99_attempt *attempt) {
+  const struct s99_address *candidate = attempt->candidate;
   bool file = candidate->addr.sa.sa_family == AF_UNIX && !s99_is_abstract(candidate);
-  int fd = s99_create(plan, candidate, plan->cfg->nonblocking, res);
-  if (fd < 0)
+  if (!s99_create(attempt, attempt->plan->cfg->nonblocking))
     return false;
-  if (file ? listen_on_file(fd, plan, candidate, res) : listen_on_address(fd, plan, candidate, res))
-    return s99_succeed(res, fd, candidate->addr.sa.sa_family, false);
-  close(fd);
+  attempt->progress = S99_UNCONNECTED;
+  if (file ? listen_on_file(attempt) : listen_on_address(attempt))
+    return true;
+  s99_attempt_discard(attempt);
   return false;
 }

@@ -34,7 +34,7 @@ void s99_race_init(struct s99_race *race, size_t count, int64_t delay) {
 
 
 static bool may_start_at_once(const struct s99_race *race) {
-  return race->in_flight == 0 || (race->newest_ended && !race->held);
+  return race->in_progress == 0 || (race->newest_ended && !race->held);
 }
 
 
@@ -59,13 +59,13 @@ size_t s99_race_start(struct s99_race *race, int64_t now) {
   race->newest_start = now;
   race->newest_ended = false;
   race->held = false;
-  race->in_flight++;
+  race->in_progress++;
   return race->newest;
 }
 
 
 void s99_race_failed(struct s99_race *race, size_t attempt) {
-  race->in_flight--;
+  race->in_progress--;
   race->held = false;
   if (attempt == race->newest)
     race->newest_ended = true;
@@ -75,7 +75,7 @@ void s99_race_failed(struct s99_race *race, size_t attempt) {
 /* The newest attempt could not begin because another one has what it needs:
 ** it is due again as soon as one of those in flight has ended. */
 void s99_race_postpone(struct s99_race *race) {
-  race->in_flight--;
+  race->in_progress--;
   race->next = race->newest;
   race->newest_ended = true;
   race->held = true;
@@ -83,5 +83,5 @@ void s99_race_postpone(struct s99_race *race) {
 
 
 bool s99_race_is_lost(const struct s99_race *race) {
-  return race->in_flight == 0 && race->next >= race->count;
+  return race->in_progress == 0 && race->next >= race->count;
 }
