@@ -1,5 +1,5 @@
 /*
-** attempt.c: one candidate to one descriptor.
+** attempt.c: makes a descriptor from a candidate.
 **
 ** The socket is close-on-exec and has its options before it is bound or
 ** connected. A step that fails undoes the steps before it, and the attempt
@@ -76,7 +76,7 @@ static bool set_defaults(struct s99_attempt *attempt) {
   if (plan->type == SOCK_STREAM && plan->reuseaddr == S99_UNSET && binds_a_port(plan) &&
       !set_int(attempt, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"))
     return false;
-  /* On any other address IPV6_V6ONLY changes nothing. */
+  /* IPV6_V6ONLY has no effect on other addresses. */
   if (family == AF_INET6 && plan->v6only == S99_UNSET && s99_is_wildcard(bound))
     return set_int(attempt, IPPROTO_IPV6, IPV6_V6ONLY, takes_ipv4(plan) ? 0 : 1, "IPV6_V6ONLY");
   return true;
@@ -225,7 +225,7 @@ static int connect_inet(int fd, const struct s99_address *candidate) {
     return 0;
   if (errno == EINTR)
     return await_connect(fd);
-  /* A blocking socket says EINPROGRESS only when the caller's SO_SNDTIMEO ran out. */
+  /* A blocking socket returns EINPROGRESS only when the caller's SO_SNDTIMEO expires. */
   return errno == EINPROGRESS ? ETIMEDOUT : errno;
 }
 
@@ -291,7 +291,7 @@ static bool establish(struct s99_attempt *attempt, bool late_nonblocking) {
 bool s99_connect(struct s99_attempt *attempt) {
   const struct s99_plan *plan = attempt->plan;
   bool nonblocking = plan->cfg->nonblocking;
-  /* Only a stream's connect waits, so only it must begin as blocking. */
+  /* Only a stream's connect waits, so only its socket has to be blocking at first. */
   bool waits = plan->establish && plan->type != SOCK_DGRAM;
   if (!s99_create(attempt, nonblocking && !waits))
     return false;
@@ -309,7 +309,7 @@ bool s99_connect(struct s99_attempt *attempt) {
 ** Attempts in a race: the socket is non-blocking.
 */
 
-/* With SO_LINGER set, close(2) may wait even where O_NONBLOCK is. */
+/* With SO_LINGER set, close(2) may wait in spite of O_NONBLOCK. */
 static void stop_lingering(int fd) {
   struct linger off = {0, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
@@ -337,7 +337,7 @@ static enum s99_progress progress_after(int error, bool is_unix) {
 }
 
 
-/* `error` is what connect(2) or SO_ERROR said. */
+/* `error` is the outcome of connect(2) or SO_ERROR. */
 static void settle(struct s99_attempt *attempt, int error) {
   bool is_unix = family_of(attempt) == AF_UNIX;
   if (error == 0 && !is_unix && s99_is_connected_to_itself(attempt->fd, attempt->candidate))

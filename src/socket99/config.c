@@ -1,8 +1,8 @@
 /*
-** config.c: what a configuration may say, and the message for what it may not.
+** config.c: checks a configuration and makes a plan of it.
 **
-** A checked configuration becomes a plan, with the candidates that need no
-** resolver in it. Every message names the field, its value and the limit.
+** The plan holds the candidates, unless they need a resolver. A refusal names
+** the field, its value and the limit.
 */
 
 #include "internal.h"
@@ -10,14 +10,14 @@
 #include <stdarg.h>
 
 
-/* Longest text that a message quotes whole. */
+/* Messages cut longer values. */
 #define QUOTED "%.120s"
 
-/* All that mode may have beside the permission bits. */
+/* The only bits of `mode` allowed beside the permission bits. */
 #define MODE_TYPE ((unsigned int)S_IFSOCK)
 
 
-/* Writes the message; false, so that a check can return it. */
+/* Writes the message and returns false, as the result of a check. */
 static bool S99_PRINTF(3, 4) refuse(struct s99_plan *plan, int error, const char *format, ...) {
   va_list arguments;
   plan->error = error;
@@ -51,7 +51,7 @@ static void add_candidate(struct s99_plan *plan, const struct s99_address *addre
 }
 
 
-/* One address of each family that the plan allows, IPv6 first. */
+/* Adds an address of each family that the plan allows, IPv6 first. */
 static void add_both(struct s99_plan *plan, void (*make)(int family, struct s99_address *out)) {
   struct s99_address address;
   if (plan->family != AF_INET) {
@@ -65,7 +65,7 @@ static void add_both(struct s99_plan *plan, void (*make)(int family, struct s99_
 }
 
 
-/* Whether `host`, parsed into `address`, is what its field may be. */
+/* Checks the outcome of parsing `host` into `address`. */
 static bool numeric_field(struct s99_plan *plan, const char *field, const char *host,
                           enum s99_numeric parsed, int family, const struct s99_address *address) {
   switch (parsed) {
@@ -121,7 +121,7 @@ static bool check_port(struct s99_plan *plan) {
       return wrong(plan, "port %d goes with no service ('" QUOTED "')", cfg->port, cfg->service);
     if (cfg->service[0] == '\0')
       return wrong(plan, "port is empty");
-    /* getaddrinfo would take these for numbers, and wrap them. */
+    /* getaddrinfo would read these as numbers and let them overflow. */
     if (strchr(" \t\n\v\f\r+-", cfg->service[0]) != NULL)
       return wrong(plan, "port '" QUOTED "' is neither a number nor a service name", cfg->service);
     if (!s99_port_number(cfg->service, &plan->port)) {
@@ -161,7 +161,7 @@ static bool check_unix(struct s99_plan *plan) {
 }
 
 
-/* `host`, `ipv4` or `ipv6`: at most one of them. */
+/* The host, under whichever of the three names it was given; NULL if under none. */
 static const char *one_host(const socket99_config *cfg, const char **field, int *family) {
   *family = cfg->family;
   *field = "host";
@@ -200,7 +200,7 @@ static bool check_host(struct s99_plan *plan, const char *field, const char *hos
 }
 
 
-/* Neither host nor path. */
+/* A configuration with neither a host nor a path. */
 static bool check_nowhere(struct s99_plan *plan) {
   const socket99_config *cfg = plan->cfg;
   struct s99_address address;
@@ -218,7 +218,7 @@ static bool check_nowhere(struct s99_plan *plan) {
   if (has_port(plan))
     return wrong(plan, "port is given without a host: %s is not connected",
                  cfg->datagram ? "a datagram client without an address" : "this socket");
-  /* An address for its family alone: nothing is connected to it. */
+  /* Only the family of this address counts: nothing connects to it. */
   plan->establish = false;
   if (plan->family == AF_UNSPEC)
     plan->family = AF_INET;
@@ -301,8 +301,8 @@ static bool check_address(struct s99_plan *plan) {
 
 
 /*
-** A client's own address. Checked ahead of the address to open, since an
-** unconnected socket takes its family from it.
+** A client's local address. It is checked before the address to open, because
+** an unconnected socket takes its family from it.
 */
 
 static bool check_local_address(struct s99_plan *plan) {
@@ -330,8 +330,8 @@ static bool check_local_address(struct s99_plan *plan) {
 }
 
 
-/* The socket needs an own address of its own kind; `family` decides the rest
-** once the candidates are known. */
+/* A Unix socket binds to a path, any other to a host and port. IPv4 and IPv6 are
+** matched later, when the candidates are known. */
 static bool check_local_fits(struct s99_plan *plan) {
   bool local_unix = plan->local.addr.sa.sa_family == AF_UNIX;
   if (plan->local.len == 0 || local_unix == (plan->family == AF_UNIX))
@@ -426,7 +426,7 @@ static bool check_times(struct s99_plan *plan) {
     return wrong(plan, "attempt_delay_ms %d is not in 10 to 2000", cfg->attempt_delay_ms);
   plan->delay = (cfg->attempt_delay_ms != 0 ? cfg->attempt_delay_ms : 250) * S99_MILLISECOND;
   plan->deadline = S99_NEVER;
-  /* A clock that began at boot leaves room for 290 years of waiting. */
+  /* A timeout of 146 years or more could overflow the clock; it counts as none. */
   if (cfg->timeout_ms > 0 && cfg->timeout_ms < S99_NEVER / S99_MILLISECOND / 2)
     plan->deadline = s99_now() + cfg->timeout_ms * S99_MILLISECOND;
   return true;

@@ -1,14 +1,14 @@
 /*
-** error.c: a failure as a result, and results as text.
+** error.c: makes results of failures, and text of results.
 **
-** A failure holds numbers and pointers into its opening. Its words are looked
-** up here, once, when the opening has ended.
+** A failure holds numbers and pointers into its opening. They become text here,
+** once, when the opening has ended.
 */
 
 #include "internal.h"
 
 
-/* All but `where`. */
+/* Sets all members but `where`. */
 static void fill(socket99_result *res, enum socket99_status status, int error) {
   res->status = status;
   res->fd = -1;
@@ -40,7 +40,7 @@ void s99_refuse(socket99_result *res, int error) {
 
 
 /*
-** Where it failed
+** The member `where`
 */
 
 static void address_text(const struct s99_address *address, char *buf, size_t size) {
@@ -80,7 +80,7 @@ static void lookup_text(const struct s99_plan *plan, char *buf, size_t size) {
 }
 
 
-/* Where a deadline passed: in the lookup, or, with a candidate, while connecting. */
+/* Without a candidate the deadline passed in the lookup, else while connecting. */
 static void deadline_text(const struct s99_plan *plan, const struct s99_address *candidate,
                           char *buf, size_t size) {
   char peer[SOCKET99_WHERE_SIZE];
@@ -147,7 +147,7 @@ int socket99_snprintf(char *buf, size_t buf_size, const socket99_result *res) {
   const char *space = res->where[0] == '\0' ? "" : " ";
   if (res->status == SOCKET99_OK)
     return snprintf(buf, buf_size, "%s", stage);
-  /* "connect example.com:443" is where a deadline passed. */
+  /* Here `where` includes the step: "connect example.com:443". */
   if (res->status == SOCKET99_ERROR_TIMEOUT)
     return snprintf(buf, buf_size, "%s: %s", res->where, reason(res, words, sizeof(words)));
   if (res->status == SOCKET99_ERROR_CONFIGURATION)

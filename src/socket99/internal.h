@@ -1,9 +1,9 @@
 /*
-** internal.h: what the rooms of the C library share.
+** internal.h: declarations that the files of the C library share.
 **
-** A call passes through once, top to bottom: open.c drives config.c (check),
-** resolver.c and address.c (candidates), attempt.c or listener.c (a
-** descriptor), error.c (a result). No room calls back up.
+** open.c calls config.c (check), resolver.c and lookup.c (candidates), race.c
+** with attempt.c, or listener.c (a descriptor), and error.c (a result). Calls
+** between files only go down, never back up.
 */
 #ifndef SOCKET99_INTERNAL_H
 #define SOCKET99_INTERNAL_H
@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-/* Hidden from the shared object's exports, whatever the compiler's default. */
+/* Not exported by the shared object, whatever the compiler's default. */
 #if defined(__GNUC__)
 #define S99_HIDDEN __attribute__((visibility("hidden")))
 #define S99_PRINTF(text, first) __attribute__((format(printf, text, first)))
@@ -23,12 +23,12 @@
 #define S99_PRINTF(text, first)
 #endif
 
-/* A time that never comes. Times are nanoseconds, by s99_now(). */
+/* Times are nanoseconds of s99_now()'s clock; S99_NEVER is later than any. */
 #define S99_NEVER INT64_MAX
 #define S99_MILLISECOND INT64_C(1000000)
 
-/* A Unix peer that is full never says when there is room: whoever waits for it asks
-** again after pauses that double, from the first to the longest. */
+/* No event tells when a Unix peer that was full has room again. Callers retry after
+** pauses that double, from the first to the longest. */
 #define S99_FIRST_PAUSE S99_MILLISECOND
 #define S99_LONGEST_PAUSE (20 * S99_MILLISECOND)
 
@@ -44,7 +44,7 @@ static inline int s99_poll_ms(int64_t at) {
   return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* Any address that an opening may meet. */
+/* An address of any supported family. */
 union s99_sockaddr {
   struct sockaddr sa;
   struct sockaddr_in in;
@@ -57,62 +57,63 @@ struct s99_address {
   socklen_t len;
 };
 
-/* Two are enough for every opening that needs no resolver. */
+/* An opening without a resolver has no more candidates than this. */
 #define S99_INLINE_CANDIDATES 2
 
-/* What can be opened, in the order to try it. `list` is `inlined`, or heap. */
+/* Addresses, in the order to try them. `list` is `inlined` or heap memory. */
 struct s99_candidates {
   struct s99_address *list;
   size_t count;
   struct s99_address inlined[S99_INLINE_CANDIDATES];
 };
 
-/* An option that has a default of ours, as the caller's options set it. */
+/* How the caller's options set an option that has a default. */
 enum s99_setting { S99_UNSET, S99_OFF, S99_ON };
 
 /*
 ** A checked configuration and what follows from it, or why it was refused. It
-** borrows `cfg` and owns its candidates. Where `name` or `service` is not
-** NULL, the candidates come from the resolver; otherwise they are there.
+** borrows `cfg` and owns its candidates. If `name` and `service` are NULL, the
+** candidates are known; otherwise they need a resolver.
 */
 struct s99_plan {
   const socket99_config *cfg;
   int type;   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
-  int family; /* AF_UNSPEC where any will do */
-  int port;   /* as a number, where `service` is NULL */
+  int family; /* AF_UNSPEC: any */
+  int port;   /* if `service` is NULL */
   const char *service;
   const char *name;
   bool any;                 /* a server on every address */
-  bool establish;           /* connect or listen, rather than only create */
+  bool establish;           /* connect or listen; false: only create */
   int64_t delay;            /* Connection Attempt Delay, nanoseconds */
   int64_t deadline;         /* on s99_now()'s clock; S99_NEVER: none */
-  struct s99_address local; /* a client's own address; len 0: none */
-  bool local_port_only;     /* it fits any family */
+  struct s99_address local; /* of a client; len 0: none */
+  bool local_port_only;     /* `local` fits any family */
   enum s99_setting reuseaddr, v6only, broadcast;
   struct s99_candidates candidates;
-  /* Refused: EINVAL or the errno of a failed check, and SOCKET99_WHERE_SIZE bytes of text. */
+  /* Why it was refused: EINVAL or the errno of a system call, and text of up to
+  ** SOCKET99_WHERE_SIZE bytes. */
   int error;
   char *message;
 };
 
 /*
 ** The failure of a step, which error.c turns into a result. Its pointers lead
-** into the opening; of those that say what it was about, the first that is set
-** counts.
+** into the opening. The last four members say what the failure was about; if
+** several are set, `text` and the options come before `candidate`.
 */
 struct s99_failure {
   enum socket99_status stage; /* SOCKET99_OK: none */
   int error;                  /* errno */
   int code;                   /* EAI_ code of a lookup */
-  int option_id;              /* one of `sockopts` */
-  const char *text;           /* a constant or a call, by name */
+  int option_id;              /* of `sockopts` */
+  const char *text;           /* the name of a constant or call */
   const socket99_option *option;
   const struct s99_address *candidate;
 };
 
 /*
-** error.c: results filled in. s99_fail leaves `where` empty, s99_refuse leaves
-** it as s99_check wrote it, s99_report writes what the failure was about.
+** error.c: fills in results. s99_fail leaves `where` empty, s99_refuse leaves it
+** as s99_check wrote it, s99_report writes what the failure was about.
 */
 S99_HIDDEN void s99_succeed(socket99_result *res, int fd, int family, bool connected);
 S99_HIDDEN void s99_fail(socket99_result *res, enum socket99_status status, int error);
@@ -120,10 +121,10 @@ S99_HIDDEN void s99_refuse(socket99_result *res, int error);
 S99_HIDDEN void s99_report(socket99_result *res, const struct s99_plan *plan,
                            const struct s99_failure *failure);
 
-/* config.c: false, with the plan's `error` and the text in `message`, if it refuses `cfg`. */
+/* config.c. False: `cfg` was refused; the plan's `error` and `message` say why. */
 S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, char *message);
 
-/* copy.c: a copy with all that it points to, one block for free(3); NULL: no memory. */
+/* copy.c: a deep copy in one block, to free with free(3). NULL: no memory. */
 S99_HIDDEN socket99_config *s99_copy_config(const socket99_config *cfg);
 
 /* address.c */
@@ -131,7 +132,7 @@ enum s99_numeric {
   S99_NOT_NUMERIC,
   S99_NUMERIC,
   S99_UNKNOWN_ZONE,
-  S99_ZONE_ERROR /* the system could not tell: errno */
+  S99_ZONE_ERROR /* the zone could not be looked up: errno */
 };
 S99_HIDDEN enum s99_numeric s99_numeric(const char *host, struct s99_address *out);
 S99_HIDDEN void s99_unmap(struct s99_address *address);
@@ -148,30 +149,28 @@ S99_HIDDEN bool s99_is_group(const struct s99_address *address);
 S99_HIDDEN int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadcast);
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
 
-/*
-** lookup.c: a name lookup that nobody waits for inside a call.
-*/
+/* lookup.c: name lookups that do not block the caller. */
 struct s99_lookup;
 
-/* What getaddrinfo(3) said; `found` is the taker's to free. */
+/* What getaddrinfo(3) returned, and errno. The receiver frees `found`. */
 struct s99_answer {
   int code, error;
   struct addrinfo *found;
 };
 
-/* NULL with an errno where memory, descriptors or threads run out. */
+/* NULL, with an errno in `error`, if memory, descriptors or threads run out. */
 S99_HIDDEN struct s99_lookup *s99_lookup_start(const char *name, const char *service,
                                                const struct addrinfo *hints, int *error);
-/* Readable once the answer is there. */
+/* Readable when the answer is there. */
 S99_HIDDEN int s99_lookup_fd(const struct s99_lookup *lookup);
 S99_HIDDEN bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *answer);
-/* Frees it, now or when its thread comes back; closes its descriptor. */
+/* Closes its descriptor and frees it, now or when its thread returns. */
 S99_HIDDEN void s99_lookup_end(struct s99_lookup *lookup);
 
 /*
-** resolver.c: the plan's lookup, and candidates from its answer. s99_resolve
-** waits for the answer. s99_take_answer frees it; false, with the reason in its
-** `code` and `error`, if it has no candidates.
+** resolver.c: the lookup that a plan needs, and candidates from its answer.
+** s99_resolve blocks. s99_take_answer frees the answer; false: there are no
+** candidates, and its `code` and `error` say why.
 */
 struct s99_query {
   const char *name, *service;
@@ -182,11 +181,11 @@ S99_HIDDEN void s99_resolve(const struct s99_plan *plan, struct s99_answer *answ
 S99_HIDDEN bool s99_take_answer(struct s99_plan *plan, struct s99_answer *answer);
 S99_HIDDEN void s99_candidates_free(struct s99_candidates *candidates);
 
-/* attempt.c: one candidate to one descriptor. */
+/* attempt.c: makes a descriptor from a candidate. */
 enum s99_progress {
-  S99_ENDED,        /* failed, or not begun: there is no descriptor */
-  S99_CONNECTING,   /* writable when it ends */
-  S99_BACKLOG_FULL, /* of a Unix listener: connect again later */
+  S99_ENDED,        /* failed or not begun: no descriptor */
+  S99_CONNECTING,   /* the descriptor becomes writable when it ends */
+  S99_BACKLOG_FULL, /* of a Unix listener: to be retried */
   S99_UNCONNECTED,  /* complete, without a peer */
   S99_CONNECTED     /* complete */
 };
@@ -195,33 +194,33 @@ struct s99_attempt {
   const struct s99_plan *plan;
   const struct s99_address *candidate;
   enum s99_progress progress;
-  int fd;                     /* -1: there is none */
+  int fd;                     /* -1: none */
   struct s99_failure failure; /* why it ended */
 };
 
-/* Records the failure; false, so that a step can return it. */
+/* Records a failure and returns false, as the result of a step. */
 S99_HIDDEN bool s99_attempt_fail(struct s99_attempt *attempt, enum socket99_status stage,
                                  int error);
 /* Closes the descriptor. */
 S99_HIDDEN void s99_attempt_discard(struct s99_attempt *attempt);
 
-/* The socket with its options. */
+/* Makes the socket and sets its options. */
 S99_HIDDEN bool s99_create(struct s99_attempt *attempt, bool nonblocking);
-/* All of a client's attempt; a stream waits for the connection. */
+/* Makes a client's socket and connects it; a stream blocks until it is connected. */
 S99_HIDDEN bool s99_connect(struct s99_attempt *attempt);
 /* The address that a client binds a socket of `family` to. */
 S99_HIDDEN void s99_local_address(const struct s99_plan *plan, int family, struct s99_address *out);
 S99_HIDDEN bool s99_is_connected_to_itself(int fd, const struct s99_address *peer);
 
-/* An attempt that takes its time; `progress` says how far each call got. */
+/* The steps of an attempt that does not block; each sets `progress`. */
 S99_HIDDEN void s99_attempt_begin(struct s99_attempt *attempt);
 S99_HIDDEN void s99_attempt_again(struct s99_attempt *attempt);
 S99_HIDDEN void s99_attempt_check(struct s99_attempt *attempt);
 S99_HIDDEN void s99_attempt_end(struct s99_attempt *attempt);
-/* Makes a connected one blocking, if the caller wants it so. */
+/* Makes a connected socket blocking, unless the caller wants it otherwise. */
 S99_HIDDEN bool s99_attempt_finish(struct s99_attempt *attempt);
 
-/* listener.c: the socket bound, and listening where it is a stream's. */
+/* listener.c: makes a server's socket, binds it, and listens if it is a stream. */
 S99_HIDDEN bool s99_listen(struct s99_attempt *attempt);
 
 /* race.c: the order of attempts to connect. */
@@ -246,35 +245,34 @@ S99_HIDDEN void s99_race_postpone(struct s99_race *race);
 S99_HIDDEN bool s99_race_is_lost(const struct s99_race *race);
 
 /*
-** poller_epoll.c, poller_kqueue.c: one descriptor to wait on for many, and for
-** the time: epoll(7) with a timerfd on Linux, kqueue(2) elsewhere. The poller's
-** own descriptor is readable whenever one in it is ready or its alarm is due.
+** poller_epoll.c, poller_kqueue.c: one descriptor that stands for several and for
+** an alarm. It is readable when one of them is ready or the alarm is due. It is
+** epoll(7) with a timerfd on Linux, kqueue(2) elsewhere.
 */
 struct s99_poller {
   int fd;
-  int timer; /* -1 where the poller keeps time itself */
+  int timer; /* -1: the poller keeps time itself */
 };
 
 /* 0 or an errno. */
 S99_HIDDEN int s99_poller_open(struct s99_poller *poller);
 S99_HIDDEN int s99_poller_add(struct s99_poller *poller, int fd, bool for_writing);
 S99_HIDDEN void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing);
-/* One alarm; a time that has passed: at once; S99_NEVER: none. */
+/* Sets the alarm. A time in the past is due at once; S99_NEVER turns it off. */
 S99_HIDDEN int s99_poller_alarm(struct s99_poller *poller, int64_t at);
 S99_HIDDEN void s99_poller_close(struct s99_poller *poller);
 
-/* spelling.c */
-/* Characters of a known word. */
+/* spelling.c: the edit distance of two words, the second of at most so many characters. */
 #define S99_LONGEST_WORD 40
 
 S99_HIDDEN size_t s99_edits(const char *a, const char *b, size_t limit);
 
 /*
-** option.c. s99_option_check writes what is wrong with an option's name or
-** value, naming the limit, into `why`; false then. s99_option_apply sets it
-** on the socket of one candidate (`dual`: IPv4 comes through it too, so that
-** what exists on both levels is set on both) and returns 0 or errno;
-** s99_option_label writes its constant ("SO_RCVBUF", "level 1 option 8").
+** option.c. s99_option_check returns false and writes the reason into `why` if
+** an option's name or value is wrong. s99_option_apply sets the option and
+** returns 0 or an errno; on a `dual` socket, which also receives IPv4, an
+** option of both levels is set on both. s99_option_label writes the option's
+** constant ("SO_RCVBUF", "level 1 option 8").
 */
 S99_HIDDEN bool s99_option_check(const socket99_option *option, int type, char *why, size_t size);
 S99_HIDDEN int s99_option_apply(int fd, const socket99_option *option, int type, int family,

@@ -32,7 +32,7 @@ struct socket99_opening {
   struct s99_attempt *winner; /* it has the descriptor */
   struct s99_failure failure; /* the one to report; SOCKET99_OK: none yet */
   size_t failure_rank;
-  /* socket99_start alone: */
+  /* Only of socket99_start: */
   struct s99_poller poller;
   socket99_config *copy;
   pid_t process;
@@ -116,7 +116,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 }
 
 
-/* poll(2); 0 also where another call may succeed, else an errno. */
+/* Calls poll(2). 0, or an errno that another call would return again. */
 static int wait_in_poll(struct pollfd *polled, nfds_t count, int ms) {
   if (poll(polled, count, ms) >= 0 || errno == EINTR || errno == EAGAIN)
     return 0;
@@ -124,7 +124,7 @@ static int wait_in_poll(struct pollfd *polled, nfds_t count, int ms) {
 }
 
 
-/* Puts a descriptor into the poller, if the opening has one: 0 or an errno. */
+/* Adds a descriptor to the poller, if the opening has one. 0 or an errno. */
 static int watch(struct socket99_opening *opening, int fd, bool for_writing) {
   return opening->poller.fd < 0 ? 0 : s99_poller_add(&opening->poller, fd, for_writing);
 }
@@ -137,12 +137,12 @@ static void unwatch(struct socket99_opening *opening, int fd, bool for_writing) 
 
 
 /*
-** In turn: nothing to wait for, or nothing against waiting in connect(2)
+** In turn: no candidate has to wait, or the only one may wait in connect(2)
 */
 
-/* A server goes on to the next candidate only when the machine lacks the address
-** or its family. A second server on a name must not slide to the next address of
-** that name while both believe that they own it. */
+/* A server tries the next candidate only if the machine lacks this address or its
+** family. Otherwise a second server on the same name would listen on the next
+** address of that name, and both would believe that they own it. */
 static bool may_try_next(const struct s99_attempt *attempt) {
   int error = attempt->failure.error;
   return !attempt->plan->cfg->server || error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
@@ -170,8 +170,8 @@ static void try_in_turn(struct socket99_opening *opening) {
 ** Race
 */
 
-/* Only a stream's connect takes time, and it may take all it wants if there is
-** one candidate and no deadline. */
+/* Only a stream's connect takes time, and with one candidate and no deadline
+** connect(2) may take as long as it needs. */
 static bool needs_race(const struct socket99_opening *opening) {
   const struct s99_plan *plan = &opening->plan;
   if (plan->cfg->server || !plan->establish || plan->type == SOCK_DGRAM)
@@ -275,7 +275,7 @@ static void check_attempts(struct socket99_opening *opening) {
 }
 
 
-/* The time by which the race has something to do, whatever the network says. */
+/* When the race has to act even if no attempt ends. */
 static int64_t next_event(const struct socket99_opening *opening) {
   int64_t next = earlier(s99_race_next(&opening->race), opening->plan.deadline);
   size_t i;
@@ -308,7 +308,7 @@ static void finish_race(struct socket99_opening *opening) {
 }
 
 
-/* Finished work counts before the clock: a connection that is there wins. */
+/* A connection that is complete wins even if the deadline has passed. */
 static void race(struct socket99_opening *opening) {
   int error = 0;
   while (opening->winner == NULL && s99_race_due(&opening->race, s99_now()))
@@ -385,7 +385,7 @@ static bool drop_unfit(struct s99_plan *plan) {
 }
 
 
-/* The candidates are known. */
+/* Called when the candidates are known. */
 static void open_candidates(struct socket99_opening *opening) {
   if (opening->resolves_only) {
     opening->state = ENDED;
@@ -507,7 +507,7 @@ static void advance(struct socket99_opening *opening) {
 }
 
 
-/* Frees what an opening holds, but for the poller. */
+/* Frees everything but the poller. */
 static void release(struct socket99_opening *opening) {
   if (opening->lookup != NULL)
     end_lookup(opening);
@@ -644,7 +644,7 @@ bool socket99_step(socket99_opening *opening, socket99_result *res) {
     return true;
   }
   advance(opening);
-  /* Without its alarm it might never be stepped again. */
+  /* Without its alarm the opening might never be stepped again. */
   error = set_alarm(opening, alarm_of(opening));
   if (error != 0 && opening->state != ENDED)
     fail(opening, SOCKET99_ERROR_UNKNOWN, error);
@@ -664,10 +664,10 @@ int socket99_timeout_ms(const socket99_opening *opening) {
 }
 
 
-/* In a child of the process that started it, a descriptor's removal from the
-** poller would silence the parent's, how a socket lingers is the parent's to
-** say, and the file of the client's own address is the parent's too: closing
-** is all that is done there. */
+/* A child of the process that started the opening only closes descriptors. The
+** sockets, the poller's list and the file of the local address are shared with
+** the parent: removing a descriptor from the list, turning lingering off or
+** unlinking the file would affect it. */
 static void leave_to_parent(socket99_opening *opening) {
   opening->poller.fd = -1;
   opening->plan.local.len = 0;

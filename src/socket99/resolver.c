@@ -1,10 +1,10 @@
 /*
-** resolver.c: from a host name, a service name, or both, to candidates.
+** resolver.c: turns a host name, a service name, or both into candidates.
 **
-** Names are looked up with getaddrinfo(3), so that /etc/hosts, nsswitch and
-** all else that the system's administrator chose counts. The socket type is
-** given, so that each address comes once; no AI_ADDRCONFIG, since it hides
-** loopback addresses on a machine that is offline.
+** Names are looked up with getaddrinfo(3), which follows /etc/hosts,
+** nsswitch.conf and the rest of the system's configuration. The hints name the
+** socket type, so that each address is returned once. They leave out
+** AI_ADDRCONFIG, which hides loopback addresses on a machine that is offline.
 */
 
 #include "internal.h"
@@ -55,7 +55,7 @@ static void append(struct s99_candidates *candidates, const struct addrinfo *fou
 }
 
 
-/* False when memory runs out. */
+/* False: no memory. */
 static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *found, int family) {
   const struct addrinfo *each;
   size_t most = 0;
@@ -75,7 +75,7 @@ static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *f
 }
 
 
-/* A service of an address that is known already: only its port counts. */
+/* The address was known; the lookup was for the port of a service. */
 static void take_port(struct s99_plan *plan, const struct addrinfo *found) {
   const struct sockaddr_in *in = (const void *)found->ai_addr;
   size_t i;
