@@ -118,7 +118,8 @@ static bool check_port(struct s99_plan *plan) {
   plan->service = NULL;
   if (cfg->service != NULL) {
     if (cfg->port != 0)
-      return wrong(plan, "port %d goes with no service ('" QUOTED "')", cfg->port, cfg->service);
+      return wrong(plan, "port %d cannot be combined with service ('" QUOTED "')", cfg->port,
+                   cfg->service);
     if (cfg->service[0] == '\0')
       return wrong(plan, "port is empty");
     /* getaddrinfo would read these as numbers and let them overflow. */
@@ -150,9 +151,9 @@ static bool check_unix(struct s99_plan *plan) {
   const socket99_config *cfg = plan->cfg;
   struct s99_address address;
   if (cfg->family != 0 && cfg->family != AF_UNIX)
-    return wrong(plan, "path goes with no family %s", family_name(cfg->family));
+    return wrong(plan, "path cannot be combined with family %s", family_name(cfg->family));
   if (cfg->port != 0 || cfg->service != NULL)
-    return wrong(plan, "port goes with no path");
+    return wrong(plan, "port cannot be combined with path");
   if (!unix_field(plan, "path", cfg->path, cfg->path_len, &address))
     return false;
   plan->family = AF_UNIX;
@@ -234,7 +235,7 @@ static bool check_nameless_unix(struct s99_plan *plan) {
   if (cfg->server || (plan->establish && !cfg->datagram))
     return wrong(plan, "family unix needs a path");
   if (cfg->port != 0 || cfg->service != NULL)
-    return wrong(plan, "port goes with no family unix");
+    return wrong(plan, "port cannot be combined with family unix");
   plan->establish = false;
   memset(&address, 0, sizeof(address));
   address.addr.un.sun_family = AF_UNIX;
@@ -264,7 +265,7 @@ static bool check_exclusive(struct s99_plan *plan) {
     if (!fields[i].is_given)
       continue;
     if (given != NULL)
-      return wrong(plan, "%s goes with no %s: give one of them", given, fields[i].field);
+      return wrong(plan, "%s cannot be combined with %s: give one of them", given, fields[i].field);
     given = fields[i].field;
   }
   return true;
@@ -284,9 +285,9 @@ static bool check_address(struct s99_plan *plan) {
     return check_unix(plan);
   host = one_host(cfg, &field, &family);
   if (host != NULL && cfg->family != 0 && cfg->family != family)
-    return wrong(plan, "%s goes with no family %s", field, family_name(cfg->family));
+    return wrong(plan, "%s cannot be combined with family %s", field, family_name(cfg->family));
   if (host != NULL && family == AF_UNIX)
-    return wrong(plan, "%s goes with no family unix", field);
+    return wrong(plan, "%s cannot be combined with family unix", field);
   plan->family = family;
   if (host == NULL && family == 0 && plan->local.len != 0 && !plan->local_port_only)
     plan->family = plan->local.addr.sa.sa_family;
@@ -310,10 +311,11 @@ static bool check_local_address(struct s99_plan *plan) {
   if (cfg->bind_host == NULL && cfg->bind_port == 0 && cfg->bind_path == NULL)
     return true;
   if (cfg->server)
-    return wrong(plan, "bind goes with no server: host, port or path say where it listens");
+    return wrong(plan,
+                 "bind cannot be combined with server: host, port or path say where it listens");
   if (cfg->bind_path != NULL) {
     if (cfg->bind_host != NULL || cfg->bind_port != 0)
-      return wrong(plan, "bind: path goes with no host or port");
+      return wrong(plan, "bind: path cannot be combined with host or port");
     return unix_field(plan, "bind: path", cfg->bind_path, cfg->bind_path_len, &plan->local);
   }
   if (cfg->bind_port < 0 || cfg->bind_port > 65535)
@@ -349,7 +351,7 @@ static bool check_local_fits(struct s99_plan *plan) {
 static bool check_type(struct s99_plan *plan) {
   const socket99_config *cfg = plan->cfg;
   if (cfg->seqpacket && cfg->datagram)
-    return wrong(plan, "seqpacket goes with no datagram");
+    return wrong(plan, "seqpacket cannot be combined with datagram");
   plan->type = cfg->seqpacket ? SOCK_SEQPACKET : cfg->datagram ? SOCK_DGRAM : SOCK_STREAM;
   return true;
 }
