@@ -1,16 +1,16 @@
 /*
 ** socket99: one call opens any socket.
 **
-** A zeroed struct says what is wanted; what comes back is a descriptor,
-** ready, or a result that says what failed on what, and why.
+** The caller fills in a zeroed struct. The result holds a descriptor that is
+** ready for use, or tells which step failed, on which address, and why.
 **
 **     socket99_config cfg = { .host = "127.0.0.1", .port = 8080, .server = true };
 **     socket99_result res;
 **     if (!socket99_open(&cfg, &res))
 **         socket99_fprintf(stderr, &res);
 **
-** Every call is thread-safe. None raises SIGPIPE, none returns EINTR, and
-** none keeps a pointer into the caller's memory after it returned.
+** All functions are thread-safe. They never raise SIGPIPE, never fail with
+** EINTR, and keep no pointers into the caller's memory.
 ** Source-compatible with socket99 0.2.2. Licence: BSD-3-Clause.
 */
 #ifndef SOCKET99_H
@@ -37,13 +37,13 @@ extern "C" {
 #define SOCKET99_VERSION_MINOR 0
 #define SOCKET99_VERSION_PATCH 0
 
-/* How many options fit in `sockopts`; `options` takes any number. */
+/* The most options in `sockopts`; `options` takes any number. */
 #define SOCKET99_MAX_SOCK_OPTS 4
 
-/* How many bytes of a result say what the failing call was about. */
+/* The size of `where` in a result. */
 #define SOCKET99_WHERE_SIZE 256
 
-/* What marks the calls that the shared library exports. */
+/* Marks the functions that the shared library exports. */
 #if defined(SOCKET99_PRIVATE) && defined(__GNUC__)
 #define SOCKET99_API __attribute__((visibility("hidden")))
 #elif defined(__GNUC__)
@@ -53,8 +53,8 @@ extern "C" {
 #endif
 
 /*
-** The step of an opening that failed. saved_errno tells the reason, for
-** SOCKET99_ERROR_GETADDRINFO getaddrinfo_error does.
+** The step of an opening that failed. The reason is in saved_errno; for
+** SOCKET99_ERROR_GETADDRINFO it is in getaddrinfo_error.
 */
 enum socket99_status {
   SOCKET99_OK = 0,
@@ -81,7 +81,7 @@ typedef struct socket99_sockopt {
 /* <netdb.h> hides it from strict ISO C. */
 struct addrinfo;
 
-/* What the value of an option is. */
+/* The kinds of values that options have. */
 enum socket99_kind {
   SOCKET99_BOOLEAN = 0, /* `integer`: 0 or 1 */
   SOCKET99_INTEGER,     /* `integer` */
@@ -122,8 +122,8 @@ typedef struct socket99_option {
 } socket99_option;
 
 /*
-** What to open. Zero the whole struct; zero always means the default.
-** Nothing in it is written to or kept.
+** The socket to open. Zero the whole struct first; zero always means the
+** default. The library does not write to it and does not keep it.
 */
 typedef struct socket99_config {
   /* Name or numeric address to connect to, or to listen on. NULL: a server
@@ -140,12 +140,11 @@ typedef struct socket99_config {
   bool server;
   /* SOCK_DGRAM instead of SOCK_STREAM. */
   bool datagram;
-  /* The descriptor comes back with O_NONBLOCK set; the opening itself still
-  ** completes. */
+  /* The descriptor has O_NONBLOCK set. The opening itself still completes. */
   bool nonblocking;
 
-  /* A numeric address of that family, in place of `host`. Both spellings
-  ** name the same field. */
+  /* A numeric address of that family, instead of `host`. Both spellings name the
+  ** same field. */
 #if defined(__GNUC__)
   __extension__ union {
     char *IPv4;
@@ -160,23 +159,23 @@ typedef struct socket99_config {
   char *ipv6;
 #endif
 
-  /* For a stream server: connections that may wait. 0: SOMAXCONN. */
+  /* The length of a stream server's queue of connections. 0: SOMAXCONN. */
   int backlog_size;
 
-  /* Options at SOL_SOCKET; an option_id of 0 ends the list. Set before bind
-  ** and connect, ahead of `options`. */
+  /* Options at SOL_SOCKET; an option_id of 0 ends the list. They are set before
+  ** bind and connect, and before `options`. */
   socket99_sockopt sockopts[SOCKET99_MAX_SOCK_OPTS];
 
   /* Since 1.0 */
 
   /* Bytes of `path`. 0: strlen(path). */
   size_t path_len;
-  /* A port as text: a number or a service name, in place of `port`. */
+  /* The port as text, a number or a service name, instead of `port`. */
   const char *service;
   /* AF_INET, AF_INET6, AF_UNIX: only addresses of this family. 0: any. */
   int family;
-  /* Only create the socket, with its options and its own address: neither
-  ** connect nor listen. */
+  /* Only create the socket, set its options and bind it: neither connect nor
+  ** listen. */
   bool unconnected;
   /* The descriptor survives exec; false: close-on-exec, from birth. */
   bool inherit;
@@ -184,74 +183,75 @@ typedef struct socket99_config {
   bool seqpacket;
   /* A Unix server replaces a socket file that nobody listens on. */
   bool unlink_stale;
-  /* Permission bits of the file that a Unix server makes, up to 0777;
-  ** 0: leave them to the umask. S_IFSOCK may be set beside them, so that
-  ** S_IFSOCK | 0 asks for no permission at all. */
+  /* Permission bits of the file that a Unix server creates, up to 0777.
+  ** 0: the umask decides. S_IFSOCK may be set as well, so that S_IFSOCK | 0 asks
+  ** for no permissions at all. */
   unsigned int mode;
-  /* A client's own address: numeric host, port, or path. */
+  /* The local address of a client: numeric host, port, or path. */
   const char *bind_host;
   int bind_port;
   const char *bind_path;
   size_t bind_path_len;
-  /* Milliseconds for the whole opening: name lookup and every attempt to
-  ** connect, on the monotonic clock. 0: no deadline. */
+  /* Milliseconds for the whole opening, name lookup and all attempts to connect,
+  ** on the monotonic clock. 0: no deadline. */
   long long timeout_ms;
-  /* Milliseconds that one attempt to connect has before the next address is
-  ** tried beside it (RFC 8305, Connection Attempt Delay), 10 to 2000. 0: 250. */
+  /* Milliseconds after which the next address is tried, while an attempt to connect
+  ** is still in progress (RFC 8305, Connection Attempt Delay), 10 to 2000. 0: 250. */
   int attempt_delay_ms;
-  /* Options of any level, in the order given. */
+  /* Options of any level, set in this order. */
   const socket99_option *options;
   size_t option_count;
 } socket99_config;
 
-/* What came of it. `fd` is the caller's to close. On failure it is -1. */
+/* The result of an opening. The caller closes `fd`; on failure it is -1. */
 typedef struct socket99_result {
   enum socket99_status status;
   int fd;
-  /* errno of the call that failed first, EINVAL for a configuration error. */
+  /* The errno of the call that failed first; EINVAL for a configuration error. */
   int saved_errno;
-  /* EAI_ code, see gai_strerror(3). With EAI_SYSTEM, saved_errno counts too. */
+  /* An EAI_ code, see gai_strerror(3). For EAI_SYSTEM, see saved_errno as well. */
   int getaddrinfo_error;
   /* On success: the descriptor's family, AF_INET, AF_INET6 or AF_UNIX, and
   ** whether it has a peer (a datagram client of a broadcast or multicast
   ** address has none). */
   int family;
   bool connected;
-  /* What the failing step was about ("127.0.0.1:80", "/run/x.sock"), or what
-  ** is wrong with the configuration; "" on success. */
+  /* The address or option that the failing step used ("127.0.0.1:80",
+  ** "/run/x.sock"), or the error in the configuration; "" on success. */
   char where[SOCKET99_WHERE_SIZE];
 } socket99_result;
 
 /*
-** Open what `cfg` describes. True: res->fd is the descriptor. False: the
-** result tells the step that failed, and nothing stays open. res must not be
+** Opens the socket that `cfg` describes. True: res->fd is the descriptor. False:
+** the result tells which step failed, and nothing stays open. res must not be
 ** NULL.
 */
 SOCKET99_API bool socket99_open(const socket99_config *cfg, socket99_result *res);
 
 /*
-** The addresses that `cfg` would open, in the resolver's order; timeout_ms
-** bounds it, and with `unconnected` no port is needed. True: *addresses has
-** *count of them, for the caller to free(3).
+** Finds the addresses that `cfg` would open, in the resolver's order, within
+** timeout_ms. With `unconnected` no port is needed. True: *addresses holds
+** *count addresses; the caller frees it with free(3).
 */
 SOCKET99_API bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
                                    struct sockaddr_storage **addresses, size_t *count);
 
 /*
-** An opening: the same work as socket99_open, in steps that never block, not
-** even in a name lookup. It belongs to the process that started it.
+** An opening does the work of socket99_open in steps that never block, not even
+** in a name lookup. It belongs to the process that started it.
 **
-** socket99_start: NULL with the result filled for what socket99_open refuses
-** as a configuration error, or when memory or descriptors run out. `cfg` is
-** copied, with all it points to but what pointers inside an option's bytes
-** (attach_filter has one) point to. socket99_step: true when it is done,
-** successfully or not, as the result tells; the descriptor is the caller's
-** then, and a further step fails with EALREADY. socket99_pollfd: a descriptor
-** that is readable whenever a step would get further; it stays the same until
-** socket99_cancel.
-** socket99_timeout_ms: at most how long that may take by itself, -1: unknown.
-** socket99_cancel: ends the opening, whatever its state, and frees it; NULL is
-** allowed, and a socket that was delivered is left alone.
+** socket99_start returns NULL and fills in the result if the configuration is
+** wrong, or if memory or descriptors run out. It copies `cfg` and everything it
+** points to, except data behind pointers inside an option's bytes
+** (attach_filter has one).
+** socket99_step returns true when the opening has ended; the result tells how.
+** The caller then owns the descriptor, and another step fails with EALREADY.
+** socket99_pollfd returns a descriptor that is readable whenever a step would
+** make progress. It stays the same until socket99_cancel.
+** socket99_timeout_ms returns the most milliseconds until a step is due even if
+** nothing happens; -1: there is no such time.
+** socket99_cancel ends the opening in any state and frees it. NULL is allowed. A
+** descriptor that was returned stays open.
 */
 typedef struct socket99_opening socket99_opening;
 
@@ -262,33 +262,35 @@ SOCKET99_API int socket99_timeout_ms(const socket99_opening *opening);
 SOCKET99_API void socket99_cancel(socket99_opening *opening);
 
 /*
-** The result as one line of text, without a newline:
-** "bind 127.0.0.1:80: Permission denied". Returns what snprintf(3) and
+** Write the result as one line of text, without a newline:
+** "bind 127.0.0.1:80: Permission denied". They return what snprintf(3) and
 ** fprintf(3) return.
 */
 SOCKET99_API int socket99_snprintf(char *buf, size_t buf_size, const socket99_result *res);
 SOCKET99_API int socket99_fprintf(FILE *f, const socket99_result *res);
 
-/* The step's name: "getaddrinfo", "socket", … "ok" for SOCKET99_OK. */
+/* The name of a step: "getaddrinfo", "socket", …; "ok" for SOCKET99_OK. */
 SOCKET99_API const char *socket99_stage(enum socket99_status status);
 
-/* The getaddrinfo(3) hints that fit `cfg`. */
+/* Fills in the getaddrinfo(3) hints that fit `cfg`. */
 SOCKET99_API void socket99_set_hints(const socket99_config *cfg, struct addrinfo *hints);
 
 /*
-** Options by name. Names are the system's constants, case ignored, '-' for
-** '_' allowed, with or without their prefix SO_, TCP_, IP_, IPV6_, UDP_.
-** `type` (SOCK_STREAM, …) and `family` (AF_INET, …) decide between constants
-** that share a bare name; 0: not known yet.
+** Options by name. The names are the system's constants in any case, with '-' or
+** '_', and with or without their prefix SO_, TCP_, IP_, IPV6_, UDP_. `type`
+** (SOCK_STREAM, …) and `family` (AF_INET, …) choose between constants that share
+** a name without prefix; 0: not known yet.
 **
-** socket99_option_kind: whether there is such an option; its value's kind.
-** socket99_option_nearest: the known name that is most like `name`, or NULL.
-** socket99_option_set, socket99_option_get: 0, or an errno: ENOENT for a name
-** that no system has, ENOPROTOOPT for one that this system lacks (switching
+** socket99_option_kind tells whether an option exists, and the kind of its
+** value.
+** socket99_option_nearest returns the known name most similar to `name`, or
+** NULL.
+** socket99_option_set and socket99_option_get return 0 or an errno: ENOENT for a
+** name that no system has, ENOPROTOOPT for one that this system lacks (turning
 ** it off is no error), EINVAL for a value of another kind, ERANGE for a value
-** that does not fit, or what setsockopt(2), getsockopt(2) say. Get stores
-** BYTES in buf (which may be NULL for options of other kinds); value->length
-** is their number.
+** that does not fit, or the errno of setsockopt(2) or getsockopt(2). Get stores
+** BYTES in buf, which may be NULL for other kinds, and their number in
+** value->length.
 */
 SOCKET99_API bool socket99_option_kind(const char *name, int type, int family,
                                        enum socket99_kind *kind);
@@ -302,8 +304,8 @@ SOCKET99_API int socket99_option_get(int fd, const char *name, socket99_value *v
 ** "@abstract". IPv4-mapped addresses are written as IPv4.
 **
 ** socket99_address_text returns the length of the text, as snprintf(3) does.
-** socket99_address_parse reads such a text, numeric only; false where it is
-** none. A text that is neither is taken as a path if it has a '/'.
+** socket99_address_parse reads such a text; false: it is not an address. Hosts
+** and ports must be numeric. Other text is a path if it has a '/'.
 */
 SOCKET99_API int socket99_address_text(const struct sockaddr *address, socklen_t length, char *buf,
                                        size_t buf_size);

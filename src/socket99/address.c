@@ -1,9 +1,9 @@
 /*
-** address.c: sockaddr to text and back.
+** address.c: converts socket addresses to text and back.
 **
-** Numeric is what inet_pton(3) takes, plus "%zone" for IPv6; nothing in here
-** asks a resolver. IPv4-mapped IPv6 addresses are IPv4 addresses to us, in
-** both directions.
+** Numeric addresses are those that inet_pton(3) accepts, and IPv6 addresses
+** with a "%zone". No function here uses a resolver. IPv4-mapped IPv6 addresses
+** are treated as IPv4 in both directions.
 */
 
 #include "internal.h"
@@ -62,7 +62,7 @@ void s99_unmap(struct s99_address *address) {
 }
 
 
-/* The interface's index, 0 where there is none of that name. */
+/* The index of an interface; 0, with errno, if no interface has that name. */
 static uint32_t zone_index(const char *zone) {
   size_t digits = strspn(zone, "0123456789");
   unsigned long long index = digits > 0 && digits <= 10 ? strtoull(zone, NULL, 10) : UINT64_MAX;
@@ -89,7 +89,7 @@ static enum s99_numeric parse_zoned(const char *host, const char *percent,
   if (out->addr.in6.sin6_scope_id != 0)
     return S99_NUMERIC;
   return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM
-             ? S99_UNASKED_ZONE
+             ? S99_ZONE_ERROR
              : S99_UNKNOWN_ZONE;
 }
 
@@ -151,14 +151,14 @@ bool s99_unix(const char *path, size_t length, struct s99_address *out) {
 }
 
 
-/* Of a Unix address. */
+/* `address` is a Unix address. */
 bool s99_is_abstract(const struct s99_address *address) {
   return address->addr.un.sun_path[0] == '\0';
 }
 
 
 /*
-** Questions about Internet addresses
+** Properties of Internet addresses
 */
 
 bool s99_is_wildcard(const struct s99_address *address) {
@@ -190,7 +190,7 @@ bool s99_same_address(const struct s99_address *a, const struct s99_address *b) 
 }
 
 
-/* Multicast, or the broadcast address of every network. */
+/* Whether it is a multicast address or 255.255.255.255. */
 bool s99_is_group(const struct s99_address *address) {
   if (address->addr.sa.sa_family == AF_INET)
     return IN_MULTICAST(ntohl(address->addr.in.sin_addr.s_addr)) ||
@@ -200,20 +200,20 @@ bool s99_is_group(const struct s99_address *address) {
 
 
 static bool is_broadcast_of(const struct ifaddrs *interface, struct in_addr host) {
-  const struct sockaddr_in *own = (const void *)interface->ifa_addr;
+  const struct sockaddr_in *local = (const void *)interface->ifa_addr;
   const struct sockaddr_in *mask = (const void *)interface->ifa_netmask;
-  if (own == NULL || mask == NULL || own->sin_family != AF_INET)
+  if (local == NULL || mask == NULL || local->sin_family != AF_INET)
     return false;
-  /* A network of one or two addresses has none to spare for broadcast. */
+  /* Networks of one or two addresses have no broadcast address. */
   if ((ntohl(mask->sin_addr.s_addr) & 3) != 0)
     return false;
-  return host.s_addr == (own->sin_addr.s_addr | ~mask->sin_addr.s_addr);
+  return host.s_addr == (local->sin_addr.s_addr | ~mask->sin_addr.s_addr);
 }
 
 
-/* Whether it is the broadcast address of a network that this machine is on; 0, or
-** the errno of a question that could not be asked. */
-int s99_ask_local_broadcast(const struct s99_address *address, bool *is_broadcast) {
+/* Tells whether it is the broadcast address of one of this machine's networks.
+** Returns 0, or the errno of getifaddrs(3). */
+int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadcast) {
   struct ifaddrs *all, *interface;
   *is_broadcast = false;
   if (address->addr.sa.sa_family != AF_INET)
@@ -253,7 +253,7 @@ static int ipv6_text(const struct sockaddr_in6 *in6, char *buf, size_t size) {
 }
 
 
-/* NULs are shown as '@', as ss(8) and netstat(8) do. */
+/* NULs become '@', as in ss(8) and netstat(8). */
 static int unix_text(const struct sockaddr_un *un, socklen_t length, char *buf, size_t size) {
   char text[sizeof(un->sun_path) + 1];
   size_t bytes = (size_t)length - offsetof(struct sockaddr_un, sun_path);
@@ -273,10 +273,10 @@ static int unix_text(const struct sockaddr_un *un, socklen_t length, char *buf, 
 
 int socket99_address_text(const struct sockaddr *address, socklen_t length, char *buf,
                           size_t buf_size) {
-  /* The caller's bytes may be aligned for nothing larger than a sockaddr. */
+  /* The caller's bytes may have no more than the alignment of a sockaddr. */
   union s99_sockaddr copy;
   memset(&copy, 0, sizeof(copy));
-  /* The length of a path without a terminator counts it all the same (unix(7)). */
+  /* A path that fills sun_path counts a terminator that is not there (unix(7)). */
   memcpy(&copy, address, length < sizeof(copy.un) ? length : sizeof(copy.un));
   if (copy.sa.sa_family == AF_INET)
     return ipv4_text(copy.in.sin_addr, ntohs(copy.in.sin_port), buf, buf_size);

@@ -1,8 +1,8 @@
 /*
-** copy.c: a configuration with all that it points to, in one block.
+** copy.c: copies a configuration and everything it points to into one block.
 **
-** The block is laid out twice by the same code: first with no memory, to
-** count, then for real.
+** The same code runs twice: first without memory, to compute the size, then to
+** copy.
 */
 
 #include "internal.h"
@@ -14,7 +14,7 @@ struct block {
 };
 
 
-/* What begins here may be an int of an option's, so all of it is aligned. */
+/* Everything is aligned, because an option's bytes may be an int. */
 static void *put(struct block *block, const void *bytes, size_t length) {
   size_t first = (block->used + sizeof(long long) - 1) / sizeof(long long) * sizeof(long long);
   block->used = first + length;
@@ -29,7 +29,7 @@ static void *put_text(struct block *block, const char *text) {
 }
 
 
-/* A path may have NULs, and no end but its length. */
+/* A path with a length may contain NULs and need not end in one. */
 static void *put_path(struct block *block, const char *path, size_t length) {
   if (path == NULL || length == 0)
     return put_text(block, path);

@@ -1,52 +1,127 @@
 /*
-** error.c: results, and results as text.
+** error.c: makes results of failures, and text of results.
 **
-** A result holds what failed, on what, and the system's reason as a number;
-** the reason's words are looked up only when somebody asks for the text.
+** A failure holds numbers and pointers into its opening. They become text here,
+** once, when the opening has ended.
 */
 
 #include "internal.h"
 
-#include <stdarg.h>
 
-
-bool s99_succeed(socket99_result *res, int fd, int family, bool connected) {
-  res->status = SOCKET99_OK;
-  res->fd = fd;
-  res->saved_errno = 0;
-  res->getaddrinfo_error = 0;
-  res->family = family;
-  res->connected = connected;
-  res->where[0] = '\0';
-  return true;
-}
-
-
-bool s99_fail(socket99_result *res, enum socket99_status status, int error,
-              const struct s99_address *where) {
+/* Sets all members but `where`. */
+static void fill(socket99_result *res, enum socket99_status status, int error) {
   res->status = status;
   res->fd = -1;
   res->saved_errno = error;
   res->getaddrinfo_error = 0;
   res->family = AF_UNSPEC;
   res->connected = false;
+}
+
+
+void s99_succeed(socket99_result *res, int fd, int family, bool connected) {
+  fill(res, SOCKET99_OK, 0);
+  res->fd = fd;
+  res->family = family;
+  res->connected = connected;
   res->where[0] = '\0';
-  if (where != NULL)
-    socket99_address_text(&where->addr.sa, where->len, res->where, sizeof(res->where));
-  return false;
 }
 
 
-bool s99_fail_text(socket99_result *res, enum socket99_status status, int error, const char *format,
-                   ...) {
-  va_list arguments;
-  s99_fail(res, status, error, NULL);
-  va_start(arguments, format);
-  vsnprintf(res->where, sizeof(res->where), format, arguments);
-  va_end(arguments);
-  return false;
+void s99_fail(socket99_result *res, enum socket99_status status, int error) {
+  fill(res, status, error);
+  res->where[0] = '\0';
 }
 
+
+void s99_refuse(socket99_result *res, int error) {
+  fill(res, error == EINVAL ? SOCKET99_ERROR_CONFIGURATION : SOCKET99_ERROR_UNKNOWN, error);
+}
+
+
+/*
+** The member `where`
+*/
+
+static void address_text(const struct s99_address *address, char *buf, size_t size) {
+  socket99_address_text(&address->addr.sa, address->len, buf, size);
+}
+
+
+static void bound_text(const struct s99_plan *plan, const struct s99_address *candidate, char *buf,
+                       size_t size) {
+  struct s99_address local;
+  if (!plan->cfg->server) {
+    s99_local_address(plan, candidate->addr.sa.sa_family, &local);
+    candidate = &local;
+  }
+  address_text(candidate, buf, size);
+}
+
+
+static void option_text(const struct s99_plan *plan, const struct s99_failure *failure, char *buf,
+                        size_t size) {
+  socket99_option numbered;
+  const socket99_option *option = failure->option;
+  if (option == NULL) {
+    memset(&numbered, 0, sizeof(numbered));
+    numbered.level = SOL_SOCKET;
+    numbered.option_id = failure->option_id;
+    option = &numbered;
+  }
+  s99_option_label(option, plan->type, failure->candidate->addr.sa.sa_family, buf, size);
+}
+
+
+static void lookup_text(const struct s99_plan *plan, char *buf, size_t size) {
+  bool both = plan->name != NULL && plan->service != NULL;
+  snprintf(buf, size, "%.200s%s%.40s", plan->name != NULL ? plan->name : plan->service,
+           both ? ":" : "", both ? plan->service : "");
+}
+
+
+/* Without a candidate the deadline passed in the lookup, else while connecting. */
+static void deadline_text(const struct s99_plan *plan, const struct s99_address *candidate,
+                          char *buf, size_t size) {
+  char peer[SOCKET99_WHERE_SIZE];
+  if (candidate == NULL) {
+    snprintf(buf, size, "getaddrinfo %.200s", plan->name != NULL ? plan->name : plan->service);
+    return;
+  }
+  if (plan->name != NULL && plan->service != NULL)
+    snprintf(peer, sizeof(peer), "%.180s:%.40s", plan->name, plan->service);
+  else if (plan->name != NULL)
+    snprintf(peer, sizeof(peer), "%.200s:%d", plan->name, plan->port);
+  else
+    address_text(candidate, peer, sizeof(peer));
+  snprintf(buf, size, "connect %.240s", peer);
+}
+
+
+void s99_report(socket99_result *res, const struct s99_plan *plan,
+                const struct s99_failure *failure) {
+  char *buf = res->where;
+  size_t size = sizeof(res->where);
+  s99_fail(res, failure->stage, failure->error);
+  res->getaddrinfo_error = failure->code;
+  if (failure->text != NULL)
+    snprintf(buf, size, "%s", failure->text);
+  else if (failure->option != NULL || failure->option_id != 0)
+    option_text(plan, failure, buf, size);
+  else if (failure->stage == SOCKET99_ERROR_GETADDRINFO)
+    lookup_text(plan, buf, size);
+  else if (failure->stage == SOCKET99_ERROR_TIMEOUT)
+    deadline_text(plan, failure->candidate, buf, size);
+  else if (failure->stage == SOCKET99_ERROR_BIND)
+    bound_text(plan, failure->candidate, buf, size);
+  else if (failure->candidate != NULL)
+    address_text(failure->candidate, buf, size);
+}
+
+
+/*
+** Results as text
+*/
 
 const char *socket99_stage(enum socket99_status status) {
   static const char *const names[] = {
@@ -72,7 +147,7 @@ int socket99_snprintf(char *buf, size_t buf_size, const socket99_result *res) {
   const char *space = res->where[0] == '\0' ? "" : " ";
   if (res->status == SOCKET99_OK)
     return snprintf(buf, buf_size, "%s", stage);
-  /* "connect example.com:443" is where a deadline passed. */
+  /* Here `where` includes the step: "connect example.com:443". */
   if (res->status == SOCKET99_ERROR_TIMEOUT)
     return snprintf(buf, buf_size, "%s: %s", res->where, reason(res, words, sizeof(words)));
   if (res->status == SOCKET99_ERROR_CONFIGURATION)

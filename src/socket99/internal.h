@@ -1,9 +1,9 @@
 /*
-** internal.h: what the rooms of the C library share.
+** internal.h: declarations that the files of the C library share.
 **
-** A call passes through once, top to bottom: open.c drives config.c (check),
-** resolver.c and address.c (candidates), attempt.c or listener.c (a
-** descriptor), error.c (a result). No room calls back up.
+** open.c calls config.c (check), resolver.c and lookup.c (candidates), race.c
+** with attempt.c, or listener.c (a descriptor), and error.c (a result). Calls
+** between files only go down, never back up.
 */
 #ifndef SOCKET99_INTERNAL_H
 #define SOCKET99_INTERNAL_H
@@ -14,12 +14,12 @@
 
 #include <stdint.h>
 
-/* A time that never comes. Times are nanoseconds, by s99_now(). */
+/* Times are nanoseconds of s99_now()'s clock; S99_NEVER is later than any. */
 #define S99_NEVER INT64_MAX
 #define S99_MILLISECOND INT64_C(1000000)
 
-/* A Unix peer that is full never says when there is room: whoever waits for it asks
-** again after pauses that double, from the first to the longest. */
+/* No event tells when a Unix peer that was full has room again. Callers retry after
+** pauses that double, from the first to the longest. */
 #define S99_FIRST_PAUSE S99_MILLISECOND
 #define S99_LONGEST_PAUSE (20 * S99_MILLISECOND)
 
@@ -35,7 +35,7 @@ static inline int s99_poll_ms(int64_t at) {
   return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* Any address that an opening may meet. */
+/* An address of any supported family. */
 union s99_sockaddr {
   struct sockaddr sa;
   struct sockaddr_in in;
@@ -48,52 +48,74 @@ struct s99_address {
   socklen_t len;
 };
 
-/* Two are enough for every opening that needs no resolver. */
+/* An opening without a resolver has no more candidates than this. */
 #define S99_INLINE_CANDIDATES 2
 
-/* What can be opened, in the order to try it. `list` is `inlined`, or heap. */
+/* Addresses, in the order to try them. `list` is `inlined` or heap memory. */
 struct s99_candidates {
   struct s99_address *list;
   size_t count;
   struct s99_address inlined[S99_INLINE_CANDIDATES];
 };
 
-/* What the caller's own options say of one that we would set by default. */
-enum s99_said { S99_UNSAID, S99_OFF, S99_ON };
+/* How the caller's options set an option that has a default. */
+enum s99_setting { S99_UNSET, S99_OFF, S99_ON };
 
 /*
-** A configuration that was checked, with what follows from it. It borrows
-** `cfg`; the candidates are its own. `name` and `service` are what only the
-** resolver can turn into candidates; both NULL: they are there already.
+** A checked configuration and what follows from it, or why it was refused. It
+** borrows `cfg` and owns its candidates. If `name` and `service` are NULL, the
+** candidates are known; otherwise they need a resolver.
 */
 struct s99_plan {
   const socket99_config *cfg;
   int type;   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
-  int family; /* AF_UNSPEC where any will do */
-  int port;   /* as a number, where `service` is NULL */
+  int family; /* AF_UNSPEC: any */
+  int port;   /* if `service` is NULL */
   const char *service;
   const char *name;
-  bool any;               /* a server on every address */
-  bool establish;         /* connect or listen, rather than only create */
-  int64_t delay;          /* Connection Attempt Delay, nanoseconds */
-  int64_t deadline;       /* on s99_now()'s clock; S99_NEVER: none */
-  struct s99_address own; /* a client's own address; len 0: none */
-  bool own_port_only;     /* it fits any family */
-  enum s99_said reuseaddr, v6only, broadcast;
+  bool any;                 /* a server on every address */
+  bool establish;           /* connect or listen; false: only create */
+  int64_t delay;            /* Connection Attempt Delay, nanoseconds */
+  int64_t deadline;         /* on s99_now()'s clock; S99_NEVER: none */
+  struct s99_address local; /* of a client; len 0: none */
+  bool local_port_only;     /* `local` fits any family */
+  enum s99_setting reuseaddr, v6only, broadcast;
   struct s99_candidates candidates;
+  /* Why it was refused: EINVAL or the errno of a system call, and text of up to
+  ** SOCKET99_WHERE_SIZE bytes. */
+  int error;
+  char *message;
 };
 
-/* error.c: a result filled in; true for success, false for failures. */
-S99_HIDDEN bool s99_succeed(socket99_result *res, int fd, int family, bool connected);
-S99_HIDDEN bool s99_fail(socket99_result *res, enum socket99_status status, int error,
-                         const struct s99_address *where);
-S99_HIDDEN bool s99_fail_text(socket99_result *res, enum socket99_status status, int error,
-                              const char *format, ...) S99_PRINTF(4, 5);
+/*
+** The failure of a step, which error.c turns into a result. Its pointers lead
+** into the opening. The last four members say what the failure was about; if
+** several are set, `text` and the options come before `candidate`.
+*/
+struct s99_failure {
+  enum socket99_status stage; /* SOCKET99_OK: none */
+  int error;                  /* errno */
+  int code;                   /* EAI_ code of a lookup */
+  int option_id;              /* of `sockopts` */
+  const char *text;           /* the name of a constant or call */
+  const socket99_option *option;
+  const struct s99_address *candidate;
+};
 
-/* config.c: false with a configuration error in `res`. */
-S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, socket99_result *res);
+/*
+** error.c: fills in results. s99_fail leaves `where` empty, s99_refuse leaves it
+** as s99_check wrote it, s99_report writes what the failure was about.
+*/
+S99_HIDDEN void s99_succeed(socket99_result *res, int fd, int family, bool connected);
+S99_HIDDEN void s99_fail(socket99_result *res, enum socket99_status status, int error);
+S99_HIDDEN void s99_refuse(socket99_result *res, int error);
+S99_HIDDEN void s99_report(socket99_result *res, const struct s99_plan *plan,
+                           const struct s99_failure *failure);
 
-/* copy.c: a copy with all that it points to, one block for free(3); NULL: no memory. */
+/* config.c. False: `cfg` was refused; the plan's `error` and `message` say why. */
+S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, char *message);
+
+/* copy.c: a deep copy in one block, to free with free(3). NULL: no memory. */
 S99_HIDDEN socket99_config *s99_copy_config(const socket99_config *cfg);
 
 /* address.c */
@@ -101,7 +123,7 @@ enum s99_numeric {
   S99_NOT_NUMERIC,
   S99_NUMERIC,
   S99_UNKNOWN_ZONE,
-  S99_UNASKED_ZONE /* errno says why nobody knows */
+  S99_ZONE_ERROR /* the zone could not be looked up: errno */
 };
 S99_HIDDEN enum s99_numeric s99_numeric(const char *host, struct s99_address *out);
 S99_HIDDEN void s99_unmap(struct s99_address *address);
@@ -115,46 +137,133 @@ S99_HIDDEN bool s99_is_wildcard(const struct s99_address *address);
 S99_HIDDEN bool s99_is_loopback(const struct s99_address *address);
 S99_HIDDEN bool s99_is_ephemeral(const struct s99_address *address);
 S99_HIDDEN bool s99_is_group(const struct s99_address *address);
-S99_HIDDEN int s99_ask_local_broadcast(const struct s99_address *address, bool *is_broadcast);
+S99_HIDDEN int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadcast);
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
 
+/* lookup.c: name lookups that do not block the caller. */
+struct s99_lookup;
+
+/* What getaddrinfo(3) returned, and errno. The receiver frees `found`. */
+struct s99_answer {
+  int code, error;
+  struct addrinfo *found;
+};
+
+/* NULL, with an errno in `error`, if memory, descriptors or threads run out. */
+S99_HIDDEN struct s99_lookup *s99_lookup_start(const char *name, const char *service,
+                                               const struct addrinfo *hints, int *error);
+/* Readable when the answer is there. */
+S99_HIDDEN int s99_lookup_fd(const struct s99_lookup *lookup);
+S99_HIDDEN bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *answer);
+/* Closes its descriptor and frees it, now or when its thread returns. */
+S99_HIDDEN void s99_lookup_end(struct s99_lookup *lookup);
+
 /*
-** resolver.c: what to ask for the plan's candidates, and what to make of the
-** answer. s99_resolve asks at once, and waits.
+** resolver.c: the lookup that a plan needs, and candidates from its answer.
+** s99_resolve blocks. s99_take_answer frees the answer; false: there are no
+** candidates, and its `code` and `error` say why.
 */
-struct s99_question {
+struct s99_query {
   const char *name, *service;
   struct addrinfo hints;
 };
-struct s99_answer;
-S99_HIDDEN void s99_question(const struct s99_plan *plan, struct s99_question *question);
-S99_HIDDEN bool s99_take_answer(struct s99_plan *plan, const struct s99_answer *answer,
-                                socket99_result *res);
-S99_HIDDEN bool s99_resolve(struct s99_plan *plan, socket99_result *res);
+S99_HIDDEN void s99_query(const struct s99_plan *plan, struct s99_query *query);
+S99_HIDDEN void s99_resolve(const struct s99_plan *plan, struct s99_answer *answer);
+S99_HIDDEN bool s99_take_answer(struct s99_plan *plan, struct s99_answer *answer);
 S99_HIDDEN void s99_candidates_free(struct s99_candidates *candidates);
 
-/*
-** attempt.c: one candidate to one descriptor, which goes into `res`.
-** s99_create makes the socket with its options, s99_connect does all of it,
-** binds a client's own address and connects.
-*/
-S99_HIDDEN int s99_create(const struct s99_plan *plan, const struct s99_address *candidate,
-                          bool nonblocking, socket99_result *res);
-S99_HIDDEN bool s99_connect(const struct s99_plan *plan, const struct s99_address *candidate,
-                            socket99_result *res);
+/* attempt.c: makes a descriptor from a candidate. */
+enum s99_progress {
+  S99_ENDED,        /* failed or not begun: no descriptor */
+  S99_CONNECTING,   /* the descriptor becomes writable when it ends */
+  S99_BACKLOG_FULL, /* of a Unix listener: to be retried */
+  S99_UNCONNECTED,  /* complete, without a peer */
+  S99_CONNECTED     /* complete */
+};
 
+struct s99_attempt {
+  const struct s99_plan *plan;
+  const struct s99_address *candidate;
+  enum s99_progress progress;
+  int fd;                     /* -1: none */
+  struct s99_failure failure; /* why it ended */
+};
+
+/* Records a failure and returns false, as the result of a step. */
+S99_HIDDEN bool s99_attempt_fail(struct s99_attempt *attempt, enum socket99_status stage,
+                                 int error);
+/* Closes the descriptor. */
+S99_HIDDEN void s99_attempt_discard(struct s99_attempt *attempt);
+
+/* Makes the socket and sets its options. */
+S99_HIDDEN bool s99_create(struct s99_attempt *attempt, bool nonblocking);
+/* Makes a client's socket and connects it; a stream blocks until it is connected. */
+S99_HIDDEN bool s99_connect(struct s99_attempt *attempt);
+/* The address that a client binds a socket of `family` to. */
+S99_HIDDEN void s99_local_address(const struct s99_plan *plan, int family, struct s99_address *out);
 S99_HIDDEN bool s99_is_connected_to_itself(int fd, const struct s99_address *peer);
 
-/* listener.c: one candidate to one bound (and listening) descriptor. */
-S99_HIDDEN bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate,
-                           socket99_result *res);
+/* The steps of an attempt that does not block; each sets `progress`. */
+S99_HIDDEN void s99_attempt_begin(struct s99_attempt *attempt);
+S99_HIDDEN void s99_attempt_again(struct s99_attempt *attempt);
+S99_HIDDEN void s99_attempt_check(struct s99_attempt *attempt);
+S99_HIDDEN void s99_attempt_end(struct s99_attempt *attempt);
+/* Makes a connected socket blocking, unless the caller wants it otherwise. */
+S99_HIDDEN bool s99_attempt_finish(struct s99_attempt *attempt);
+
+/* listener.c: makes a server's socket, binds it, and listens if it is a stream. */
+S99_HIDDEN bool s99_listen(struct s99_attempt *attempt);
+
+/* race.c: the order of attempts to connect. */
+struct s99_race {
+  size_t count;  /* candidates */
+  size_t next;   /* the first that has not started */
+  size_t newest; /* the last that has */
+  size_t in_progress;
+  int64_t delay; /* Connection Attempt Delay */
+  int64_t newest_start;
+  bool newest_ended;
+  bool held; /* `next` waits for one in progress to end */
+};
+
+S99_HIDDEN void s99_interleave(struct s99_address *list, size_t count);
+S99_HIDDEN void s99_race_init(struct s99_race *race, size_t count, int64_t delay);
+S99_HIDDEN int64_t s99_race_next(const struct s99_race *race);
+S99_HIDDEN bool s99_race_due(const struct s99_race *race, int64_t now);
+S99_HIDDEN size_t s99_race_start(struct s99_race *race, int64_t now);
+S99_HIDDEN void s99_race_failed(struct s99_race *race, size_t attempt);
+S99_HIDDEN void s99_race_postpone(struct s99_race *race);
+S99_HIDDEN bool s99_race_is_lost(const struct s99_race *race);
 
 /*
-** option.c. s99_option_check writes what is wrong with an option's name or
-** value, naming the limit, into `why`; false then. s99_option_apply sets it
-** on the socket of one candidate (`dual`: IPv4 comes through it too, so that
-** what exists on both levels is set on both) and returns 0 or errno;
-** s99_option_label writes its constant ("SO_RCVBUF", "level 1 option 8").
+** poller_epoll.c, poller_kqueue.c: one descriptor that stands for several and for
+** an alarm. It is readable when one of them is ready or the alarm is due. It is
+** epoll(7) with a timerfd on Linux, kqueue(2) elsewhere.
+*/
+struct s99_poller {
+  int fd;
+  int timer; /* -1: the poller keeps time itself */
+};
+
+/* 0 or an errno. */
+S99_HIDDEN int s99_poller_open(struct s99_poller *poller);
+S99_HIDDEN int s99_poller_add(struct s99_poller *poller, int fd, bool for_writing);
+S99_HIDDEN void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing);
+/* Sets the alarm. A time in the past is due at once; S99_NEVER turns it off. */
+S99_HIDDEN int s99_poller_alarm(struct s99_poller *poller, int64_t at);
+S99_HIDDEN void s99_poller_close(struct s99_poller *poller);
+
+/* spelling.c: the edit distance of two words, the second of at most so many characters. */
+#define S99_LONGEST_WORD 40
+
+S99_HIDDEN size_t s99_edits(const char *a, const char *b, size_t limit);
+
+/*
+** option.c. s99_option_check returns false and writes the reason into `why` if
+** an option's name or value is wrong. s99_option_apply sets the option and
+** returns 0 or an errno; on a `dual` socket, which also receives IPv4, an
+** option of both levels is set on both. s99_option_label writes the option's
+** constant ("SO_RCVBUF", "level 1 option 8").
 */
 S99_HIDDEN bool s99_option_check(const socket99_option *option, int type, char *why, size_t size);
 S99_HIDDEN int s99_option_apply(int fd, const socket99_option *option, int type, int family,

@@ -1,8 +1,8 @@
 /*
 ** listener.c: one candidate to one bound and listening descriptor.
 **
-** A Unix path is the delicate case: its file must not be open to more than
-** `mode` allows at any instant, and a file that is in the way is removed only
+** Unix paths need care: the socket file must never have more permissions than
+** `mode` allows, not even for an instant, and an existing file is removed only
 ** if it is a socket that nobody listens on.
 */
 
@@ -20,23 +20,24 @@ static bool is_socket_file(const char *path) {
 
 
 /*
-** Nobody listens there: a connect is refused. It is a datagram socket that
-** asks, since a stream socket would be queued by a live listener, would call
-** one that is bound but does not listen yet dead, and could block.
+** Whether nobody listens on `path`, so that a connect is refused. The probe is
+** a datagram socket: a stream socket could block, would enter the backlog of a
+** live listener, and is refused by a socket that is bound but does not listen
+** yet.
 */
-static bool is_refused(int asking, const char *path) {
+static bool is_refused(int probe, const char *path) {
   struct s99_address address;
   int status;
   if (!s99_unix(path, strlen(path), &address))
     return false;
   do {
-    status = connect(asking, &address.addr.sa, address.len);
+    status = connect(probe, &address.addr.sa, address.len);
   } while (status != 0 && errno == EINTR);
   return status != 0 && errno == ECONNREFUSED;
 }
 
 
-/* Beside `path`, as long as it, and taken by nobody: its last characters differ. */
+/* Renames `path` to an unused name of the same length in its directory. */
 static bool move_aside(const char *path, char *aside) {
   static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
   const char *slash = strrchr(path, '/');
@@ -62,29 +63,29 @@ static bool move_aside(const char *path, char *aside) {
 
 
 /*
-** What is stale is moved aside and asked again there: a server that took the
-** path in the meantime is put back, and so is what cannot be removed. Between
-** the look and the rename remain a few microseconds in which it has no name.
+** A stale socket is moved aside and probed again there. If a server has taken
+** the path in the meantime, its socket is moved back; so is a file that cannot
+** be removed. Such a server is without a name for a few microseconds.
 */
-static void remove_refused(int asking, const char *path) {
+static void remove_refused(int probe, const char *path) {
   char aside[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
-  if (!is_refused(asking, path) || !move_aside(path, aside))
+  if (!is_refused(probe, path) || !move_aside(path, aside))
     return;
-  if (!is_socket_file(aside) || !is_refused(asking, aside) || unlink(aside) != 0)
+  if (!is_socket_file(aside) || !is_refused(probe, aside) || unlink(aside) != 0)
     s99_rename_noreplace(aside, path);
 }
 
 
-/* 0, or the errno of a question that could not be asked. */
+/* 0, or the errno of socket(2) if there is no probe. */
 static int remove_stale(const char *path) {
-  int asking;
+  int probe;
   if (!is_socket_file(path))
     return 0;
-  asking = socket(AF_UNIX, SOCK_DGRAM | S99_SOCK_CLOEXEC, 0);
-  if (asking < 0)
+  probe = socket(AF_UNIX, SOCK_DGRAM | S99_SOCK_CLOEXEC, 0);
+  if (probe < 0)
     return errno;
-  remove_refused(asking, path);
-  close(asking);
+  remove_refused(probe, path);
+  close(probe);
   return 0;
 }
 
@@ -93,7 +94,7 @@ static int remove_stale(const char *path) {
 ** Permission bits
 */
 
-/* Linux: the file gets the socket's bits, less the umask's, when it is made. */
+/* On Linux bind gives the file the permission bits of the socket, less the umask. */
 static bool set_mode_before_bind(int fd, unsigned int mode) {
   return !S99_HAVE_FCHMOD_BEFORE_BIND || fchmod(fd, mode & 0777) == 0;
 }
@@ -113,7 +114,8 @@ static int set_bits(int file, unsigned int mode) {
 }
 
 
-/* Add what the umask took, on the very file that was looked at. */
+/* Adds the bits that the umask removed. The descriptor ensures that the file
+** that was checked is the one that is changed. */
 static int add_missing_bits(const char *path, unsigned int mode) {
   int file, error;
   do {
@@ -143,55 +145,59 @@ static int backlog(const socket99_config *cfg) {
 }
 
 
-static bool start_listening(int fd, const struct s99_plan *plan,
-                            const struct s99_address *candidate, socket99_result *res) {
+static bool start_listening(struct s99_attempt *attempt) {
+  const struct s99_plan *plan = attempt->plan;
   if (plan->type == SOCK_DGRAM || !plan->establish)
     return true;
-  if (listen(fd, backlog(plan->cfg)) == 0)
+  if (listen(attempt->fd, backlog(plan->cfg)) == 0)
     return true;
-  return s99_fail(res, SOCKET99_ERROR_LISTEN, errno, candidate);
+  return s99_attempt_fail(attempt, SOCKET99_ERROR_LISTEN, errno);
 }
 
 
-static bool listen_on_file(int fd, const struct s99_plan *plan, const struct s99_address *candidate,
-                           socket99_result *res) {
-  const char *path = candidate->addr.un.sun_path;
-  unsigned int mode = plan->cfg->mode;
-  int error = plan->cfg->unlink_stale ? remove_stale(path) : 0;
+static bool bind_candidate(struct s99_attempt *attempt) {
+  const struct s99_address *candidate = attempt->candidate;
+  if (bind(attempt->fd, &candidate->addr.sa, candidate->len) == 0)
+    return true;
+  return s99_attempt_fail(attempt, SOCKET99_ERROR_BIND, errno);
+}
+
+
+static bool listen_on_file(struct s99_attempt *attempt) {
+  const char *path = attempt->candidate->addr.un.sun_path;
+  unsigned int mode = attempt->plan->cfg->mode;
+  int error = attempt->plan->cfg->unlink_stale ? remove_stale(path) : 0;
   if (error != 0)
-    return s99_fail(res, SOCKET99_ERROR_SOCKET, error, candidate);
-  if (mode != 0 && !set_mode_before_bind(fd, mode))
-    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
-  if (bind(fd, &candidate->addr.sa, candidate->len) != 0)
-    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
+    return s99_attempt_fail(attempt, SOCKET99_ERROR_SOCKET, error);
+  if (mode != 0 && !set_mode_before_bind(attempt->fd, mode))
+    return s99_attempt_fail(attempt, SOCKET99_ERROR_BIND, errno);
+  if (!bind_candidate(attempt))
+    return false;
   error = mode != 0 ? set_mode_after_bind(path, mode) : 0;
   if (error != 0)
-    s99_fail(res, SOCKET99_ERROR_BIND, error, candidate);
-  else if (start_listening(fd, plan, candidate, res))
+    s99_attempt_fail(attempt, SOCKET99_ERROR_BIND, error);
+  else if (start_listening(attempt))
     return true;
-  /* EADDRINUSE: what is there now took our file's place. */
+  /* EADDRINUSE: another file has taken the place of ours. */
   if (error != EADDRINUSE)
     unlink(path);
   return false;
 }
 
 
-static bool listen_on_address(int fd, const struct s99_plan *plan,
-                              const struct s99_address *candidate, socket99_result *res) {
-  if (bind(fd, &candidate->addr.sa, candidate->len) != 0)
-    return s99_fail(res, SOCKET99_ERROR_BIND, errno, candidate);
-  return start_listening(fd, plan, candidate, res);
+static bool listen_on_address(struct s99_attempt *attempt) {
+  return bind_candidate(attempt) && start_listening(attempt);
 }
 
 
-bool s99_listen(const struct s99_plan *plan, const struct s99_address *candidate,
-                socket99_result *res) {
+bool s99_listen(struct s99_attempt *attempt) {
+  const struct s99_address *candidate = attempt->candidate;
   bool file = candidate->addr.sa.sa_family == AF_UNIX && !s99_is_abstract(candidate);
-  int fd = s99_create(plan, candidate, plan->cfg->nonblocking, res);
-  if (fd < 0)
+  if (!s99_create(attempt, attempt->plan->cfg->nonblocking))
     return false;
-  if (file ? listen_on_file(fd, plan, candidate, res) : listen_on_address(fd, plan, candidate, res))
-    return s99_succeed(res, fd, candidate->addr.sa.sa_family, false);
-  close(fd);
+  attempt->progress = S99_UNCONNECTED;
+  if (file ? listen_on_file(attempt) : listen_on_address(attempt))
+    return true;
+  s99_attempt_discard(attempt);
   return false;
 }

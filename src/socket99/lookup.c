@@ -1,18 +1,18 @@
 /*
-** lookup.c: getaddrinfo(3) on threads of its own.
+** lookup.c: runs getaddrinfo(3) on threads.
 **
-** A lookup is a block on the heap with one owner at a time: the opening that
-** asked, until it ends the lookup while a thread is inside getaddrinfo; from
-** then on that thread, which frees it when it comes back, whenever that is.
-** All of it is guarded by the lock of the queue that the block is in, so a
-** thread never signals a descriptor that was closed.
+** A lookup is a heap block with one owner at a time. The owner is the opening
+** that started it. If the opening gives up while a thread is inside
+** getaddrinfo, the thread becomes the owner and frees the block when
+** getaddrinfo returns. The lock of the queue guards the block, so a thread
+** never signals a closed descriptor.
 **
 ** Threads exist only while there is work. At most MOST_LIVE of them run
-** lookups that somebody still waits for; those that are stuck in abandoned
-** ones do not count, up to MOST_THREADS in all.
+** lookups that an opening waits for, and at most MOST_THREADS exist, counting
+** those stuck in abandoned lookups.
 */
 
-#include "lookup.h"
+#include "internal.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -21,12 +21,12 @@
 #define MOST_LIVE 16
 #define MOST_THREADS 64
 
-/* Beside the system's minimum; getaddrinfo keeps its buffers on the stack. */
+/* Added to the system's minimum; getaddrinfo keeps its buffers on the stack. */
 #define STACK_SIZE ((size_t)256 * 1024)
 
 
-/* One a process: after fork(2) the child makes its own and leaves its copy of
-** the parent's, whose lock may be held by a thread that the child lacks. */
+/* Each process has one. After fork(2) the child makes a new queue: the lock of
+** the copied one may be held by a thread that exists only in the parent. */
 struct queue {
   pthread_mutex_t lock;
   pid_t process;
@@ -41,7 +41,7 @@ struct s99_lookup {
   struct s99_lookup *next;
   struct queue *queue;
   enum progress progress;
-  int wake[2]; /* read end, write end; one and the same for an eventfd */
+  int wake[2]; /* read end, write end; an eventfd is both */
   struct addrinfo hints;
   const char *name, *service;
   struct s99_answer answer;
@@ -55,7 +55,7 @@ static struct queue *current;
 ** The queue
 */
 
-/* NULL and an error. */
+/* NULL, with an errno in `error`, on failure. */
 static struct queue *new_queue(struct queue *parent, int *error) {
   struct queue *queue = calloc(1, sizeof(*queue));
   *error = queue == NULL ? ENOMEM : pthread_mutex_init(&queue->lock, NULL);
@@ -70,8 +70,8 @@ static struct queue *new_queue(struct queue *parent, int *error) {
 
 
 /*
-** A thread may be inside this library when the program unloads it: the object
-** that holds the code stays mapped from the first thread on.
+** Keeps this library mapped: a thread may be inside it when the program
+** unloads it.
 */
 static void stay_mapped(void) {
   Dl_info object;
@@ -205,7 +205,7 @@ static size_t stack_size(void) {
 }
 
 
-/* Detached, with a small stack, and no signal is ever delivered to it. */
+/* Starts a detached thread with a small stack and all signals blocked. */
 static int start_thread(struct queue *queue) {
   pthread_attr_t attributes;
   pthread_t thread;
@@ -226,7 +226,8 @@ static int start_thread(struct queue *queue) {
 }
 
 
-/* Called under the lock. An error counts only where nobody else is coming. */
+/* Called under the lock. Failing to start a thread is an error only if there is
+** no other thread to do the work. */
 static int want_thread(struct queue *queue) {
   int error;
   if (queue->threads - queue->stuck >= MOST_LIVE || queue->threads >= MOST_THREADS)
@@ -239,7 +240,7 @@ static int want_thread(struct queue *queue) {
 
 
 /*
-** What the opening sees
+** Calls of an opening
 */
 
 static struct s99_lookup *new_lookup(const char *name, const char *service,
@@ -316,8 +317,8 @@ bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *answer) {
 void s99_lookup_end(struct s99_lookup *lookup) {
   struct queue *queue = lookup->queue;
   bool ours = true;
-  /* In a child of the process that asked, the block is a copy that no thread
-  ** will come back to; whether the answer in it is whole nobody knows. */
+  /* In a child of the process that started it, the block is a copy without a
+  ** thread, and its answer may be half-written, so it is not freed. */
   if (queue->process != getpid()) {
     close_wake(lookup);
     free(lookup);

@@ -1,36 +1,38 @@
 /*
-** open.c: an opening as a state machine: check → resolve → connect, race or
-** listen → done.
+** open.c: an opening: check, resolve, then connect, race or listen.
 **
-** Each state does what it can and names the next one; one that has to wait
-** names itself. socket99_open runs the machine to its end and waits in
-** poll(2) where a state does; with one candidate and no deadline no state
-** waits, and it is a straight line of system calls. socket99_step runs it as
-** far as it gets, and leaves the waiting to whoever watches the poller.
+** An opening goes straight on until it has to wait: for the answer of a lookup,
+** or for an attempt in a race. These are its two states. socket99_open waits
+** there in poll(2); with one candidate and no deadline nothing waits, and it
+** is a straight line of system calls. socket99_step returns instead, and
+** leaves the waiting to the program that watches the poller.
 */
 
-#include "attempt.h"
-#include "lookup.h"
-#include "poller.h"
-#include "race.h"
+#include "internal.h"
 
 #include <poll.h>
 
-enum state { S99_RESOLVE, S99_CONNECT, S99_RACE, S99_LISTEN, S99_DONE, S99_FAILED };
+enum state {
+  RESOLVING, /* from the start until the candidates are known */
+  RACING,
+  ENDED
+};
 
 struct socket99_opening {
   enum state state;
   struct s99_plan plan;
-  bool blocks;        /* states may wait */
-  bool resolves_only; /* done when the candidates are known */
+  bool blocks;        /* it may wait in poll(2) */
+  bool resolves_only; /* it ends when the candidates are known */
   struct s99_lookup *lookup;
   struct s99_race race;
-  struct s99_attempt *attempts;
-  struct pollfd *polled; /* as many as attempts */
+  struct s99_attempt *attempts; /* of the race, by candidate */
+  struct pollfd *polled;        /* beside attempts; fd -1: not connecting */
   int64_t retry_at, retry_wait;
-  socket99_result told; /* the failure to tell if all fail */
-  size_t told_rank;
-  /* socket99_start alone: */
+  struct s99_attempt only;    /* the attempt, where there is no race */
+  struct s99_attempt *winner; /* it has the descriptor */
+  struct s99_failure failure; /* the one to report; SOCKET99_OK: none yet */
+  size_t failure_rank;
+  /* Only of socket99_start: */
   struct s99_poller poller;
   socket99_config *copy;
   pid_t process;
@@ -39,26 +41,26 @@ struct socket99_opening {
 
 
 /*
-** Waiting
+** The end
 */
 
-static int64_t earlier(int64_t a, int64_t b) {
-  return a < b ? a : b;
+static void fail(struct socket99_opening *opening, enum socket99_status stage, int error) {
+  memset(&opening->failure, 0, sizeof(opening->failure));
+  opening->failure.stage = stage;
+  opening->failure.error = error;
+  opening->state = ENDED;
 }
 
 
-/* poll(2), which is tried again where its time is not over: 0, or an errno that
-** another try would meet again. */
-static int wait_in_poll(struct pollfd *polled, nfds_t count, int ms) {
-  if (poll(polled, count, ms) >= 0 || errno == EINTR || errno == EAGAIN)
-    return 0;
-  return errno;
+static void fail_lookup(struct socket99_opening *opening, const struct s99_answer *answer) {
+  fail(opening, SOCKET99_ERROR_GETADDRINFO, answer->code == EAI_SYSTEM ? answer->error : 0);
+  opening->failure.code = answer->code;
 }
 
 
-static enum state fail_to_wait(int error, socket99_result *res) {
-  s99_fail_text(res, SOCKET99_ERROR_UNKNOWN, error, "poll");
-  return S99_FAILED;
+static void fail_to_poll(struct socket99_opening *opening, int error) {
+  fail(opening, SOCKET99_ERROR_UNKNOWN, error);
+  opening->failure.text = "poll";
 }
 
 
@@ -67,165 +69,19 @@ static bool is_late(const struct socket99_opening *opening) {
 }
 
 
-/* What is watched from outside, if anybody watches. */
-static int watch(struct socket99_opening *opening, int fd, bool for_writing) {
-  return opening->poller.fd < 0 ? 0 : s99_poller_add(&opening->poller, fd, for_writing);
-}
-
-
-static void unwatch(struct socket99_opening *opening, int fd, bool for_writing) {
-  if (opening->poller.fd >= 0)
-    s99_poller_remove(&opening->poller, fd, for_writing);
-}
-
-
-static enum state fail_late(struct socket99_opening *opening, socket99_result *res) {
-  const struct s99_plan *plan = &opening->plan;
-  char where[SOCKET99_WHERE_SIZE];
-  if (opening->state == S99_RESOLVE) {
-    s99_fail_text(res, SOCKET99_ERROR_TIMEOUT, ETIMEDOUT, "getaddrinfo %.200s",
-                  plan->name != NULL ? plan->name : plan->service);
-    return S99_FAILED;
-  }
-  if (plan->name != NULL && plan->service != NULL)
-    snprintf(where, sizeof(where), "%.180s:%.40s", plan->name, plan->service);
-  else if (plan->name != NULL)
-    snprintf(where, sizeof(where), "%.200s:%d", plan->name, plan->port);
-  else
-    socket99_address_text(&plan->candidates.list[0].addr.sa, plan->candidates.list[0].len, where,
-                          sizeof(where));
-  s99_fail_text(res, SOCKET99_ERROR_TIMEOUT, ETIMEDOUT, "connect %.240s", where);
-  return S99_FAILED;
+static void fail_late(struct socket99_opening *opening) {
+  bool connecting = opening->state == RACING;
+  fail(opening, SOCKET99_ERROR_TIMEOUT, ETIMEDOUT);
+  opening->failure.candidate = connecting ? &opening->plan.candidates.list[0] : NULL;
 }
 
 
 /*
-** Resolve
+** Failures of several candidates: the one to report is that of the last in
+** list order that says more than "unreachable", else that of the last.
 */
 
-/* A client's own address rules out candidates of the other family. */
-static bool drop_unfit(struct s99_plan *plan, socket99_result *res) {
-  struct s99_candidates *candidates = &plan->candidates;
-  size_t i, kept = 0;
-  if (plan->own.len == 0 || plan->own_port_only)
-    return true;
-  for (i = 0; i < candidates->count; i++) {
-    if (candidates->list[i].addr.sa.sa_family == plan->own.addr.sa.sa_family)
-      candidates->list[kept++] = candidates->list[i];
-  }
-  candidates->count = kept;
-  if (kept > 0)
-    return true;
-  s99_fail(res, SOCKET99_ERROR_BIND, EAFNOSUPPORT, &plan->own);
-  return false;
-}
-
-
-/* Only a stream's connect takes time; one that may take all it wants, and has
-** nothing beside it, needs no race. */
-static bool needs_race(const struct socket99_opening *opening) {
-  const struct s99_plan *plan = &opening->plan;
-  if (!plan->establish || plan->type == SOCK_DGRAM)
-    return false;
-  return plan->candidates.count > 1 || plan->deadline != S99_NEVER || !opening->blocks;
-}
-
-
-static enum state begin_race(struct socket99_opening *opening, socket99_result *res) {
-  struct s99_candidates *candidates = &opening->plan.candidates;
-  size_t i;
-  opening->attempts = calloc(candidates->count, sizeof(*opening->attempts));
-  opening->polled = calloc(candidates->count, sizeof(*opening->polled));
-  if (opening->attempts == NULL || opening->polled == NULL) {
-    s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM, NULL);
-    return S99_FAILED;
-  }
-  for (i = 0; i < candidates->count; i++)
-    opening->attempts[i].fd = -1;
-  s99_interleave(candidates->list, candidates->count);
-  s99_race_init(&opening->race, candidates->count, opening->plan.delay);
-  return S99_RACE;
-}
-
-
-/* The candidates are known. */
-static enum state after_resolve(struct socket99_opening *opening, socket99_result *res) {
-  if (opening->resolves_only)
-    return S99_DONE;
-  if (opening->plan.cfg->server)
-    return S99_LISTEN;
-  if (!drop_unfit(&opening->plan, res))
-    return S99_FAILED;
-  return needs_race(opening) ? begin_race(opening, res) : S99_CONNECT;
-}
-
-
-static bool start_lookup(struct socket99_opening *opening, socket99_result *res) {
-  struct s99_question question;
-  struct s99_answer failure = {EAI_SYSTEM, 0, NULL};
-  int error;
-  s99_question(&opening->plan, &question);
-  opening->lookup = s99_lookup_start(question.name, question.service, &question.hints, &error);
-  if (opening->lookup != NULL) {
-    error = watch(opening, s99_lookup_fd(opening->lookup), false);
-    if (error == 0)
-      return true;
-    s99_lookup_end(opening->lookup);
-    opening->lookup = NULL;
-  }
-  failure.error = error;
-  return s99_take_answer(&opening->plan, &failure, res);
-}
-
-
-static void end_lookup(struct socket99_opening *opening) {
-  unwatch(opening, s99_lookup_fd(opening->lookup), false);
-  s99_lookup_end(opening->lookup);
-  opening->lookup = NULL;
-}
-
-
-static int await_lookup(const struct socket99_opening *opening) {
-  struct pollfd answered;
-  answered.fd = s99_lookup_fd(opening->lookup);
-  answered.events = POLLIN;
-  return wait_in_poll(&answered, 1, s99_poll_ms(opening->plan.deadline));
-}
-
-
-static enum state look_up(struct socket99_opening *opening, socket99_result *res) {
-  struct s99_answer answer;
-  int error = 0;
-  if (opening->lookup == NULL && !start_lookup(opening, res))
-    return S99_FAILED;
-  if (opening->blocks)
-    error = await_lookup(opening);
-  if (s99_lookup_take(opening->lookup, &answer)) {
-    end_lookup(opening);
-    return s99_take_answer(&opening->plan, &answer, res) ? after_resolve(opening, res) : S99_FAILED;
-  }
-  if (error != 0)
-    return fail_to_wait(error, res);
-  return is_late(opening) ? fail_late(opening, res) : S99_RESOLVE;
-}
-
-
-static enum state resolve(struct socket99_opening *opening, socket99_result *res) {
-  struct s99_plan *plan = &opening->plan;
-  if (plan->name == NULL && plan->service == NULL)
-    return after_resolve(opening, res);
-  if (!opening->blocks || plan->deadline != S99_NEVER)
-    return look_up(opening, res);
-  return s99_resolve(plan, res) ? after_resolve(opening, res) : S99_FAILED;
-}
-
-
-/*
-** Failures of several candidates: told is that of the last in list order that
-** says more than "unreachable", else that of the last.
-*/
-
-static bool says_little(int error) {
+static bool is_unreachable(int error) {
   switch (error) {
   case ENETUNREACH:
   case EHOSTUNREACH:
@@ -240,32 +96,73 @@ static bool says_little(int error) {
 }
 
 
-static void keep_telling(struct socket99_opening *opening, size_t candidate,
-                         const socket99_result *failure) {
-  size_t rank = candidate + 1;
-  if (!says_little(failure->saved_errno))
+static void keep_failure(struct socket99_opening *opening, const struct s99_attempt *attempt) {
+  size_t rank = (size_t)(attempt->candidate - opening->plan.candidates.list) + 1;
+  if (!is_unreachable(attempt->failure.error))
     rank += opening->plan.candidates.count;
-  if (rank < opening->told_rank)
+  if (rank < opening->failure_rank)
     return;
-  opening->told = *failure;
-  opening->told_rank = rank;
+  opening->failure = attempt->failure;
+  opening->failure_rank = rank;
 }
 
 
 /*
-** Connect: nothing to wait for, or nothing against waiting in connect(2)
+** Waiting
 */
 
-static enum state connect_first(struct socket99_opening *opening, socket99_result *res) {
-  const struct s99_plan *plan = &opening->plan;
+static int64_t earlier(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+
+/* Calls poll(2). 0, or an errno that another call would return again. */
+static int wait_in_poll(struct pollfd *polled, nfds_t count, int ms) {
+  if (poll(polled, count, ms) >= 0 || errno == EINTR || errno == EAGAIN)
+    return 0;
+  return errno;
+}
+
+
+/* Adds a descriptor to the poller, if the opening has one. 0 or an errno. */
+static int watch(struct socket99_opening *opening, int fd, bool for_writing) {
+  return opening->poller.fd < 0 ? 0 : s99_poller_add(&opening->poller, fd, for_writing);
+}
+
+
+static void unwatch(struct socket99_opening *opening, int fd, bool for_writing) {
+  if (opening->poller.fd >= 0)
+    s99_poller_remove(&opening->poller, fd, for_writing);
+}
+
+
+/*
+** In turn: no candidate has to wait, or the only one may wait in connect(2)
+*/
+
+/* A server tries the next candidate only if the machine lacks this address or its
+** family. Otherwise a second server on the same name would listen on the next
+** address of that name, and both would believe that they own it. */
+static bool may_try_next(const struct s99_attempt *attempt) {
+  int error = attempt->failure.error;
+  return !attempt->plan->cfg->server || error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
+}
+
+
+static void try_in_turn(struct socket99_opening *opening) {
+  const struct s99_candidates *candidates = &opening->plan.candidates;
+  struct s99_attempt *attempt = &opening->only;
+  bool goes_on = true;
   size_t i;
-  for (i = 0; i < plan->candidates.count; i++) {
-    if (s99_connect(plan, &plan->candidates.list[i], res))
-      return S99_DONE;
-    keep_telling(opening, i, res);
+  for (i = 0; i < candidates->count && goes_on; i++) {
+    attempt->candidate = &candidates->list[i];
+    if (opening->plan.cfg->server ? s99_listen(attempt) : s99_connect(attempt))
+      opening->winner = attempt;
+    else
+      keep_failure(opening, attempt);
+    goes_on = opening->winner == NULL && may_try_next(attempt);
   }
-  *res = opening->told;
-  return S99_FAILED;
+  opening->state = ENDED;
 }
 
 
@@ -273,209 +170,344 @@ static enum state connect_first(struct socket99_opening *opening, socket99_resul
 ** Race
 */
 
-static void attempt_failed(struct socket99_opening *opening, size_t i,
-                           const socket99_result *failure) {
+/* Only a stream's connect takes time, and with one candidate and no deadline
+** connect(2) may take as long as it needs. */
+static bool needs_race(const struct socket99_opening *opening) {
+  const struct s99_plan *plan = &opening->plan;
+  if (plan->cfg->server || !plan->establish || plan->type == SOCK_DGRAM)
+    return false;
+  return plan->candidates.count > 1 || plan->deadline != S99_NEVER || !opening->blocks;
+}
+
+
+static void attempt_failed(struct socket99_opening *opening, size_t i) {
   s99_race_failed(&opening->race, i);
-  keep_telling(opening, i, failure);
+  keep_failure(opening, &opening->attempts[i]);
 }
 
 
-/* Another attempt holds the port that this one is to be bound to. */
-static bool is_port_held(const struct socket99_opening *opening, const socket99_result *failure) {
-  return failure->status == SOCKET99_ERROR_BIND && failure->saved_errno == EADDRINUSE &&
-         opening->plan.cfg->bind_port != 0 && opening->race.in_flight > 1;
-}
-
-
-static void note_flight(struct socket99_opening *opening, size_t i, socket99_result *failure) {
+static void watch_attempt(struct socket99_opening *opening, size_t i) {
   struct s99_attempt *attempt = &opening->attempts[i];
-  int error;
-  if (attempt->flight == S99_WAITING) {
-    opening->retry_wait = opening->retry_wait == 0
-                              ? S99_FIRST_PAUSE
-                              : earlier(2 * opening->retry_wait, S99_LONGEST_PAUSE);
-    opening->retry_at = s99_now() + opening->retry_wait;
+  int error = watch(opening, attempt->fd, true);
+  if (error == 0) {
+    opening->polled[i].fd = attempt->fd;
+    opening->polled[i].revents = 0;
+    return;
   }
-  if (attempt->flight == S99_IN_FLIGHT) {
-    error = watch(opening, attempt->fd, true);
-    if (error == 0)
-      return;
-    s99_attempt_end(&opening->plan, attempt);
-    s99_fail(failure, SOCKET99_ERROR_UNKNOWN, error, &opening->plan.candidates.list[i]);
+  s99_attempt_end(attempt);
+  s99_attempt_fail(attempt, SOCKET99_ERROR_UNKNOWN, error);
+  attempt_failed(opening, i);
+}
+
+
+static void unwatch_attempt(struct socket99_opening *opening, size_t i) {
+  if (opening->polled[i].fd >= 0)
+    unwatch(opening, opening->polled[i].fd, true);
+  opening->polled[i].fd = -1;
+}
+
+
+static void retry_later(struct socket99_opening *opening) {
+  opening->retry_wait = opening->retry_wait == 0
+                            ? S99_FIRST_PAUSE
+                            : earlier(2 * opening->retry_wait, S99_LONGEST_PAUSE);
+  opening->retry_at = s99_now() + opening->retry_wait;
+}
+
+
+static void follow_attempt(struct socket99_opening *opening, size_t i) {
+  switch (opening->attempts[i].progress) {
+  case S99_CONNECTING:
+    watch_attempt(opening, i);
+    break;
+  case S99_BACKLOG_FULL:
+    retry_later(opening);
+    break;
+  case S99_CONNECTED:
+    opening->winner = &opening->attempts[i];
+    break;
+  default:
+    attempt_failed(opening, i);
   }
-  if (attempt->flight == S99_ENDED)
-    attempt_failed(opening, i, failure);
+}
+
+
+/* The attempt's local port is still held by another attempt. */
+static bool is_port_held(const struct socket99_opening *opening,
+                         const struct s99_attempt *attempt) {
+  return attempt->progress == S99_ENDED && attempt->failure.stage == SOCKET99_ERROR_BIND &&
+         attempt->failure.error == EADDRINUSE && opening->plan.cfg->bind_port != 0 &&
+         opening->race.in_progress > 1;
 }
 
 
 static void begin_attempt(struct socket99_opening *opening) {
   size_t i = s99_race_start(&opening->race, s99_now());
   struct s99_attempt *attempt = &opening->attempts[i];
-  socket99_result failure;
-  s99_attempt_begin(&opening->plan, &opening->plan.candidates.list[i], attempt, &failure);
-  if (attempt->flight == S99_ENDED && is_port_held(opening, &failure))
+  s99_attempt_begin(attempt);
+  if (is_port_held(opening, attempt))
     s99_race_postpone(&opening->race);
   else
-    note_flight(opening, i, &failure);
+    follow_attempt(opening, i);
 }
 
 
 static void retry_attempts(struct socket99_opening *opening) {
   size_t i;
-  for (i = 0; i < opening->race.next; i++) {
-    socket99_result failure;
-    if (opening->attempts[i].flight != S99_WAITING)
+  for (i = 0; i < opening->race.next && opening->winner == NULL; i++) {
+    if (opening->attempts[i].progress != S99_BACKLOG_FULL)
       continue;
-    s99_attempt_again(&opening->plan, &opening->plan.candidates.list[i], &opening->attempts[i],
-                      &failure);
-    note_flight(opening, i, &failure);
+    s99_attempt_again(&opening->attempts[i]);
+    follow_attempt(opening, i);
   }
 }
 
 
-static bool has_connected(const struct socket99_opening *opening, size_t *winner) {
+static void check_attempts(struct socket99_opening *opening) {
   size_t i;
-  for (i = 0; i < opening->race.next; i++) {
-    *winner = i;
-    if (opening->attempts[i].flight == S99_CONNECTED)
-      return true;
+  for (i = 0; i < opening->race.next && opening->winner == NULL; i++) {
+    if (opening->polled[i].fd < 0 || opening->polled[i].revents == 0)
+      continue;
+    unwatch_attempt(opening, i);
+    s99_attempt_check(&opening->attempts[i]);
+    follow_attempt(opening, i);
   }
-  return false;
 }
 
 
-/* The time by which the race has something to do, whatever the network says. */
+/* When the race has to act even if no attempt ends. */
 static int64_t next_event(const struct socket99_opening *opening) {
   int64_t next = earlier(s99_race_next(&opening->race), opening->plan.deadline);
   size_t i;
   for (i = 0; i < opening->race.next; i++) {
-    if (opening->attempts[i].flight == S99_WAITING)
+    if (opening->attempts[i].progress == S99_BACKLOG_FULL)
       return earlier(next, opening->retry_at);
   }
   return next;
 }
 
 
-/* See which attempts have ended; where the opening blocks, wait for one. */
-static int look_at_flights(struct socket99_opening *opening) {
-  size_t count = 0, i;
-  struct pollfd *polled;
-  int error;
-  for (i = 0; i < opening->race.next; i++) {
-    if (opening->attempts[i].flight != S99_IN_FLIGHT)
-      continue;
-    opening->polled[count].fd = opening->attempts[i].fd;
-    opening->polled[count].events = POLLOUT;
-    opening->polled[count++].revents = 0;
+/* Sees which attempts have ended; where the opening blocks, waits for one. */
+static int poll_attempts(struct socket99_opening *opening) {
+  int ms = opening->blocks ? s99_poll_ms(next_event(opening)) : 0;
+  int error = wait_in_poll(opening->polled, (nfds_t)opening->race.next, ms);
+  if (error == 0)
+    check_attempts(opening);
+  if (s99_now() >= opening->retry_at)
+    retry_attempts(opening);
+  return error;
+}
+
+
+static void finish_race(struct socket99_opening *opening) {
+  opening->state = ENDED;
+  if (s99_attempt_finish(opening->winner))
+    return;
+  opening->failure = opening->winner->failure;
+  opening->winner = NULL;
+}
+
+
+/* A connection that is complete wins even if the deadline has passed. */
+static void race(struct socket99_opening *opening) {
+  int error = 0;
+  while (opening->winner == NULL && s99_race_due(&opening->race, s99_now()))
+    begin_attempt(opening);
+  if (opening->winner == NULL && opening->race.in_progress > 0)
+    error = poll_attempts(opening);
+  if (opening->winner != NULL)
+    finish_race(opening);
+  else if (s99_race_is_lost(&opening->race))
+    opening->state = ENDED;
+  else if (error != 0)
+    fail_to_poll(opening, error);
+  else if (is_late(opening))
+    fail_late(opening);
+}
+
+
+/* False: no memory. */
+static bool make_attempts(struct socket99_opening *opening) {
+  const struct s99_candidates *candidates = &opening->plan.candidates;
+  size_t i;
+  opening->attempts = calloc(candidates->count, sizeof(*opening->attempts));
+  opening->polled = calloc(candidates->count, sizeof(*opening->polled));
+  if (opening->attempts == NULL || opening->polled == NULL)
+    return false;
+  for (i = 0; i < candidates->count; i++) {
+    opening->attempts[i].plan = &opening->plan;
+    opening->attempts[i].candidate = &candidates->list[i];
+    opening->attempts[i].fd = opening->polled[i].fd = -1;
+    opening->polled[i].events = POLLOUT;
   }
-  error = wait_in_poll(opening->polled, (nfds_t)count,
-                       opening->blocks ? s99_poll_ms(next_event(opening)) : 0);
-  if (error != 0)
-    return error;
-  polled = opening->polled;
-  for (i = 0; i < opening->race.next && polled < opening->polled + count; i++) {
-    socket99_result failure;
-    if (opening->attempts[i].fd != polled->fd || polled++->revents == 0)
-      continue;
-    unwatch(opening, opening->attempts[i].fd, true);
-    s99_attempt_check(&opening->plan, &opening->plan.candidates.list[i], &opening->attempts[i],
-                      &failure);
-    note_flight(opening, i, &failure);
+  return true;
+}
+
+
+static void begin_race(struct socket99_opening *opening) {
+  struct s99_candidates *candidates = &opening->plan.candidates;
+  if (!make_attempts(opening)) {
+    fail(opening, SOCKET99_ERROR_UNKNOWN, ENOMEM);
+    return;
   }
-  return 0;
+  s99_interleave(candidates->list, candidates->count);
+  s99_race_init(&opening->race, candidates->count, opening->plan.delay);
+  opening->state = RACING;
+  race(opening);
 }
 
 
 static void end_attempts(struct socket99_opening *opening) {
   size_t i;
   for (i = 0; i < opening->race.next; i++) {
-    struct s99_attempt *attempt = &opening->attempts[i];
-    if (attempt->flight == S99_IN_FLIGHT)
-      unwatch(opening, attempt->fd, true);
-    s99_attempt_end(&opening->plan, attempt);
+    unwatch_attempt(opening, i);
+    s99_attempt_end(&opening->attempts[i]);
   }
 }
 
 
-static enum state finish_race(struct socket99_opening *opening, size_t winner,
-                              socket99_result *res) {
-  const struct s99_address *candidate = &opening->plan.candidates.list[winner];
-  if (s99_attempt_deliver(&opening->plan, candidate, &opening->attempts[winner], res))
-    return S99_DONE;
-  return S99_FAILED;
+/*
+** Resolve
+*/
+
+/* A client's local address rules out candidates of the other family. */
+static bool drop_unfit(struct s99_plan *plan) {
+  struct s99_candidates *candidates = &plan->candidates;
+  size_t i, kept = 0;
+  if (plan->local.len == 0 || plan->local_port_only)
+    return true;
+  for (i = 0; i < candidates->count; i++) {
+    if (candidates->list[i].addr.sa.sa_family == plan->local.addr.sa.sa_family)
+      candidates->list[kept++] = candidates->list[i];
+  }
+  candidates->count = kept;
+  return kept > 0;
 }
 
 
-/* Finished work counts before the clock: a connection that is there wins. */
-static enum state race(struct socket99_opening *opening, socket99_result *res) {
-  size_t winner;
+/* Called when the candidates are known. */
+static void open_candidates(struct socket99_opening *opening) {
+  if (opening->resolves_only) {
+    opening->state = ENDED;
+  } else if (!drop_unfit(&opening->plan)) {
+    fail(opening, SOCKET99_ERROR_BIND, EAFNOSUPPORT);
+    opening->failure.candidate = &opening->plan.local;
+  } else if (needs_race(opening)) {
+    begin_race(opening);
+  } else {
+    try_in_turn(opening);
+  }
+}
+
+
+static void take_answer(struct socket99_opening *opening, struct s99_answer *answer) {
+  if (s99_take_answer(&opening->plan, answer))
+    open_candidates(opening);
+  else
+    fail_lookup(opening, answer);
+}
+
+
+static void end_lookup(struct socket99_opening *opening) {
+  unwatch(opening, s99_lookup_fd(opening->lookup), false);
+  s99_lookup_end(opening->lookup);
+  opening->lookup = NULL;
+}
+
+
+static bool start_lookup(struct socket99_opening *opening) {
+  struct s99_answer failure = {EAI_SYSTEM, 0, NULL};
+  struct s99_query query;
+  s99_query(&opening->plan, &query);
+  opening->lookup = s99_lookup_start(query.name, query.service, &query.hints, &failure.error);
+  if (opening->lookup != NULL) {
+    failure.error = watch(opening, s99_lookup_fd(opening->lookup), false);
+    if (failure.error == 0)
+      return true;
+    s99_lookup_end(opening->lookup);
+    opening->lookup = NULL;
+  }
+  fail_lookup(opening, &failure);
+  return false;
+}
+
+
+static int await_lookup(const struct socket99_opening *opening) {
+  struct pollfd answered;
+  answered.fd = s99_lookup_fd(opening->lookup);
+  answered.events = POLLIN;
+  return wait_in_poll(&answered, 1, s99_poll_ms(opening->plan.deadline));
+}
+
+
+static void look_up(struct socket99_opening *opening) {
+  struct s99_answer answer;
   int error = 0;
-  while (s99_race_due(&opening->race, s99_now()) && !has_connected(opening, &winner))
-    begin_attempt(opening);
-  if (!has_connected(opening, &winner) && opening->race.in_flight > 0) {
-    error = look_at_flights(opening);
-    if (s99_now() >= opening->retry_at)
-      retry_attempts(opening);
+  if (opening->lookup == NULL && !start_lookup(opening))
+    return;
+  if (opening->blocks)
+    error = await_lookup(opening);
+  if (s99_lookup_take(opening->lookup, &answer)) {
+    end_lookup(opening);
+    take_answer(opening, &answer);
+  } else if (error != 0) {
+    fail_to_poll(opening, error);
+  } else if (is_late(opening)) {
+    fail_late(opening);
   }
-  if (has_connected(opening, &winner))
-    return finish_race(opening, winner, res);
-  if (s99_race_is_lost(&opening->race)) {
-    *res = opening->told;
-    return S99_FAILED;
-  }
-  if (error != 0)
-    return fail_to_wait(error, res);
-  return is_late(opening) ? fail_late(opening, res) : S99_RACE;
 }
 
 
-/*
-** Listen: a server goes on to the next candidate only when the machine lacks
-** the address or its family. A second server on a name must not slide to the
-** next address of that name while both believe that they own it.
-*/
-
-static enum state listen_first(struct socket99_opening *opening, socket99_result *res) {
+static void resolve(struct socket99_opening *opening) {
   const struct s99_plan *plan = &opening->plan;
-  size_t i;
-  for (i = 0; i < plan->candidates.count; i++) {
-    if (s99_listen(plan, &plan->candidates.list[i], res))
-      return S99_DONE;
-    if (res->saved_errno != EAFNOSUPPORT && res->saved_errno != EADDRNOTAVAIL)
-      return S99_FAILED;
-    keep_telling(opening, i, res);
+  struct s99_answer answer;
+  if (plan->name == NULL && plan->service == NULL) {
+    open_candidates(opening);
+  } else if (!opening->blocks || plan->deadline != S99_NEVER) {
+    look_up(opening);
+  } else {
+    s99_resolve(plan, &answer);
+    take_answer(opening, &answer);
   }
-  *res = opening->told;
-  return S99_FAILED;
 }
 
 
 /*
-** The machine
+** In one call
 */
 
-static enum state next_state(struct socket99_opening *opening, socket99_result *res) {
-  switch (opening->state) {
-  case S99_RESOLVE:
-    return resolve(opening, res);
-  case S99_CONNECT:
-    return connect_first(opening, res);
-  case S99_RACE:
-    return race(opening, res);
-  case S99_LISTEN:
-    return listen_first(opening, res);
-  default:
-    return opening->state;
-  }
+static bool begin(struct socket99_opening *opening, const socket99_config *cfg,
+                  socket99_result *res) {
+  opening->state = RESOLVING;
+  opening->blocks = true;
+  opening->resolves_only = false;
+  opening->lookup = NULL;
+  opening->attempts = NULL;
+  opening->polled = NULL;
+  opening->race.next = 0;
+  opening->retry_at = opening->retry_wait = 0;
+  opening->only.plan = &opening->plan;
+  opening->winner = NULL;
+  opening->failure.stage = SOCKET99_OK;
+  opening->failure_rank = 0;
+  opening->poller.fd = -1;
+  if (s99_check(cfg, &opening->plan, res->where))
+    return true;
+  s99_refuse(res, opening->plan.error);
+  return false;
 }
 
 
-static bool has_ended(const struct socket99_opening *opening) {
-  return opening->state == S99_DONE || opening->state == S99_FAILED;
+/* Goes on as far as it can; where the opening blocks, waits once. */
+static void advance(struct socket99_opening *opening) {
+  if (opening->state == RACING)
+    race(opening);
+  else
+    resolve(opening);
 }
 
 
-/* What a state may still hold; the poller stays. */
+/* Frees everything but the poller. */
 static void release(struct socket99_opening *opening) {
   if (opening->lookup != NULL)
     end_lookup(opening);
@@ -489,23 +521,20 @@ static void release(struct socket99_opening *opening) {
 }
 
 
-static bool begin(struct socket99_opening *opening, const socket99_config *cfg,
-                  socket99_result *res) {
-  opening->state = S99_RESOLVE;
-  opening->blocks = true;
-  opening->resolves_only = false;
-  opening->lookup = NULL;
-  opening->attempts = NULL;
-  opening->polled = NULL;
-  opening->race.next = 0;
-  opening->retry_at = opening->retry_wait = 0;
-  opening->told_rank = 0;
-  opening->poller.fd = -1;
-  if (cfg == NULL) {
-    s99_fail_text(res, SOCKET99_ERROR_CONFIGURATION, EINVAL, "cfg is NULL");
-    return false;
+/* The result of an opening that has ended; a descriptor is the caller's from here on. */
+static bool finish(struct socket99_opening *opening, socket99_result *res) {
+  struct s99_attempt *winner = opening->winner;
+  if (winner != NULL) {
+    s99_succeed(res, winner->fd, winner->candidate->addr.sa.sa_family,
+                winner->progress == S99_CONNECTED);
+    winner->fd = -1;
+  } else if (opening->failure.stage != SOCKET99_OK) {
+    s99_report(res, &opening->plan, &opening->failure);
+  } else {
+    s99_succeed(res, -1, AF_UNSPEC, false);
   }
-  return s99_check(cfg, &opening->plan, res);
+  release(opening);
+  return res->status == SOCKET99_OK;
 }
 
 
@@ -513,14 +542,13 @@ bool socket99_open(const socket99_config *cfg, socket99_result *res) {
   struct socket99_opening opening;
   if (!begin(&opening, cfg, res))
     return false;
-  while (!has_ended(&opening))
-    opening.state = next_state(&opening, res);
-  release(&opening);
-  return opening.state == S99_DONE;
+  while (opening.state != ENDED)
+    advance(&opening);
+  return finish(&opening, res);
 }
 
 
-/* The candidates' addresses, for their receiver to free. */
+/* The candidates' addresses, for the caller to free; NULL: no memory. */
 static struct sockaddr_storage *addresses_of(const struct s99_candidates *candidates) {
   struct sockaddr_storage *list = calloc(candidates->count, sizeof(*list));
   size_t i;
@@ -538,17 +566,15 @@ bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
   if (!begin(&opening, cfg, res))
     return false;
   opening.resolves_only = true;
-  while (!has_ended(&opening))
-    opening.state = next_state(&opening, res);
-  if (opening.state == S99_DONE) {
+  while (opening.state != ENDED)
+    advance(&opening);
+  if (opening.failure.stage == SOCKET99_OK) {
     *addresses = addresses_of(&opening.plan.candidates);
     *count = opening.plan.candidates.count;
-    s99_succeed(res, -1, AF_UNSPEC, false);
+    if (*addresses == NULL)
+      fail(&opening, SOCKET99_ERROR_UNKNOWN, ENOMEM);
   }
-  release(&opening);
-  if (opening.state == S99_DONE && *addresses == NULL)
-    return s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM, NULL);
-  return opening.state == S99_DONE;
+  return finish(&opening, res);
 }
 
 
@@ -575,7 +601,7 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
   if (opening == NULL || (cfg != NULL && copy == NULL)) {
     free(opening);
     free(copy);
-    s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM, NULL);
+    s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM);
     return NULL;
   }
   opening->copy = copy;
@@ -589,7 +615,7 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
   if (error != 0) {
     s99_poller_close(&opening->poller);
     abandon(opening);
-    s99_fail(res, SOCKET99_ERROR_UNKNOWN, error, NULL);
+    s99_fail(res, SOCKET99_ERROR_UNKNOWN, error);
     return NULL;
   }
   opening->blocks = false;
@@ -599,37 +625,32 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
 
 
 static int64_t alarm_of(const struct socket99_opening *opening) {
-  if (has_ended(opening))
+  if (opening->state == ENDED)
     return S99_NEVER;
-  return opening->state == S99_RACE ? next_event(opening) : opening->plan.deadline;
+  return opening->state == RACING ? next_event(opening) : opening->plan.deadline;
 }
 
 
 bool socket99_step(socket99_opening *opening, socket99_result *res) {
-  enum state before;
   int error;
   if (opening->process != getpid()) {
-    s99_fail_text(res, SOCKET99_ERROR_UNKNOWN, EPERM, "opening of process %ld",
-                  (long)opening->process);
+    s99_fail(res, SOCKET99_ERROR_UNKNOWN, EPERM);
+    snprintf(res->where, sizeof(res->where), "opening of process %ld", (long)opening->process);
     return true;
   }
-  if (has_ended(opening)) {
-    s99_fail_text(res, SOCKET99_ERROR_UNKNOWN, EALREADY, "opening");
+  if (opening->state == ENDED) {
+    s99_fail(res, SOCKET99_ERROR_UNKNOWN, EALREADY);
+    snprintf(res->where, sizeof(res->where), "opening");
     return true;
   }
-  do {
-    before = opening->state;
-    opening->state = next_state(opening, res);
-  } while (opening->state != before && !has_ended(opening));
-  /* Without its alarm it might never be stepped again. */
+  advance(opening);
+  /* Without its alarm the opening might never be stepped again. */
   error = set_alarm(opening, alarm_of(opening));
-  if (error != 0 && !has_ended(opening)) {
-    opening->state = S99_FAILED;
-    s99_fail(res, SOCKET99_ERROR_UNKNOWN, error, NULL);
-  }
-  if (has_ended(opening))
-    release(opening);
-  return has_ended(opening);
+  if (error != 0 && opening->state != ENDED)
+    fail(opening, SOCKET99_ERROR_UNKNOWN, error);
+  if (opening->state == ENDED)
+    finish(opening, res);
+  return opening->state == ENDED;
 }
 
 
@@ -643,13 +664,13 @@ int socket99_timeout_ms(const socket99_opening *opening) {
 }
 
 
-/* In a child of the process that started it, a descriptor's removal from the
-** poller would silence the parent's, how a socket lingers is the parent's to
-** say, and the file of the client's own address is the parent's too: closing
-** is all that is done there. */
+/* A child of the process that started the opening only closes descriptors. The
+** sockets, the poller's list and the file of the local address are shared with
+** the parent: removing a descriptor from the list, turning lingering off or
+** unlinking the file would affect it. */
 static void leave_to_parent(socket99_opening *opening) {
   opening->poller.fd = -1;
-  opening->plan.own.len = 0;
+  opening->plan.local.len = 0;
   opening->copy->option_count = 0;
   opening->copy->sockopts[0].option_id = 0;
 }

@@ -11,7 +11,7 @@
 */
 
 #include "option_constants.h"
-#include "spelling.h"
+#include "internal.h"
 
 #define SOCKET(name, id, form)                                                                     \
   OPTION(name, S99_SO, S99_FORM_##form, SOL_SOCKET, id, S99_NONE, #id, "")

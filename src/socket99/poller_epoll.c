@@ -1,8 +1,8 @@
 /*
-** poller_epoll.c: the poller of Linux.
+** poller_epoll.c: the poller on Linux.
 */
 
-#include "poller.h"
+#include "internal.h"
 
 #if S99_HAVE_EPOLL
 
@@ -53,7 +53,7 @@ void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing) {
 }
 
 
-/* Setting a timer makes it unreadable until it is due; 0 would disarm it. */
+/* A timer that is set is unreadable until it is due; a time of 0 would disarm it. */
 int s99_poller_alarm(struct s99_poller *poller, int64_t at) {
   struct itimerspec due;
   memset(&due, 0, sizeof(due));

@@ -1,14 +1,14 @@
 /*
-** poller_kqueue.c: the poller of macOS and the BSDs.
+** poller_kqueue.c: the poller on macOS and the BSDs.
 */
 
-#include "poller.h"
+#include "internal.h"
 
 #if !S99_HAVE_EPOLL
 
 #include <sys/event.h>
 
-/* The alarm's identity among the timers of this kqueue. */
+/* The identifier of the alarm's timer. */
 #define ALARM 1
 
 
@@ -43,7 +43,7 @@ void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing) {
 }
 
 
-/* In milliseconds, which every kqueue knows, rounded up. */
+/* Every kqueue supports milliseconds; the time is rounded up to them. */
 int s99_poller_alarm(struct s99_poller *poller, int64_t at) {
   int64_t left = at == S99_NEVER ? 0 : at - s99_now();
   change(poller->fd, ALARM, EVFILT_TIMER, EV_DELETE, 0);

@@ -1,16 +1,16 @@
 /*
-** race.c: which attempt to connect starts when (RFC 8305, section 5).
+** race.c: when each attempt to connect starts (RFC 8305, section 5).
 **
-** Pure bookkeeping: no descriptor, no clock, no system call. The caller says
-** what time it is and what became of each attempt; the race says which
-** candidate is due, and when the next one will be.
+** It makes no system calls. The caller passes in the time and the outcome of
+** each attempt; the race tells which candidate is due, and when the next one
+** will be.
 */
 
-#include "race.h"
+#include "internal.h"
 
 
-/* The first address first, then families alternate, each in its own order
-** (RFC 8305, section 4). */
+/* Alternates the families, beginning with that of the first address; within a
+** family the order stays (RFC 8305, section 4). */
 void s99_interleave(struct s99_address *list, size_t count) {
   size_t i;
   for (i = 1; i < count; i++) {
@@ -34,12 +34,12 @@ void s99_race_init(struct s99_race *race, size_t count, int64_t delay) {
 
 
 static bool may_start_at_once(const struct s99_race *race) {
-  return race->in_flight == 0 || (race->newest_ended && !race->held);
+  return race->in_progress == 0 || (race->newest_ended && !race->held);
 }
 
 
-/* When the next attempt is due; S99_NEVER where none is left, or where the
-** next one waits for another to end. */
+/* The time at which the next attempt is due; S99_NEVER if none is left, or if it
+** has to wait until another attempt ends. */
 int64_t s99_race_next(const struct s99_race *race) {
   if (race->next >= race->count)
     return S99_NEVER;
@@ -59,23 +59,23 @@ size_t s99_race_start(struct s99_race *race, int64_t now) {
   race->newest_start = now;
   race->newest_ended = false;
   race->held = false;
-  race->in_flight++;
+  race->in_progress++;
   return race->newest;
 }
 
 
 void s99_race_failed(struct s99_race *race, size_t attempt) {
-  race->in_flight--;
+  race->in_progress--;
   race->held = false;
   if (attempt == race->newest)
     race->newest_ended = true;
 }
 
 
-/* The newest attempt could not begin because another one has what it needs:
-** it is due again as soon as one of those in flight has ended. */
+/* The newest attempt could not begin because another one holds its local port.
+** It is due again when an attempt in progress ends. */
 void s99_race_postpone(struct s99_race *race) {
-  race->in_flight--;
+  race->in_progress--;
   race->next = race->newest;
   race->newest_ended = true;
   race->held = true;
@@ -83,5 +83,5 @@ void s99_race_postpone(struct s99_race *race) {
 
 
 bool s99_race_is_lost(const struct s99_race *race) {
-  return race->in_flight == 0 && race->next >= race->count;
+  return race->in_progress == 0 && race->next >= race->count;
 }

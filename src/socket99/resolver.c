@@ -1,13 +1,13 @@
 /*
-** resolver.c: from a host name, a service name, or both, to candidates.
+** resolver.c: turns a host name, a service name, or both into candidates.
 **
-** Names are looked up with getaddrinfo(3), so that /etc/hosts, nsswitch and
-** all else that the system's administrator chose counts. The socket type is
-** given, so that each address comes once; no AI_ADDRCONFIG, since it hides
-** loopback addresses on a machine that is offline.
+** Names are looked up with getaddrinfo(3), which follows /etc/hosts,
+** nsswitch.conf and the rest of the system's configuration. The hints name the
+** socket type, so that each address is returned once. They leave out
+** AI_ADDRCONFIG, which hides loopback addresses on a machine that is offline.
 */
 
-#include "lookup.h"
+#include "internal.h"
 
 
 void socket99_set_hints(const socket99_config *cfg, struct addrinfo *hints) {
@@ -55,7 +55,7 @@ static void append(struct s99_candidates *candidates, const struct addrinfo *fou
 }
 
 
-/* False when memory runs out. */
+/* False: no memory. */
 static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *found, int family) {
   const struct addrinfo *each;
   size_t most = 0;
@@ -75,17 +75,7 @@ static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *f
 }
 
 
-static bool fail_lookup(const struct s99_plan *plan, int code, int error, socket99_result *res) {
-  const char *name = plan->name != NULL ? plan->name : plan->service;
-  bool both = plan->name != NULL && plan->service != NULL;
-  s99_fail_text(res, SOCKET99_ERROR_GETADDRINFO, error, "%.200s%s%.40s", name, both ? ":" : "",
-                both ? plan->service : "");
-  res->getaddrinfo_error = code;
-  return false;
-}
-
-
-/* A service of an address that is known already: only its port counts. */
+/* The address was known; the lookup was for the port of a service. */
 static void take_port(struct s99_plan *plan, const struct addrinfo *found) {
   const struct sockaddr_in *in = (const void *)found->ai_addr;
   size_t i;
@@ -106,37 +96,35 @@ static bool take_candidates(struct s99_plan *plan, const struct addrinfo *found)
 }
 
 
-void s99_question(const struct s99_plan *plan, struct s99_question *question) {
-  question->name = plan->name != NULL ? plan->name : "127.0.0.1";
-  question->service = plan->service;
-  socket99_set_hints(plan->cfg, &question->hints);
-  question->hints.ai_family = plan->name != NULL ? plan->family : AF_INET;
+void s99_query(const struct s99_plan *plan, struct s99_query *query) {
+  query->name = plan->name != NULL ? plan->name : "127.0.0.1";
+  query->service = plan->service;
+  socket99_set_hints(plan->cfg, &query->hints);
+  query->hints.ai_family = plan->name != NULL ? plan->family : AF_INET;
 }
 
 
-bool s99_take_answer(struct s99_plan *plan, const struct s99_answer *answer, socket99_result *res) {
+bool s99_take_answer(struct s99_plan *plan, struct s99_answer *answer) {
   bool ok = true;
   if (answer->code != 0)
-    return fail_lookup(plan, answer->code, answer->code == EAI_SYSTEM ? answer->error : 0, res);
+    return false;
   if (plan->name == NULL)
     take_port(plan, answer->found);
   else
     ok = take_candidates(plan, answer->found);
   freeaddrinfo(answer->found);
   if (!ok)
-    return fail_lookup(plan, EAI_MEMORY, 0, res);
-  if (plan->candidates.count == 0)
-    return fail_lookup(plan, EAI_NONAME, 0, res);
-  return true;
+    answer->code = EAI_MEMORY;
+  else if (plan->candidates.count == 0)
+    answer->code = EAI_NONAME;
+  return answer->code == 0;
 }
 
 
-bool s99_resolve(struct s99_plan *plan, socket99_result *res) {
-  struct s99_question question;
-  struct s99_answer answer;
-  s99_question(plan, &question);
-  answer.found = NULL;
-  answer.code = getaddrinfo(question.name, question.service, &question.hints, &answer.found);
-  answer.error = errno;
-  return s99_take_answer(plan, &answer, res);
+void s99_resolve(const struct s99_plan *plan, struct s99_answer *answer) {
+  struct s99_query query;
+  s99_query(plan, &query);
+  answer->found = NULL;
+  answer->code = getaddrinfo(query.name, query.service, &query.hints, &answer->found);
+  answer->error = errno;
 }

@@ -1,11 +1,11 @@
 /*
-** spelling.c: how far a word that nobody knows is from one that is known.
+** spelling.c: the edit distance between two words.
 */
 
-#include "spelling.h"
+#include "internal.h"
 
 
-/* Case is no misspelling. */
+/* Case does not count. */
 static bool is_same(char a, char b) {
   return strncasecmp(&a, &b, 1) == 0;
 }
@@ -17,8 +17,8 @@ static size_t least(size_t a, size_t b) {
 
 
 /*
-** Edits that turn `a` into `b`: insertions, deletions, substitutions and
-** swaps of neighbours. Above `limit` the exact number does not matter.
+** The number of insertions, deletions, substitutions and swaps of neighbours
+** that turn `a` into `b`. It need not be exact above `limit`.
 */
 size_t s99_edits(const char *a, const char *b, size_t limit) {
   size_t lines[3][S99_LONGEST_WORD + 1];

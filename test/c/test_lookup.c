@@ -4,7 +4,7 @@
 ** some names until they are released.
 */
 
-#include "lookup.h"
+#include "internal.h"
 #include "sockets.h"
 
 #include <dlfcn.h>

@@ -206,12 +206,14 @@ static const char *lookup_failure(const socket99_config *cfg, int code) {
 
 static void test_each_address_of_a_name_is_a_candidate_once(void **state) {
   socket99_config cfg = {.host = "twice.test", .port = 80};
+  char message[SOCKET99_WHERE_SIZE];
+  struct s99_answer answer;
   struct s99_plan plan;
-  socket99_result res;
   char text[64];
   (void)state;
-  assert_true(s99_check(&cfg, &plan, &res));
-  assert_true(s99_resolve(&plan, &res));
+  assert_true(s99_check(&cfg, &plan, message));
+  s99_resolve(&plan, &answer);
+  assert_true(s99_take_answer(&plan, &answer));
   assert_int_equal(plan.candidates.count, 2);
   socket99_address_text(&plan.candidates.list[0].addr.sa, plan.candidates.list[0].len, text,
                         sizeof(text));

@@ -7,7 +7,6 @@
 
 #include "internal.h"
 #include "probe.h"
-#include "spelling.h"
 
 #include <ifaddrs.h>
 #include <stddef.h>

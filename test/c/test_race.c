@@ -4,7 +4,7 @@
 ** section 5, prescribes, computed by other means.
 */
 
-#include "race.h"
+#include "internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

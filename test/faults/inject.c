@@ -651,7 +651,7 @@ EXPORT int stand_in_pthread_sigmask(int how, const sigset_t *set, sigset_t *befo
 static int say_ready(struct pollfd *all, nfds_t count, bool which) {
   nfds_t i;
   for (i = 0; i < count; i++)
-    all[i].revents = which ? all[i].events : 0;
+    all[i].revents = which && all[i].fd >= 0 ? all[i].events : 0;
   return which ? (int)count : 1;
 }
 

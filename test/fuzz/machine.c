@@ -382,19 +382,24 @@ static int wait_in_vain(struct pollfd *polled, nfds_t count, int ms) {
 
 int machine_poll(struct pollfd *polled, nfds_t count, int ms) {
   unsigned int how = way(4);
+  int watched = 0;
   nfds_t i;
-  for (i = 0; i < count; i++)
+  for (i = 0; i < count; i++) {
+    if (polled[i].fd < 0)
+      continue;
     thing_of(polled[i].fd, "poll");
+    watched++;
+  }
   if (how == 1) {
     errno = EINTR;
     return -1;
   }
-  if (count == 0 || (how == 2 && ms >= 0))
+  if (watched == 0 || (how == 2 && ms >= 0))
     return wait_in_vain(polled, count, ms);
   machine_run_threads();
   for (i = 0; i < count; i++)
-    polled[i].revents = how == 3 ? POLLERR | POLLHUP : polled[i].events;
-  return (int)count;
+    polled[i].revents = polled[i].fd < 0 ? 0 : how == 3 ? POLLERR | POLLHUP : polled[i].events;
+  return watched;
 }
 
 

@@ -173,8 +173,8 @@ end
 
 function TestObject:test_a_pair_that_cannot_be_is_told()
   lu.assertEquals({ sock99.pair { datagram = true, seqpacket = true } },
-                  { nil, 'configuration: datagram goes with no seqpacket: give one of them',
-                    errno.EINVAL, 'configuration' })
+                  { nil, 'configuration: datagram cannot be combined with seqpacket: ' ..
+                    'give one of them', errno.EINVAL, 'configuration' })
   lu.assertEquals({ sock99.pair { host = 'x\0' } },
                   { nil, "configuration: host 'x' has a NUL byte in it", errno.EINVAL,
                     'configuration' })

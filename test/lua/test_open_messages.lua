@@ -323,31 +323,37 @@ end
 -- Contradictions
 
 function TestContradictions:test_one_address_only()
-  refuses({ host = 'a', path = '/x', port = 80 }, 'host goes with no path: give one of them')
+  refuses({ host = 'a', path = '/x', port = 80 },
+          'host cannot be combined with path: give one of them')
   refuses({ host = 'a', ipv4 = '127.0.0.1', port = 80 },
-          'host goes with no ipv4: give one of them')
-  refuses({ host = 'a', ipv6 = '::1', port = 80 }, 'host goes with no ipv6: give one of them')
+          'host cannot be combined with ipv4: give one of them')
+  refuses({ host = 'a', ipv6 = '::1', port = 80 },
+          'host cannot be combined with ipv6: give one of them')
   refuses({ ipv4 = '127.0.0.1', ipv6 = '::1', port = 80 },
-          'ipv4 goes with no ipv6: give one of them')
-  refuses({ path = '/x', ipv4 = '127.0.0.1' }, 'path goes with no ipv4: give one of them')
+          'ipv4 cannot be combined with ipv6: give one of them')
+  refuses({ path = '/x', ipv4 = '127.0.0.1' },
+          'path cannot be combined with ipv4: give one of them')
 end
 
 
 function TestContradictions:test_family_and_address()
-  refuses({ path = '/x', family = 'inet' }, 'path goes with no family inet')
-  refuses({ ipv4 = '127.0.0.1', family = 'inet6', port = 80 }, 'ipv4 goes with no family inet6')
-  refuses({ ipv6 = '::1', family = 'inet', port = 80 }, 'ipv6 goes with no family inet')
-  refuses({ host = 'a', family = 'unix', port = 80 }, 'host goes with no family unix')
+  refuses({ path = '/x', family = 'inet' }, 'path cannot be combined with family inet')
+  refuses({ ipv4 = '127.0.0.1', family = 'inet6', port = 80 },
+          'ipv4 cannot be combined with family inet6')
+  refuses({ ipv6 = '::1', family = 'inet', port = 80 }, 'ipv6 cannot be combined with family inet')
+  refuses({ host = 'a', family = 'unix', port = 80 }, 'host cannot be combined with family unix')
   refuses({ family = 'inet4', port = 80 }, "family 'inet4' is none of 'inet', 'inet6', 'unix'")
 end
 
 
 function TestContradictions:test_what_is_for_paths_alone_or_not_for_them()
-  refuses({ path = '/x', port = 80 }, 'port goes with no path')
-  refuses({ family = 'unix', datagram = true, port = 80 }, 'port goes with no family unix')
+  refuses({ path = '/x', port = 80 }, 'port cannot be combined with path')
+  refuses({ family = 'unix', datagram = true, port = 80 },
+          'port cannot be combined with family unix')
   refuses({ host = '127.0.0.1', port = 80, seqpacket = true },
           'seqpacket is for Unix domain sockets')
-  refuses({ path = '/x', seqpacket = true, datagram = true }, 'seqpacket goes with no datagram')
+  refuses({ path = '/x', seqpacket = true, datagram = true },
+          'seqpacket cannot be combined with datagram')
   refuses({ server = true, mode = '0600' }, 'mode 600 is for servers on a path')
   refuses({ path = '/x', mode = '0600' }, 'mode 600 is for servers on a path')
   refuses({ path = '\0x', server = true, mode = '0600' }, 'mode 600 is for servers on a path')
@@ -359,10 +365,10 @@ end
 
 function TestContradictions:test_bind()
   refuses({ server = true, bind = { host = '127.0.0.1' } },
-          'bind goes with no server: host, port or path say where it listens')
+          'bind cannot be combined with server: host, port or path say where it listens')
   refuses({ datagram = true, bind = {} }, 'bind is empty: it has host, port or path')
   refuses({ datagram = true, bind = { host = '127.0.0.1', path = '/x' } },
-          'bind: path goes with no host or port')
+          'bind: path cannot be combined with host or port')
   refuses({ path = '/x', bind = { host = '127.0.0.1' } },
           'bind: host and port are for TCP and UDP, a Unix domain socket has a path')
   refuses({ host = '127.0.0.1', port = 1, bind = { path = '/x' } },

@@ -9,7 +9,7 @@
 
 #include "values.h"
 
-#include "spelling.h"
+#include "internal.h"
 
 
 /*
@@ -600,6 +600,6 @@ bool sock99_read_pair(lua_State *L, struct sock99_request *request, socket99_res
     return false;
   check_only(L, BIT(DATAGRAM) | BIT(SEQPACKET) | BIT(NONBLOCKING) | BIT(CLOEXEC), "pair");
   if (request->config.datagram && request->config.seqpacket)
-    return sock99_refuse(result, "datagram goes with no seqpacket: give one of them");
+    return sock99_refuse(result, "datagram cannot be combined with seqpacket: give one of them");
   return true;
 }
