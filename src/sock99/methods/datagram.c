@@ -298,19 +298,30 @@ int sock99_receive_into_room(lua_State *L, struct sock99_socket *s, struct sock9
 }
 
 
-void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
+static void push_large(lua_State *L, const struct sock99_message *in) {
+  struct sock99_rooms *rooms = sock99_take_rooms(sock99_scratch_of(L), 1);
+  sock99_push_from_rooms(L, in->data, in->size, rooms);
+}
+
+
+static void push_small(lua_State *L, const struct sock99_message *in) {
   char copy[SOCK99_SMALL_PIECE];
+  memcpy(copy, in->data, in->size);
+  lua_pushlstring(L, copy, in->size);
+}
+
+
+void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
   if (in->size > max) {
     in->size = max;
     in->is_cut = true;
   }
-  if (in->size > sizeof(copy)) {
-    struct sock99_rooms *rooms = sock99_take_rooms(sock99_scratch_of(L), 1);
-    sock99_push_from_rooms(L, in->data, in->size, rooms);
-  } else {
-    memcpy(copy, in->data, in->size);
-    lua_pushlstring(L, copy, in->size);
-  }
+  if (!SOCK99_COLLECTS_FIRST)
+    lua_pushlstring(L, in->data, in->size);
+  else if (in->size <= SOCK99_SMALL_PIECE)
+    push_small(L, in);
+  else
+    push_large(L, in);
 }
 
 

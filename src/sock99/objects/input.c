@@ -74,13 +74,6 @@ struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t co
 }
 
 
-char *sock99_message_room(struct sock99_scratch *scratch) {
-  if (scratch->rooms == NULL)
-    scratch->rooms = sock99_take_rooms(scratch, 1);
-  return scratch->rooms == NULL ? NULL : scratch->rooms->bytes;
-}
-
-
 void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms) {
   free(scratch->rooms);
   scratch->rooms = rooms;
@@ -257,11 +250,6 @@ static int call_pusher(lua_State *L, struct piece *piece) {
 /*
 ** Scratch buffers
 */
-
-struct sock99_scratch *sock99_scratch_of(lua_State *L) {
-  return lua_touserdata(L, lua_upvalueindex(1));
-}
-
 
 static int l_free(lua_State *L) {
   struct sock99_scratch *scratch = lua_touserdata(L, 1);

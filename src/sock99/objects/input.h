@@ -52,15 +52,19 @@ static inline const char *sock99_unread_bytes(const struct sock99_input *input) 
 /* The scratch buffer for one call's use, whoever used it; NULL: no memory. */
 SOCK99_HIDDEN char *sock99_take_scratch(struct sock99_scratch *scratch);
 
-/* Room for one message, SOCK99_ROOM_SIZE bytes, which the next call of any object may
-** use again: it is good until Lua runs. NULL: no memory. */
-SOCK99_HIDDEN char *sock99_message_room(struct sock99_scratch *scratch);
-
 /* Room for as many datagrams, which is the caller's until it returns it; what is
 ** returned is kept for the next time. Pages that nothing was written to cost
 ** nothing. NULL: no memory. */
 SOCK99_HIDDEN struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t count);
 SOCK99_HIDDEN void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms);
+
+/* Room for one message, SOCK99_ROOM_SIZE bytes, which the next call of any object may
+** use again: it is good until Lua runs. NULL: no memory. */
+static inline char *sock99_message_room(struct sock99_scratch *scratch) {
+  if (scratch->rooms == NULL)
+    scratch->rooms = sock99_take_rooms(scratch, 1);
+  return scratch->rooms == NULL ? NULL : scratch->rooms->bytes;
+}
 
 /* Pushes the string of bytes that lie in the rooms, and returns these whether or not
 ** there is memory for it. */
@@ -111,6 +115,9 @@ SOCK99_HIDDEN void sock99_push_bytes(lua_State *L, const void *how, const char *
 
 /* The scratch buffer: one a Lua state, an upvalue of every method. */
 SOCK99_HIDDEN void sock99_push_scratch(lua_State *L);
-SOCK99_HIDDEN struct sock99_scratch *sock99_scratch_of(lua_State *L);
+
+static inline struct sock99_scratch *sock99_scratch_of(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
 
 #endif

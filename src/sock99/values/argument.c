@@ -28,15 +28,12 @@ void sock99_raise(lua_State *L, int argument, const char *format, ...) {
 
 enum sock99_whole sock99_to_whole(lua_State *L, int index, long long *out) {
   lua_Number number;
-  if (sock99_isinteger(L, index)) {
-    *out = (long long)lua_tointeger(L, index);
+  if (sock99_tointeger(L, index, out))
     return SOCK99_WHOLE;
-  }
   number = lua_tonumber(L, index);
-  if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0))
-    return number == number ? SOCK99_TOO_LARGE : SOCK99_FRACTION;
-  *out = (long long)number;
-  return (lua_Number)*out == number ? SOCK99_WHOLE : SOCK99_FRACTION;
+  if (number >= -9223372036854775808.0 && number < 9223372036854775808.0)
+    return SOCK99_FRACTION;
+  return number == number ? SOCK99_TOO_LARGE : SOCK99_FRACTION;
 }
 
 
@@ -55,19 +52,21 @@ static void refuse_range(lua_State *L, int index, const char *name, bool is_low,
 }
 
 
+static void refuse_number(lua_State *L, int index, const char *name, long long least,
+                          long long most) {
+  lua_Number number = luaL_checknumber(L, index);
+  long long whole;
+  if (sock99_to_whole(L, index, &whole) == SOCK99_FRACTION)
+    sock99_raise(L, index, "%s: integer expected, got %s", name, push_text(L, index));
+  refuse_range(L, index, name, number < (lua_Number)least, number < (lua_Number)least ? least : most);
+}
+
+
 long long sock99_check_integer(lua_State *L, int index, const char *name, long long least,
                                long long most) {
-  long long number = 0;
-  enum sock99_whole whole;
-  luaL_checknumber(L, index);
-  whole = sock99_to_whole(L, index, &number);
-  if (whole == SOCK99_FRACTION)
-    sock99_raise(L, index, "%s: integer expected, got %s", name, push_text(L, index));
-  if (whole == SOCK99_TOO_LARGE)
-    refuse_range(L, index, name, lua_tonumber(L, index) < 0,
-                 lua_tonumber(L, index) < 0 ? least : most);
-  if (number < least || number > most)
-    refuse_range(L, index, name, number < least, number < least ? least : most);
+  long long number;
+  if (!sock99_tointeger(L, index, &number) || number < least || number > most)
+    refuse_number(L, index, name, least, most);
   return number;
 }
 
@@ -131,18 +130,19 @@ const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *la
 */
 
 bool sock99_is_port(lua_State *L, int index) {
-  long long port = 0;
-  return lua_isnumber(L, index) && sock99_to_whole(L, index, &port) == SOCK99_WHOLE && port >= 0 &&
-         port <= 65535;
+  long long port;
+  return sock99_tointeger(L, index, &port) && port >= 0 && port <= 65535;
 }
 
 
 int sock99_check_descriptor(lua_State *L, int index) {
-  long long fd = -1;
+  long long fd;
+  if (sock99_tointeger(L, index, &fd))
+    return fd < 0 || fd > INT_MAX ? -1 : (int)fd;
   luaL_checknumber(L, index);
   if (sock99_to_whole(L, index, &fd) == SOCK99_FRACTION)
     sock99_raise(L, index, "descriptor: integer expected, got %s", push_text(L, index));
-  return fd < 0 || fd > INT_MAX ? -1 : (int)fd;
+  return -1;
 }
 
 

@@ -21,11 +21,22 @@
 #define lua_rawlen(L, index) lua_objlen(L, index)
 #endif
 
+/* The number at `index`, or what its text means, as an integer; false where it is none
+** that this type has. */
+static inline bool sock99_tointeger(lua_State *L, int index, long long *out) {
 #if LUA_VERSION_NUM >= 503
-#define sock99_isinteger(L, index) lua_isinteger(L, index)
+  int is_integer;
+  *out = lua_tointegerx(L, index, &is_integer);
+  return is_integer != 0;
 #else
-#define sock99_isinteger(L, index) ((void)(L), (void)(index), 0)
+  lua_Number number = lua_tonumber(L, index);
+  if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0))
+    return false;
+  *out = (long long)number;
+  return (lua_Number)*out == number && (number != 0 || lua_isnumber(L, index));
 #endif
+}
+
 
 #if LUA_VERSION_NUM >= 505
 #define sock99_newstate(allocator, data) lua_newstate(allocator, data, 0)
@@ -39,6 +50,9 @@
 #else
 #define sock99_newuserdata(L, size) lua_newuserdata(L, size)
 #endif
+
+/* Whether lua_pushlstring may run finalizers before it has copied the bytes. */
+#define SOCK99_COLLECTS_FIRST (LUA_VERSION_NUM < 503)
 
 /* LUA_API of the headers says what an exported function looks like. */
 #if defined(__GNUC__)

@@ -185,20 +185,22 @@ static bool look_up(lua_State *L, int family, int type, const char *host, const 
 /* A number, or what converts to one; else a service's name. */
 static bool read_port(lua_State *L, int index, int *port, const char **service,
                       struct sock99_failure *failure) {
+  long long number;
   *port = 0;
   *service = NULL;
+  if (sock99_tointeger(L, index, &number) && number >= 0 && number <= 65535) {
+    *port = (int)number;
+    return true;
+  }
   if (lua_isnoneornil(L, index))
     return true;
   if (!lua_isnumber(L, index)) {
     *service = luaL_checkstring(L, index);
     return true;
   }
-  if (sock99_is_port(L, index)) {
-    *port = (int)lua_tonumber(L, index);
-    return true;
-  }
   lua_pushvalue(L, index);
-  return refuse(L, failure, EINVAL, "port %s is not an integer in 0 to 65535", lua_tostring(L, -1));
+  return refuse(L, failure, EINVAL, "port %s is not an integer in 0 to 65535",
+                lua_tostring(L, -1));
 }
 
 
