@@ -195,7 +195,7 @@ static int l_sleep(lua_State *L) {
   lua_Number seconds = luaL_checknumber(L, 1);
   luaL_argcheck(L, seconds == seconds, 1, "not a number");
   if (seconds > 0)
-    sock99_sleep_until(sock99_end_after((double)seconds));
+    sock99_sleep_until(L, sock99_end_after((double)seconds));
   return 0;
 }
 

@@ -28,24 +28,20 @@ struct sock99_socket *sock99_check_datagram(lua_State *L) {
 ** Out
 */
 
-/* After a call that could not send: 0 is "again". */
-int sock99_wait_to_send(struct sock99_socket *s, struct sock99_limit *limit, bool addressed,
-                        struct sock99_retry *retry, int error) {
-  if (error == EINTR)
-    return 0;
-  if (!sock99_would_block(error))
-    return error;
-  if (addressed && s->family == AF_UNIX)
-    return sock99_sleep_for_room(s, limit, retry);
-  return sock99_wait_for(s, limit, POLLOUT);
+int sock99_try_to_send_again(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                             bool addressed, int64_t *pause, int error) {
+  if (addressed && s->family == AF_UNIX && sock99_would_block(error))
+    return sock99_sleep_for_room(L, s, limit, pause);
+  return sock99_try_again(L, s, limit, POLLOUT, error);
 }
 
 
 /* To the peer, or to an address. */
-static int send_one(struct sock99_socket *s, struct sock99_limit *limit, const char *data,
-                    size_t length, const struct s99_address *to) {
-  int flags = sock99_message_flags(s), error = 0;
-  struct sock99_retry retry = {0, 0};
+static int send_one(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                    const char *data, size_t length, const struct s99_address *to) {
+  int flags = sock99_message_flags(s), error = s->pending_error;
+  int64_t pause = 0;
+  s->pending_error = 0;
   while (error == 0) {
     ssize_t sent = to == NULL ? send(s->fd, data, length, flags)
                               : sendto(s->fd, data, length, flags, &to->addr.sa, to->len);
@@ -53,7 +49,7 @@ static int send_one(struct sock99_socket *s, struct sock99_limit *limit, const c
       s->sent += (uint64_t)sent;
       return 0;
     }
-    error = sock99_wait_to_send(s, limit, to != NULL, &retry, errno);
+    error = sock99_try_to_send_again(L, s, limit, to != NULL, &pause, errno);
   }
   return error;
 }
@@ -107,7 +103,7 @@ int sock99_send_message(lua_State *L, struct sock99_socket *s) {
     return refuse_empty(L, first - 1);
   sock99_begin_wait(s, &limit);
   if (s->fd >= 0)
-    error = send_one(s, &limit, length > 0 ? data + first - 1 : data, length, NULL);
+    error = send_one(L, s, &limit, length > 0 ? data + first - 1 : data, length, NULL);
   if (error != 0)
     return fail_to_send(L, s, first - 1, error);
   sock99_push_count(L, first - 1 + length);
@@ -185,7 +181,7 @@ static int l_sendto(lua_State *L) {
     return sock99_push_failure(L, &failure);
   if (!has_port(&to))
     return sock99_fail_address(L, "sendto", &to, EINVAL);
-  error = send_one(s, &limit, data, length, &to);
+  error = send_one(L, s, &limit, data, length, &to);
   if (error != 0)
     return sock99_fail(L, error);
   sock99_push_count(L, length);
@@ -242,7 +238,7 @@ static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *
                         struct sock99_message *in) {
   struct msghdr message;
   struct iovec part;
-  int error = fit_next(L, s, flags, room, &part);
+  int top = lua_gettop(L), error = fit_next(L, s, flags, room, &part);
   if (error != 0)
     return error;
   memset(&message, 0, sizeof(message));
@@ -255,6 +251,8 @@ static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *
   error = fill_message(in, sock99_receive_message_rights(s, &message, flags), &part);
   in->is_cut = (message.msg_flags & MSG_TRUNC) != 0;
   in->from.len = message.msg_namelen;
+  if (error != 0)
+    lua_settop(L, top);
   return error;
 }
 
@@ -266,41 +264,27 @@ int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char
 }
 
 
-int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *room,
-                       struct sock99_message *in) {
-  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL;
-  int top = lua_gettop(L), error = s->pending_error;
+/* Where it waits, a signal's handler may receive into the room, too, or have it
+** replaced: so the room is asked for each time. */
+int sock99_receive_into_room(lua_State *L, struct sock99_socket *s, struct sock99_message *in) {
+  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL, error = s->pending_error;
   struct sock99_limit limit;
+  if (s->fd < 0)
+    return SOCK99_CLOSED;
   s->pending_error = 0;
   sock99_begin_wait(s, &limit);
   while (error == 0) {
-    lua_settop(L, top);
+    char *room = sock99_message_room(sock99_scratch_of(L));
+    if (room == NULL)
+      return ENOMEM;
     error = sock99_try_to_receive(L, s, flags, room, in);
     if (error == 0) {
       s->received += in->length;
       return 0;
     }
-    if (sock99_would_block(error))
-      error = sock99_wait_for(s, &limit, POLLIN);
-    else if (error == EINTR)
-      error = 0;
+    error = sock99_try_again(L, s, &limit, POLLIN, error);
   }
   return error;
-}
-
-
-int sock99_receive_into_room(lua_State *L, struct sock99_socket *s, struct sock99_message *in) {
-  char *room;
-  if (s->fd < 0)
-    return SOCK99_CLOSED;
-  room = sock99_message_room(sock99_scratch_of(L));
-  return room == NULL ? ENOMEM : sock99_receive_one(L, s, room, in);
-}
-
-
-static void push_large(lua_State *L, const struct sock99_message *in) {
-  struct sock99_rooms *rooms = sock99_take_rooms(sock99_scratch_of(L), 1);
-  sock99_push_from_rooms(L, in->data, in->size, rooms);
 }
 
 
@@ -321,7 +305,7 @@ void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
   else if (in->size <= SOCK99_SMALL_PIECE)
     push_small(L, in);
   else
-    push_large(L, in);
+    sock99_push_from_rooms(L, in->data, in->size);
 }
 
 

@@ -88,10 +88,11 @@ SOCK99_HIDDEN int sock99_send_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_receive_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_receivefrom(lua_State *L);
 
-/* After a call that could not send: 0 is "again". `addressed`: to anybody else than
-** the peer; all zero in `retry` before the first call. */
-SOCK99_HIDDEN int sock99_wait_to_send(struct sock99_socket *s, struct sock99_limit *limit,
-                                      bool addressed, struct sock99_retry *retry, int error);
+/* After a call that failed to send with `error`: waits for room; 0: try again.
+** `addressed`: to anybody else than the peer; `*pause` is 0 before the first call. */
+SOCK99_HIDDEN int sock99_try_to_send_again(lua_State *L, struct sock99_socket *s,
+                                           struct sock99_limit *limit, bool addressed,
+                                           int64_t *pause, int error);
 
 /* One message, if there is one, or where there is leave to block; 0 or an errno.
 ** It lies in `room`, of SOCK99_ROOM_SIZE bytes, or, if it is larger, in a userdata on
@@ -99,10 +100,8 @@ SOCK99_HIDDEN int sock99_wait_to_send(struct sock99_socket *s, struct sock99_lim
 SOCK99_HIDDEN int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags,
                                         char *room, struct sock99_message *in);
 
-/* The same, as long as the object's timeouts allow; and into the room that all objects
-** share, where it is good until Lua runs, for sock99_push_message. */
-SOCK99_HIDDEN int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *room,
-                                     struct sock99_message *in);
+/* The same, as long as the object's limits allow, into the room that all objects share,
+** where it is good until Lua runs, for sock99_push_message. */
 SOCK99_HIDDEN int sock99_receive_into_room(lua_State *L, struct sock99_socket *s,
                                            struct sock99_message *in);
 
@@ -114,10 +113,11 @@ SOCK99_HIDDEN void sock99_push_message(lua_State *L, struct sock99_message *in, 
 ** stream.c
 */
 
-/* One read's worth more to what is unread, for which there is room for `wanted`
-** bytes or more; 0 or an error. */
+/* One read's worth more to what is unread, `*count` bytes, with room for `wanted` bytes
+** or more; none after a wait, since a signal's handler may have read meanwhile. 0 or an
+** error. */
 SOCK99_HIDDEN int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
-                              size_t wanted);
+                              size_t wanted, size_t *count);
 
 /* receive as LuaSocket has it: "*l" ignores every CR, and 0 bytes are waited for. */
 SOCK99_HIDDEN int sock99_receive_luasocket(lua_State *L);

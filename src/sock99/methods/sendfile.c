@@ -17,6 +17,8 @@
 
 #define NO_COUNT UINT64_MAX
 
+#define ROOM ((size_t)64 * 1024)
+
 /* off_t has 32 bits on some systems. */
 #define LARGEST_OFFSET (sizeof(off_t) > 4 ? INT64_MAX : INT32_MAX)
 
@@ -34,8 +36,7 @@ struct transfer {
   struct sock99_limit limit;
   struct source source;
   uint64_t left, sent;
-  struct sock99_scratch *scratch;
-  struct sock99_rooms *rooms;   /* NULL where the kernel copies */
+  char *room;                   /* a userdata; NULL where the kernel copies */
   size_t unsent, unsent_length; /* in the room */
 };
 
@@ -129,35 +130,50 @@ static void count_sent(struct transfer *transfer, size_t count) {
 
 
 /* A peer that takes all at once must not keep the call from ending. */
-static int end_in_time(struct transfer *transfer) {
-  if (transfer->left == 0 || !sock99_is_over(&transfer->limit))
+static int end_in_time(struct transfer *transfer, size_t sent) {
+  if (transfer->left == 0 || !sock99_is_over(&transfer->limit, sent))
     return 0;
   transfer->s->wants_writing = true;
   return SOCK99_TIMEOUT;
 }
 
 
-/* 0: all of it, or an error; ENOSYS where the file has to be read. */
+/* After a call on the socket that failed. A signal's handler may have closed the file. */
+static int try_again(lua_State *L, struct transfer *transfer, int error) {
+  error = sock99_try_again(L, transfer->s, &transfer->limit, POLLOUT, error);
+  if (transfer->source.stream != NULL && sock99_tofile(L, 2) == NULL) {
+    transfer->source.stream = NULL;
+    transfer->source.moves = false;
+    error = EBADF;
+  }
+  return error;
+}
+
+
+static size_t next_piece(const struct transfer *transfer) {
+  uint64_t most = sock99_has_timeout(transfer->s) ? SOCK99_MOST_AT_ONCE : LARGEST_PIECE;
+  return (size_t)(transfer->left < most ? transfer->left : most);
+}
+
+
+/* Until all is sent, or the file ends, which is 0; or an error. */
 static int copy_in_kernel(struct transfer *transfer) {
   struct source *source = &transfer->source;
-  while (transfer->left > 0) {
-    size_t piece = (size_t)(transfer->left < LARGEST_PIECE ? transfer->left : LARGEST_PIECE);
+  int error = 0;
+  while (error == 0 && transfer->left > 0) {
+    size_t piece = next_piece(transfer);
     ssize_t sent = sock99_sendfile(transfer->s->fd, source->fd, &source->offset, piece);
-    int error = sent < 0 ? errno : 0;
+    if (sent < 0)
+      return errno;
     if (sent == 0)
       return 0;
-    if (sent > 0) {
-      count_sent(transfer, (size_t)sent);
-      error = end_in_time(transfer);
-    } else if (error == EINVAL) {
-      return ENOSYS;
-    } else if (sock99_would_block(error)) {
-      error = sock99_wait_for(transfer->s, &transfer->limit, POLLOUT);
-    }
-    if (error != 0 && error != EINTR)
-      return error;
+    count_sent(transfer, (size_t)sent);
+    error = end_in_time(transfer, (size_t)sent);
+    /* A signal may have ended the call early. */
+    if (error == 0 && (size_t)sent < piece && !sock99_has_timeout(transfer->s))
+      error = EINTR;
   }
-  return 0;
+  return error;
 }
 
 
@@ -172,83 +188,105 @@ static int copy_without_sigpipe(struct transfer *transfer) {
 }
 
 
+/* The signal is not held back while the call waits. ENOSYS: the file has to be read. */
+static int copy_and_wait(lua_State *L, struct transfer *transfer) {
+  int error;
+  do {
+    error = copy_without_sigpipe(transfer);
+    if (error == EINVAL)
+      return ENOSYS;
+    if (error == EINTR || sock99_would_block(error)) {
+      error = try_again(L, transfer, error);
+      if (error == 0)
+        continue;
+    }
+    return error;
+  } while (true);
+}
+
+
 /*
 ** Reading and sending
 */
 
-/* After a read that failed: 0 if it is to be repeated, else the error. */
-static int wait_to_read(struct transfer *transfer, int error) {
-  if (error == EINTR)
-    return 0;
-  if (sock99_would_block(error))
-    return sock99_look_at(transfer->source.fd, &transfer->limit, POLLIN);
-  return error;
+/* A signal's handler may have closed the file while the call waited for it. */
+static int look_at_source(lua_State *L, struct transfer *transfer) {
+  int error = sock99_look_at(L, transfer->source.fd, &transfer->limit, POLLIN);
+  return transfer->source.stream != NULL && sock99_tofile(L, 2) == NULL ? EBADF : error;
 }
 
 
-static int read_position(struct transfer *transfer, size_t size, ssize_t *got) {
+/* After a read that failed: 0 if it is to be repeated, else the error. */
+static int wait_to_read(lua_State *L, struct transfer *transfer, int error) {
+  if (error == EINTR)
+    sock99_run_hooks(L);
+  if (error == EINTR)
+    return 0;
+  return sock99_would_block(error) ? look_at_source(L, transfer) : error;
+}
+
+
+static int read_position(lua_State *L, struct transfer *transfer, size_t size, ssize_t *got) {
   const struct source *source = &transfer->source;
-  *got = pread(source->fd, transfer->rooms->bytes, size, source->offset);
-  return *got < 0 ? wait_to_read(transfer, errno) : 0;
+  *got = pread(source->fd, transfer->room, size, source->offset);
+  return *got < 0 ? wait_to_read(L, transfer, errno) : 0;
 }
 
 
 /* A pipe may keep us waiting as long as the object's timeouts allow. */
-static int read_descriptor(struct transfer *transfer, size_t size, ssize_t *got) {
-  int error = sock99_look_at(transfer->source.fd, &transfer->limit, POLLIN);
+static int read_descriptor(lua_State *L, struct transfer *transfer, size_t size, ssize_t *got) {
+  int error = look_at_source(L, transfer);
   if (error != 0)
     return error;
-  *got = read(transfer->source.fd, transfer->rooms->bytes, size);
-  return *got < 0 ? wait_to_read(transfer, errno) : 0;
+  *got = read(transfer->source.fd, transfer->room, size);
+  return *got < 0 ? wait_to_read(L, transfer, errno) : 0;
 }
 
 
-static int read_stream(struct transfer *transfer, size_t size, ssize_t *got) {
+static int read_stream(lua_State *L, struct transfer *transfer, size_t size, ssize_t *got) {
   FILE *stream = transfer->source.stream;
   int error;
   clearerr(stream);
-  *got = (ssize_t)fread(transfer->rooms->bytes, 1, size, stream);
+  *got = (ssize_t)fread(transfer->room, 1, size, stream);
   if (*got > 0 || !ferror(stream))
     return 0;
   error = errno;
   clearerr(stream);
   *got = -1;
-  return wait_to_read(transfer, error);
+  return wait_to_read(L, transfer, error);
 }
 
 
 /* 0 and what came, nothing at the end; or an error. */
-static int read_some(struct transfer *transfer, ssize_t *got) {
+static int read_some(lua_State *L, struct transfer *transfer, ssize_t *got) {
   const struct source *source = &transfer->source;
-  size_t size = transfer->left < SOCK99_ROOM_SIZE ? (size_t)transfer->left : SOCK99_ROOM_SIZE;
+  size_t size = transfer->left < ROOM ? (size_t)transfer->left : ROOM;
   int error = 0;
   *got = -1;
   while (error == 0 && *got < 0) {
     if (source->has_positions)
-      error = read_position(transfer, size, got);
+      error = read_position(L, transfer, size, got);
     else if (source->stream != NULL)
-      error = read_stream(transfer, size, got);
+      error = read_stream(L, transfer, size, got);
     else
-      error = read_descriptor(transfer, size, got);
+      error = read_descriptor(L, transfer, size, got);
   }
   return error;
 }
 
 
-static int send_room(struct transfer *transfer, size_t count) {
+static int send_room(lua_State *L, struct transfer *transfer, size_t count) {
   int flags = sock99_message_flags(transfer->s), error = 0;
   size_t done = 0;
   while (error == 0 && done < count) {
-    ssize_t sent = send(transfer->s->fd, transfer->rooms->bytes + done, count - done, flags);
+    ssize_t sent = send(transfer->s->fd, transfer->room + done, count - done, flags);
     if (sent >= 0) {
       count_sent(transfer, (size_t)sent);
       transfer->source.offset += sent;
       done += (size_t)sent;
       continue;
     }
-    error = errno == EINTR ? 0 : errno;
-    if (sock99_would_block(error))
-      error = sock99_wait_for(transfer->s, &transfer->limit, POLLOUT);
+    error = try_again(L, transfer, errno);
   }
   transfer->unsent = done;
   transfer->unsent_length = transfer->source.has_positions ? 0 : count - done;
@@ -256,20 +294,18 @@ static int send_room(struct transfer *transfer, size_t count) {
 }
 
 
-static int copy_through_room(struct transfer *transfer) {
+static int copy_through_room(lua_State *L, struct transfer *transfer) {
   int error = 0;
-  transfer->rooms = sock99_take_rooms(transfer->scratch, 1);
-  if (transfer->rooms == NULL)
-    return ENOMEM;
+  transfer->room = sock99_newuserdata(L, ROOM);
   while (error == 0 && transfer->left > 0) {
-    ssize_t got;
-    error = read_some(transfer, &got);
+    ssize_t got = 0;
+    error = read_some(L, transfer, &got);
     if (error == 0 && got == 0)
       break;
     if (error == 0)
-      error = send_room(transfer, (size_t)got);
+      error = send_room(L, transfer, (size_t)got);
     if (error == 0)
-      error = end_in_time(transfer);
+      error = end_in_time(transfer, (size_t)got);
   }
   return error;
 }
@@ -280,37 +316,27 @@ static int copy_through_room(struct transfer *transfer) {
 */
 
 /* sendfile(2) has no flag like MSG_DONTWAIT. */
-static int copy(struct transfer *transfer) {
+static int copy(lua_State *L, struct transfer *transfer) {
   int error = find_position(&transfer->source);
   if (error == 0)
     error = sock99_unblock(transfer->s);
   if (error == 0 && transfer->source.has_positions) {
-    error = copy_without_sigpipe(transfer);
+    error = copy_and_wait(L, transfer);
     if (error != ENOSYS)
       return error;
     error = 0;
   }
-  return error == 0 ? copy_through_room(transfer) : error;
-}
-
-
-/* The bytes that were read and not sent, on top of the stack, where there are any. */
-static void take_unsent(lua_State *L, struct transfer *transfer) {
-  if (transfer->unsent_length > 0)
-    sock99_push_from_rooms(L, transfer->rooms->bytes + transfer->unsent, transfer->unsent_length,
-                           transfer->rooms);
-  else if (transfer->rooms != NULL)
-    sock99_return_rooms(transfer->scratch, transfer->rooms);
+  return error == 0 ? copy_through_room(L, transfer) : error;
 }
 
 
 static int fail(lua_State *L, const struct transfer *transfer, int error) {
-  int count, unsent = lua_gettop(L);
+  int count;
   sock99_push_count(L, transfer->sent);
   count = sock99_fail_partial(L, error);
   if (transfer->unsent_length == 0)
     return count;
-  lua_pushvalue(L, unsent);
+  lua_pushlstring(L, transfer->room + transfer->unsent, transfer->unsent_length);
   return count + 1;
 }
 
@@ -343,8 +369,7 @@ static int l_sendfile(lua_State *L) {
   struct transfer transfer;
   int error, late_error;
   transfer.sent = transfer.unsent_length = 0;
-  transfer.scratch = sock99_scratch_of(L);
-  transfer.rooms = NULL;
+  transfer.room = NULL;
   transfer.s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
   check_arguments(L, &transfer);
   if (transfer.s->fd < 0)
@@ -352,11 +377,10 @@ static int l_sendfile(lua_State *L) {
   if (transfer.s->type != SOCK_STREAM)
     return fail(L, &transfer, EOPNOTSUPP);
   sock99_begin_wait(transfer.s, &transfer.limit);
-  error = copy(&transfer);
+  error = copy(L, &transfer);
   late_error = move_position(&transfer.source);
   if (error == 0)
     error = late_error;
-  take_unsent(L, &transfer);
   if (error != 0)
     return fail(L, &transfer, error);
   sock99_push_count(L, transfer.sent);

@@ -284,7 +284,8 @@ static int l_listen(lua_State *L) {
 
 
 /* A descriptor, or an error in `*error`. */
-static int accept_one(struct sock99_socket *s, struct sock99_limit *limit, int *error) {
+static int accept_one(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                      int *error) {
   /* Where somebody else takes the connection that poll(2) told of, accept(2) on
   ** a descriptor that was wrapped as it is would wait for the next one. */
   *error = sock99_unblock(s);
@@ -292,10 +293,8 @@ static int accept_one(struct sock99_socket *s, struct sock99_limit *limit, int *
     int fd = sock99_accept(s->fd, s->stays_nonblocking);
     if (fd >= 0)
       return fd;
-    if (sock99_would_block(errno))
-      *error = sock99_wait_for(s, limit, POLLIN);
-    else if (!sock99_concerns_the_connection(errno))
-      *error = errno;
+    if (errno == EINTR || !sock99_concerns_the_connection(errno))
+      *error = sock99_try_again(L, s, limit, POLLIN, errno);
   }
   return -1;
 }
@@ -323,7 +322,7 @@ static int l_accept(lua_State *L) {
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &limit);
-  peer->fd = accept_one(s, &limit, &error);
+  peer->fd = accept_one(L, s, &limit, &error);
   if (peer->fd < 0)
     return sock99_fail(L, error);
   peer->type = s->type;
@@ -345,14 +344,14 @@ static int pending_error(int fd) {
 
 
 /* A connect that goes on by itself. */
-static int finish_connect(struct sock99_socket *s, struct sock99_limit *limit) {
-  int error = sock99_look_for(s, limit, POLLOUT);
+static int finish_connect(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
+  int error = sock99_look_for(L, s, limit, POLLOUT);
   s->connecting = error == SOCK99_TIMEOUT;
   return error != 0 ? error : pending_error(s->fd);
 }
 
 
-static int connect_inet(struct sock99_socket *s, const struct s99_address *peer,
+static int connect_inet(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
                         struct sock99_limit *limit) {
   int error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
   /* By this, Linux forgets the last attempt, whose own error was told. */
@@ -360,19 +359,20 @@ static int connect_inet(struct sock99_socket *s, const struct s99_address *peer,
     error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
   /* EALREADY: begun through another object on the same descriptor. */
   if (error == EINPROGRESS || error == EINTR || error == EALREADY)
-    return finish_connect(s, limit);
+    return finish_connect(L, s, limit);
   return error;
 }
 
 
-static int connect_unix(struct sock99_socket *s, const struct s99_address *peer,
+static int connect_unix(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
                         struct sock99_limit *limit) {
-  struct sock99_retry retry = {0, 0};
+  int64_t pause = 0;
   int error = 0;
   while (error == 0 && connect(s->fd, &peer->addr.sa, peer->len) != 0) {
-    error = errno == EINTR ? 0 : errno;
-    if (error == EAGAIN)
-      error = sock99_sleep_for_room(s, limit, &retry);
+    if (errno == EAGAIN)
+      error = sock99_sleep_for_room(L, s, limit, &pause);
+    else
+      error = sock99_try_again(L, s, limit, POLLOUT, errno);
   }
   return error;
 }
@@ -388,14 +388,14 @@ static int refuse_itself(struct sock99_socket *s, const struct s99_address *peer
 }
 
 
-static int connect_to(struct sock99_socket *s, const struct s99_address *peer,
+static int connect_to(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
                       struct sock99_limit *limit) {
   int error = sock99_unblock(s);
   if (error != 0)
     return error;
   if (s->family == AF_UNIX)
-    return connect_unix(s, peer, limit);
-  error = connect_inet(s, peer, limit);
+    return connect_unix(L, s, peer, limit);
+  error = connect_inet(L, s, peer, limit);
   return error == 0 ? refuse_itself(s, peer) : error;
 }
 
@@ -426,7 +426,7 @@ static uint32_t destination(lua_State *L) {
 /* The address is that of the call which began, so it is not looked up again. */
 static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
   const char *host = luaL_checkstring(L, 2), *port = luaL_checkstring(L, 3);
-  int error = destination(L) == s->destination ? finish_connect(s, limit) : EALREADY;
+  int error = destination(L) == s->destination ? finish_connect(L, s, limit) : EALREADY;
   if (error == 0) {
     struct s99_address peer;
     peer.len = sizeof(peer.addr);
@@ -467,7 +467,7 @@ int sock99_connect(lua_State *L) {
     return go_on_connecting(L, s, &limit);
   if (!sock99_read_address(L, s->family, s->type, 2, &limit, &peer, &failure))
     return sock99_push_failure(L, &failure);
-  error = connect_to(s, &peer, &limit);
+  error = connect_to(L, s, &peer, &limit);
   if (s->connecting)
     s->destination = destination(L);
   if (error == 0 || s->connecting)

@@ -30,41 +30,58 @@ static struct sock99_socket *check_client(lua_State *L) {
 ** Out
 */
 
-/* Writes what `parts` hold; *sent counts it. 0, or the error that ended it. */
-static int write_parts(struct sock99_socket *s, struct sock99_limit *limit, struct iovec *parts,
-                       size_t count, uint64_t *sent) {
+/* One call takes all, or where there is a limit, a mebibyte: while the peer takes what
+** comes, the system would go on and on. */
+static ssize_t write_some(const struct sock99_socket *s, struct iovec *parts, size_t count) {
   int flags = sock99_message_flags(s);
+  struct msghdr message;
+  size_t size = parts->iov_len, taken = 1;
+  if (sock99_has_timeout(s) && size > SOCK99_MOST_AT_ONCE)
+    return send(s->fd, parts->iov_base, SOCK99_MOST_AT_ONCE, flags);
+  if (count == 1)
+    return send(s->fd, parts->iov_base, size, flags);
+  while (taken < count &&
+         (!sock99_has_timeout(s) || size + parts[taken].iov_len <= SOCK99_MOST_AT_ONCE))
+    size += parts[taken++].iov_len;
+  memset(&message, 0, sizeof(message));
+  message.msg_iov = parts;
+  message.msg_iovlen = (SOCK99_IOV_COUNT)taken;
+  return sendmsg(s->fd, &message, flags);
+}
+
+
+/* Writes what `parts` hold; *sent counts it. 0, or the error that ended it. */
+static int write_parts(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                       struct iovec *parts, size_t count, uint64_t *sent) {
   while (count > 0) {
-    struct msghdr message;
-    ssize_t written;
-    memset(&message, 0, sizeof(message));
-    message.msg_iov = parts;
-    message.msg_iovlen = (SOCK99_IOV_COUNT)count;
-    written = count == 1 ? send(s->fd, parts->iov_base, parts->iov_len, flags)
-                         : sendmsg(s->fd, &message, flags);
+    ssize_t written = write_some(s, parts, count);
+    size_t left;
     if (written < 0) {
-      int error = errno;
-      if (sock99_would_block(error))
-        error = sock99_wait_for(s, limit, POLLOUT);
-      if (error != 0 && error != EINTR)
+      int error = sock99_try_again(L, s, limit, POLLOUT, errno);
+      if (error != 0)
         return error;
       continue;
     }
     s->sent += (uint64_t)written;
     *sent += (uint64_t)written;
-    while (count > 0 && (size_t)written >= parts->iov_len) {
-      written -= (ssize_t)parts->iov_len;
+    left = (size_t)written;
+    while (count > 0 && left >= parts->iov_len) {
+      left -= parts->iov_len;
       parts++;
       count--;
     }
     if (count > 0) {
-      parts->iov_base = (char *)parts->iov_base + written;
-      parts->iov_len -= (size_t)written;
+      parts->iov_base = (char *)parts->iov_base + left;
+      parts->iov_len -= left;
       /* A peer that takes every byte at once must not keep it from ending. */
-      if (sock99_is_over(limit)) {
+      if (sock99_is_over(limit, (size_t)written)) {
         s->wants_writing = true;
         return SOCK99_TIMEOUT;
       }
+      /* A signal ends a blocking call early. */
+      sock99_run_hooks(L);
+      if (s->fd < 0)
+        return SOCK99_CLOSED;
     }
   }
   return 0;
@@ -85,23 +102,27 @@ static int send_string(lua_State *L, struct sock99_socket *s) {
     part.iov_base = (char *)data + first - 1;
     part.iov_len = last - first + 1;
     sock99_begin_wait(s, &limit);
-    error = write_parts(s, &limit, &part, 1, &sent);
+    error = write_parts(L, s, &limit, &part, 1, &sent);
   }
   sock99_push_count(L, first - 1 + sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
-/* The next strings of the list at index 2. */
+/* The next strings of the list at index 2, which stay on the stack: a signal's handler
+** may take them out of the list while the call waits. */
 static size_t collect_parts(lua_State *L, int *next, int last, struct iovec *parts) {
   size_t count = 0;
+  lua_settop(L, 3);
   for (; *next <= last && count < BATCH; (*next)++) {
     size_t length;
     sock99_push_entry(L, 2, *next);
     parts[count].iov_base = (char *)lua_tolstring(L, -1, &length);
     parts[count].iov_len = length;
-    count += length > 0;
-    lua_pop(L, 1);
+    if (length > 0)
+      count++;
+    else
+      lua_pop(L, 1);
   }
   return count;
 }
@@ -135,19 +156,22 @@ static void copy_parts(lua_State *L, int count) {
 }
 
 
-/* The iovecs lie in the room that all objects share: nothing here runs Lua. */
 static int send_batches(lua_State *L, struct sock99_socket *s, int last, uint64_t *sent) {
-  struct sock99_scratch *scratch = sock99_scratch_of(L);
-  struct sock99_rooms *rooms = sock99_take_rooms(scratch, 1);
-  struct iovec *parts = rooms == NULL ? NULL : (void *)rooms->bytes;
+  size_t size = last < BATCH ? (size_t)last : BATCH;
+  struct iovec *parts = sock99_newuserdata(L, size * sizeof(*parts));
   struct sock99_limit limit;
-  int next = 1, error = parts == NULL ? ENOMEM : 0;
+  int next = 1, error = s->fd < 0 ? SOCK99_CLOSED : 0;
+  luaL_checkstack(L, (int)size + LUA_MINSTACK, "too many strings");
   sock99_begin_wait(s, &limit);
   while (error == 0 && next <= last) {
     size_t count = collect_parts(L, &next, last, parts);
-    error = write_parts(s, &limit, parts, count, sent);
+    uint64_t before = *sent;
+    error = write_parts(L, s, &limit, parts, count, sent);
+    if (error == 0 && next <= last && sock99_is_over(&limit, (size_t)(*sent - before))) {
+      s->wants_writing = true;
+      error = SOCK99_TIMEOUT;
+    }
   }
-  sock99_return_rooms(scratch, rooms);
   return error;
 }
 
@@ -158,7 +182,7 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
   lua_settop(L, 2);
   if (check_parts(L, last))
     copy_parts(L, last);
-  error = s->fd < 0 ? SOCK99_CLOSED : send_batches(L, s, last, &sent);
+  error = send_batches(L, s, last, &sent);
   sock99_push_count(L, sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
@@ -212,28 +236,23 @@ static ssize_t read_some(struct sock99_socket *s, void *room, size_t size) {
 }
 
 
-int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, size_t wanted) {
-  for (;;) {
-    char *room;
-    size_t size;
-    ssize_t got;
-    int error;
-    if (!sock99_input_room(&s->input, sock99_scratch_of(L), wanted, &room, &size))
-      return ENOMEM;
-    got = read_some(s, room, size);
-    if (got > 0) {
-      sock99_input_add(&s->input, (size_t)got);
-      s->received += (uint64_t)got;
-      return 0;
-    }
-    if (got == 0)
-      return SOCK99_CLOSED;
-    error = errno;
-    if (sock99_would_block(error))
-      error = sock99_wait_for(s, limit, POLLIN);
-    if (error != 0 && error != EINTR)
-      return error;
-  }
+int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, size_t wanted,
+                size_t *count) {
+  char *room;
+  size_t size;
+  ssize_t got;
+  *count = 0;
+  if (!sock99_input_room(&s->input, sock99_scratch_of(L), wanted, &room, &size))
+    return ENOMEM;
+  got = read_some(s, room, size);
+  if (got < 0)
+    return sock99_try_again(L, s, limit, POLLIN, errno);
+  if (got == 0)
+    return SOCK99_CLOSED;
+  *count = (size_t)got;
+  sock99_input_add(&s->input, *count);
+  s->received += *count;
+  return 0;
 }
 
 
@@ -339,30 +358,32 @@ static void push_rest(lua_State *L, const void *request, const char *bytes, size
 }
 
 
-/* Until there is enough; *taken bytes answer the request. */
-static int gather(lua_State *L, struct sock99_socket *s, const struct request *request,
-                  size_t *taken) {
-  struct sock99_limit limit;
+/* Until there is enough; *taken bytes answer the request. Bytes that never end must not
+** keep the call from ending. */
+static int gather(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                  const struct request *request, size_t *taken) {
   int error = s->fd < 0 ? SOCK99_CLOSED : 0;
-  *taken = 0;
-  sock99_begin_wait(s, &limit);
-  for (;;) {
-    if (error != 0 || (*taken = enough(&s->input, request)) > 0)
-      return error;
-    error = sock99_fill(L, s, &limit, wanted(&s->input, request));
-    /* Bytes that never end must not keep the call from ending. */
-    if (error == 0 && sock99_is_over(&limit) && enough(&s->input, request) == 0)
+  *taken = error == 0 ? enough(&s->input, request) : 0;
+  while (error == 0 && *taken == 0) {
+    size_t count;
+    error = sock99_fill(L, s, limit, wanted(&s->input, request), &count);
+    if (error == 0)
+      *taken = enough(&s->input, request);
+    if (error == 0 && *taken == 0 && count > 0 && sock99_is_over(limit, count))
       error = SOCK99_TIMEOUT;
   }
+  return error;
 }
 
 
 /* The string of the answer, or of all that is there, on top of the stack; and why it
 ** is not the answer. What a finalizer takes meanwhile, it has taken first. */
 static int take(lua_State *L, struct sock99_socket *s, const struct request *request) {
+  struct sock99_limit limit;
+  sock99_begin_wait(s, &limit);
   for (;;) {
     size_t taken;
-    int error = gather(L, s, request, &taken);
+    int error = gather(L, s, &limit, request, &taken);
     if (error != 0)
       taken = sock99_unread(&s->input);
     if (error == SOCK99_CLOSED && request->until == UNTIL_END && taken > 0)
@@ -453,10 +474,11 @@ static int l_receive(lua_State *L) {
 /* Nothing is asked for, but LuaSocket waits for something, and leaves it. */
 static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request *request) {
   struct sock99_limit limit;
+  size_t count;
   int error = 0;
   sock99_begin_wait(s, &limit);
-  if (sock99_unread(&s->input) == 0)
-    error = sock99_fill(L, s, &limit, 1);
+  while (error == 0 && sock99_unread(&s->input) == 0)
+    error = sock99_fill(L, s, &limit, 1, &count);
   push_joined(L, request, "", 0);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
@@ -517,6 +539,7 @@ static int l_receiveany(lua_State *L) {
 
 static int next_line(lua_State *L) {
   struct sock99_socket *s = lua_touserdata(L, lua_upvalueindex(2));
+  struct sock99_limit limit;
   struct request request;
   size_t taken;
   int error;
@@ -524,8 +547,9 @@ static int next_line(lua_State *L) {
   request.prefix = "";
   request.until = UNTIL_NEWLINE;
   request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
+  sock99_begin_wait(s, &limit);
   do {
-    error = gather(L, s, &request, &taken);
+    error = gather(L, s, &limit, &request, &taken);
     if (error != 0 && error != SOCK99_CLOSED) {
       sock99_push_reason(L, error);
       return luaL_error(L, "%s", lua_tostring(L, -1));

@@ -50,8 +50,8 @@ static void attach(struct msghdr *message, union sock99_control *control, const 
 
 /* The descriptors go with the first byte; what is left of a stream's data goes
 ** on without them. */
-static int send_with_fds(struct sock99_socket *s, const char *data, size_t length, const int *fds,
-                         int count, size_t *sent) {
+static int send_with_fds(lua_State *L, struct sock99_socket *s, const char *data, size_t length,
+                         const int *fds, int count, size_t *sent) {
   int flags = sock99_message_flags(s), error = 0;
   union sock99_control control;
   struct sock99_limit limit;
@@ -73,12 +73,10 @@ static int send_with_fds(struct sock99_socket *s, const char *data, size_t lengt
     if (written >= 0) {
       *sent += (size_t)written;
       s->sent += (uint64_t)written;
-      s->wants_writing = *sent < length && sock99_is_over(&limit);
-      error = s->wants_writing ? SOCK99_TIMEOUT : 0;
-    } else if (sock99_would_block(errno)) {
-      error = sock99_wait_for(s, &limit, POLLOUT);
-    } else if (errno != EINTR) {
-      error = errno;
+      s->wants_writing = *sent < length && sock99_is_over(&limit, (size_t)written);
+      error = s->wants_writing ? SOCK99_TIMEOUT : sock99_try_again(L, s, &limit, POLLOUT, EINTR);
+    } else {
+      error = sock99_try_again(L, s, &limit, POLLOUT, errno);
     }
   }
   return error;
@@ -117,7 +115,7 @@ static int l_sendfds(lua_State *L) {
     return refuse_family(L, "sendfds: not a Unix domain socket", true);
   }
   if (s->fd >= 0)
-    error = send_with_fds(s, data, length, fds, count, &sent);
+    error = send_with_fds(L, s, data, length, fds, count, &sent);
   sock99_push_count(L, sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
@@ -157,13 +155,14 @@ static void hand_over(struct sock99_socket *s, int count) {
 /* The list is made before the bytes are taken: they stay if there is no memory for it. */
 static int receive_stream_fds(lua_State *L, struct sock99_socket *s, long long max) {
   struct sock99_limit limit;
+  size_t size;
   int count;
   sock99_begin_wait(s, &limit);
   do {
     int error = s->fd < 0 ? SOCK99_CLOSED : 0;
     lua_settop(L, 1);
-    if (error == 0 && s->rights == NULL && sock99_unread(&s->input) == 0)
-      error = sock99_fill(L, s, &limit, 1);
+    while (error == 0 && s->rights == NULL && sock99_unread(&s->input) == 0)
+      error = sock99_fill(L, s, &limit, 1, &size);
     if (error != 0)
       return sock99_fail(L, error);
     if (s->rights != NULL && s->rights->truncated)

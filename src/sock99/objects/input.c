@@ -238,12 +238,12 @@ static int l_push(lua_State *L) {
 }
 
 
-/* Replaces nothing on the stack and allocates nothing. */
-static int call_pusher(lua_State *L, struct piece *piece) {
+/* Allocates nothing, but on LuaJIT for an address in a part of the memory where none
+** has been before. */
+static void push_pusher(lua_State *L, struct piece *piece) {
   lua_pushlightuserdata(L, (void *)&pusher_key);
   lua_rawget(L, LUA_REGISTRYINDEX);
   lua_pushlightuserdata(L, piece);
-  return lua_pcall(L, 1, 1, 0);
 }
 
 
@@ -318,7 +318,7 @@ static bool push_part(lua_State *L, struct sock99_input *input, struct piece *pi
     return luaL_error(L, "not enough memory") != 0;
   memcpy(copy, sock99_unread_bytes(input), piece->count);
   piece->bytes = copy;
-  status = call_pusher(L, piece);
+  status = lua_pcall(L, 1, 1, 0);
   free(copy);
   if (status != 0)
     lua_error(L);
@@ -368,7 +368,7 @@ static bool push_all(lua_State *L, struct sock99_input *input, struct piece *pie
   }
   forget(input);
   takes = input->takes;
-  status = call_pusher(L, piece);
+  status = lua_pcall(L, 1, 1, 0);
   if (status == 0 || input->takes != takes || input->data != NULL)
     return_buffer(scratch, &taken);
   else
@@ -382,15 +382,20 @@ static bool push_all(lua_State *L, struct sock99_input *input, struct piece *pie
 bool sock99_push_large(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
                        const void *how) {
   struct piece piece = {push, how, NULL, count};
+  push_pusher(L, &piece);
   return sock99_unread(input) == count ? push_all(L, input, &piece) : push_part(L, input, &piece);
 }
 
 
-void sock99_push_from_rooms(lua_State *L, const char *bytes, size_t count,
-                            struct sock99_rooms *rooms) {
+void sock99_push_from_rooms(lua_State *L, const char *bytes, size_t count) {
   struct piece piece = {sock99_push_bytes, NULL, bytes, count};
-  int status = call_pusher(L, &piece);
-  sock99_return_rooms(sock99_scratch_of(L), rooms);
+  struct sock99_scratch *scratch = sock99_scratch_of(L);
+  struct sock99_rooms *rooms;
+  int status;
+  push_pusher(L, &piece);
+  rooms = sock99_take_rooms(scratch, 1);
+  status = lua_pcall(L, 1, 1, 0);
+  sock99_return_rooms(scratch, rooms);
   if (status != 0)
     lua_error(L);
 }

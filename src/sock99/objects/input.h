@@ -66,10 +66,9 @@ static inline char *sock99_message_room(struct sock99_scratch *scratch) {
   return scratch->rooms == NULL ? NULL : scratch->rooms->bytes;
 }
 
-/* Pushes the string of bytes that lie in the rooms, and returns these whether or not
-** there is memory for it. */
-SOCK99_HIDDEN void sock99_push_from_rooms(lua_State *L, const char *bytes, size_t count,
-                                          struct sock99_rooms *rooms);
+/* Pushes the string of bytes that lie in the room for one message, which is nobody
+** else's until it is there. */
+SOCK99_HIDDEN void sock99_push_from_rooms(lua_State *L, const char *bytes, size_t count);
 
 /* Room behind the unread bytes, for `wanted` more of them or as many as one
 ** read should ask for; false: no memory. */

@@ -114,38 +114,51 @@ SOCK99_HIDDEN struct sock99_socket *sock99_check_any(lua_State *L);
 
 
 /*
-** wait.c
+** wait.c. A wait may run handlers of signals, in Lua: they may close the object, read
+** from it, or raise an error that leaves the call. So nobody waits who holds what only
+** he gives back.
 */
 
-/* At the beginning of a call; the object wants nothing yet. */
-SOCK99_HIDDEN void sock99_begin_wait(struct sock99_socket *s, struct sock99_limit *limit);
+/* At the beginning of a call: the nearer of the object's two limits counts. */
+static inline void sock99_begin_wait(struct sock99_socket *s, struct sock99_limit *limit) {
+  s->wants_writing = false;
+  limit->duration = S99_NEVER;
+  limit->end = 0;
+  limit->bytes = 0;
+  if (s->each_wait >= 0)
+    limit->duration = sock99_nanoseconds(s->each_wait);
+  if (s->whole_call >= 0 && (s->each_wait < 0 || s->whole_call < s->each_wait))
+    limit->duration = sock99_nanoseconds(s->whole_call);
+}
 
-/* Until the descriptor is ready for `events` (POLLIN, POLLOUT), or has an
-** error to report: 0, SOCK99_TIMEOUT, or an errno. */
-SOCK99_HIDDEN int sock99_wait_for(struct sock99_socket *s, struct sock99_limit *limit,
+/* After a call to the system that failed with `error`: waits until the descriptor is
+** ready for `events` (POLLIN, POLLOUT), where that is what it takes. 0: try again; else
+** SOCK99_TIMEOUT, SOCK99_CLOSED, or an errno. */
+SOCK99_HIDDEN int sock99_try_again(lua_State *L, struct sock99_socket *s,
+                                   struct sock99_limit *limit, short events, int error);
+
+/* Waits where nothing has been tried yet: without time, it looks. */
+SOCK99_HIDDEN int sock99_look_for(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
                                   short events);
 
-/* The same, where nothing has been tried yet: a wait of 0 looks. */
-SOCK99_HIDDEN int sock99_look_for(struct sock99_socket *s, struct sock99_limit *limit,
-                                  short events);
-
-/* The same for another descriptor, such as the file being sent. */
-SOCK99_HIDDEN int sock99_look_at(int fd, struct sock99_limit *limit, short events);
+/* The same for another descriptor, such as the file being sent; 0 after a signal, too. */
+SOCK99_HIDDEN int sock99_look_at(lua_State *L, int fd, struct sock99_limit *limit, short events);
 
 /* A wait in short sleeps, for what never says that it has room: a Unix listener
 ** whose backlog is full, the receiver of a socket that is not connected to it.
-** Zero at first, and again after a success: 0, or SOCK99_TIMEOUT. */
-struct sock99_retry {
-  int64_t end, pause;
-};
-SOCK99_HIDDEN int sock99_sleep_for_room(struct sock99_socket *s, const struct sock99_limit *limit,
-                                        struct sock99_retry *retry);
+** `*pause` is 0 at first, and again after a success: 0, or an error. */
+SOCK99_HIDDEN int sock99_sleep_for_room(lua_State *L, struct sock99_socket *s,
+                                        struct sock99_limit *limit, int64_t *pause);
 
-SOCK99_HIDDEN bool sock99_has_timeout(const struct sock99_socket *s);
+static inline bool sock99_has_timeout(const struct sock99_socket *s) {
+  return s->each_wait >= 0 || s->whole_call >= 0;
+}
 
 /* MSG_NOSIGNAL, and MSG_DONTWAIT exactly when a timeout is set: O_NONBLOCK is
 ** shared with every dup of the descriptor, and set and unset under us. */
-SOCK99_HIDDEN int sock99_message_flags(const struct sock99_socket *s);
+static inline int sock99_message_flags(const struct sock99_socket *s) {
+  return SOCK99_MSG_NOSIGNAL | (sock99_has_timeout(s) ? MSG_DONTWAIT : 0);
+}
 
 
 /*

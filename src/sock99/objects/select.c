@@ -230,11 +230,53 @@ static void place_entries(lua_State *L, struct selection *selection) {
 }
 
 
-static void wait_for_any(lua_State *L, struct selection *selection, double seconds) {
+static bool has_error(int fd) {
+  struct pollfd polled = {fd, 0, 0};
+  return poll(&polled, 1, 0) > 0;
+}
+
+
+/* An object of which poll(2) says only that it has an error to report may have nothing
+** but an entry in its error queue. What a call has to return instead waits in the
+** object. */
+static void settle_error(lua_State *L, const struct entry *entry, int table,
+                         struct pollfd *polled) {
+  struct sock99_socket *s;
+  push_entry(L, table, entry->index);
+  s = sock99_test_socket(L, -1);
+  if (s != NULL && s->fd == entry->fd && s->pending_error == 0) {
+    s->pending_error = sock99_empty_error_queue(s->fd);
+    if (s->pending_error == 0 && !has_error(s->fd))
+      polled->revents = 0;
+  }
+  lua_pop(L, 1);
+}
+
+
+/* Whether any is ready. */
+static bool settle_errors(lua_State *L, const struct selection *selection) {
+  bool is_ready = false;
+  int i;
+  for (i = 0; i < selection->count; i++) {
+    const struct entry *entry = &selection->entries[i];
+    struct pollfd *polled = &selection->polled[entry->place];
+    if (polled->revents == POLLERR)
+      settle_error(L, entry, table_of(selection, i), polled);
+    is_ready = is_ready || polled->revents != 0;
+  }
+  return is_ready;
+}
+
+
+static void wait_for_any(lua_State *L, const struct selection *selection, double seconds) {
   int64_t end = selection->is_ready || seconds == 0 ? 0 : sock99_end_after(seconds);
   char words[128];
-  if (sock99_poll(selection->polled, (size_t)selection->polled_count, end) < 0)
-    luaL_error(L, "poll: %s", s99_strerror(errno, words, sizeof(words)));
+  int ready;
+  do {
+    ready = sock99_poll(L, selection->polled, (size_t)selection->polled_count, end);
+    if (ready < 0 && errno != EINTR)
+      luaL_error(L, "poll: %s", s99_strerror(errno, words, sizeof(words)));
+  } while (ready != 0 && !(ready > 0 && settle_errors(L, selection)) && s99_poll_ms(end) != 0);
 }
 
 

@@ -157,7 +157,7 @@ static bool refuse_lookup(lua_State *L, const socket99_result *result,
 
 /* The first address of the family, or the first that can be mapped to it. */
 static bool look_up(lua_State *L, int family, int type, const char *host, const char *service,
-                    int port, const struct sock99_limit *limit, struct s99_address *out,
+                    int port, struct sock99_limit *limit, struct s99_address *out,
                     struct sock99_failure *failure) {
   socket99_config config;
   socket99_result result;
@@ -171,7 +171,7 @@ static bool look_up(lua_State *L, int family, int type, const char *host, const 
   config.family = family == AF_INET ? AF_INET : AF_UNSPEC;
   config.datagram = type == SOCK_DGRAM;
   config.unconnected = true;
-  config.timeout_ms = sock99_wait_ms(limit);
+  config.timeout_ms = sock99_limit_ms(limit);
   if (!socket99_resolve(&config, &result, &found, &count))
     return refuse_lookup(L, &result, failure);
   memcpy(&out->addr, &found[0], sizeof(out->addr.in6));
@@ -199,14 +199,12 @@ static bool read_port(lua_State *L, int index, int *port, const char **service,
     return true;
   }
   lua_pushvalue(L, index);
-  return refuse(L, failure, EINVAL, "port %s is not an integer in 0 to 65535",
-                lua_tostring(L, -1));
+  return refuse(L, failure, EINVAL, "port %s is not an integer in 0 to 65535", lua_tostring(L, -1));
 }
 
 
-bool sock99_read_address(lua_State *L, int family, int type, int first,
-                         const struct sock99_limit *limit, struct s99_address *out,
-                         struct sock99_failure *failure) {
+bool sock99_read_address(lua_State *L, int family, int type, int first, struct sock99_limit *limit,
+                         struct s99_address *out, struct sock99_failure *failure) {
   const char *host, *service;
   size_t length;
   int port;

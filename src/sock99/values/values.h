@@ -125,14 +125,20 @@ SOCK99_HIDDEN void sock99_push_errno(lua_State *L);
 
 
 /*
-** limit.c: how long a call may take, as pure time. Times are nanoseconds on
+** limit.c: how long a call may take, from its beginning. Times are nanoseconds on
 ** s99_now()'s clock; 0 has passed, S99_NEVER never comes.
 */
 
+/* The clock is read when a call first waits, or goes on without waiting: before that
+** no time has passed. */
 struct sock99_limit {
-  int64_t each; /* nanoseconds of one wait; S99_NEVER: forever */
-  int64_t end;  /* of the whole call; S99_NEVER: none */
+  int64_t duration; /* nanoseconds; 0: the call never waits; S99_NEVER: no limit */
+  int64_t end;      /* 0 until the clock was read */
+  uint64_t bytes;   /* moved by a call that never waits */
 };
+
+/* Bytes that a call which never waits may move before it ends. */
+#define SOCK99_MOST_AT_ONCE (1024 * 1024)
 
 /* Rounded up; S99_NEVER for negative seconds and for centuries. */
 SOCK99_HIDDEN int64_t sock99_nanoseconds(double seconds);
@@ -140,23 +146,27 @@ SOCK99_HIDDEN int64_t sock99_nanoseconds(double seconds);
 /* The time so many seconds from now. */
 SOCK99_HIDDEN int64_t sock99_end_after(double seconds);
 
-/* The end of a wait that begins now. */
-SOCK99_HIDDEN int64_t sock99_wait_end(const struct sock99_limit *limit);
+/* When the call ends. */
+SOCK99_HIDDEN int64_t sock99_limit_end(struct sock99_limit *limit);
 
-/* Whether the time of the whole call has passed, for a call that goes on without
-** waiting. One that has no time at all may do what needs no wait. */
-SOCK99_HIDDEN bool sock99_is_over(const struct sock99_limit *limit);
+/* Whether a call that has just moved so many bytes and wants to go on has to end. */
+SOCK99_HIDDEN bool sock99_is_over(struct sock99_limit *limit, size_t bytes);
 
 /* Milliseconds left for a name lookup; 0: no limit, as in socket99_config. */
-SOCK99_HIDDEN long long sock99_wait_ms(const struct sock99_limit *limit);
+SOCK99_HIDDEN long long sock99_limit_ms(struct sock99_limit *limit);
 
-/* poll(2) until then, past signals: how many are ready, or -1 and errno. */
+/* poll(2) until `end`: how many are ready, 0 where the time is over, or -1 and errno:
+** EINTR after the handlers of a signal have run. */
 struct pollfd;
-SOCK99_HIDDEN int sock99_poll(struct pollfd *polled, size_t count, int64_t end);
+SOCK99_HIDDEN int sock99_poll(lua_State *L, struct pollfd *polled, size_t count, int64_t end);
 
-SOCK99_HIDDEN void sock99_sleep_until(int64_t end);
+SOCK99_HIDDEN void sock99_sleep_until(lua_State *L, int64_t end);
 
-/* Seconds since the Epoch, as gettimeofday(2) tells them. */
+/* Runs the handlers of signals that came, which Lua keeps as hooks: any error that
+** one raises comes out of it. */
+SOCK99_HIDDEN void sock99_run_hooks(lua_State *L);
+
+/* Seconds since the Epoch, as gettimeofday(2) returns them. */
 SOCK99_HIDDEN double sock99_seconds(void);
 
 
@@ -175,7 +185,7 @@ SOCK99_HIDDEN void sock99_push_origin(lua_State *L, const struct s99_address *fr
 ** port) or, for AF_UNIX, (path) from `first` on; "*" is every address of the family.
 ** Names are looked up, for as long as `limit` allows. False: `failure` says why. */
 SOCK99_HIDDEN bool sock99_read_address(lua_State *L, int family, int type, int first,
-                                       const struct sock99_limit *limit, struct s99_address *out,
+                                       struct sock99_limit *limit, struct s99_address *out,
                                        struct sock99_failure *failure);
 
 
