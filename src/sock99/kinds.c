@@ -94,7 +94,7 @@ static int l_kind(lua_State *L) {
       {"receive", sock99_receive_luasocket}, {"connect_fresh", l_connect_fresh}, {NULL, NULL}};
   static const luaL_Reg datagrams[] = {
       {"receive", l_receive_datagram}, {"receivefrom", l_receivefrom}, {NULL, NULL}};
-  static const struct sock99_faces faces = {streams, datagrams};
+  static const struct sock99_overrides faces = {streams, datagrams};
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   sock99_new_kind(L, 1, &faces);

@@ -79,7 +79,7 @@ static void push_address(lua_State *L, const struct sockaddr_storage *found) {
   memcpy(&address.addr, found, address.len);
   lua_createtable(L, 0, 3);
   table = lua_gettop(L);
-  (void)sock99_push_address(L, &address);
+  (void)sock99_push_endpoint(L, &address);
   for (i = 0; i < 3; i++)
     lua_setfield(L, table, names[i]);
 }

@@ -31,7 +31,7 @@ struct sock99_socket *sock99_check_datagram(lua_State *L) {
 int sock99_try_to_send_again(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
                              bool addressed, int64_t *pause, int error) {
   if (addressed && s->family == AF_UNIX && sock99_would_block(error))
-    return sock99_sleep_for_room(L, s, limit, pause);
+    return sock99_sleep_to_retry(L, s, limit, pause);
   return sock99_try_again(L, s, limit, POLLOUT, error);
 }
 
@@ -205,27 +205,27 @@ static int fill_message(struct sock99_message *in, ssize_t got, const struct iov
 
 
 /* recvfrom(2) is quicker than recvmsg(2). */
-static int receive_inet(const struct sock99_socket *s, int flags, char *room,
+static int receive_inet(const struct sock99_socket *s, int flags, char *block,
                         struct sock99_message *in) {
-  struct iovec part = {room, SOCK99_ROOM_SIZE};
+  struct iovec part = {block, SOCK99_BLOCK_SIZE};
   struct sockaddr *from = in->wants_from ? &in->from.addr.sa : NULL;
   in->from.len = sizeof(in->from.addr);
   return fill_message(in,
-                      recvfrom(s->fd, room, SOCK99_ROOM_SIZE, flags | SOCK99_MSG_WHOLE_LENGTH, from,
-                               from != NULL ? &in->from.len : NULL),
+                      recvfrom(s->fd, block, SOCK99_BLOCK_SIZE, flags | SOCK99_MSG_WHOLE_LENGTH,
+                               from, from != NULL ? &in->from.len : NULL),
                       &part);
 }
 
 
 /* Makes `part` fit the next message: 0 or an error. What is larger than the room
 ** goes to a userdata on top of the stack. */
-static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *room,
+static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *block,
                     struct iovec *part) {
   ssize_t size = sock99_next_message_size(s->fd, flags);
   if (size < 0)
     return errno;
-  part->iov_base = room;
-  part->iov_len = SOCK99_ROOM_SIZE;
+  part->iov_base = block;
+  part->iov_len = SOCK99_BLOCK_SIZE;
   if ((size_t)size > part->iov_len) {
     part->iov_len = (size_t)size;
     part->iov_base = sock99_newuserdata(L, part->iov_len);
@@ -234,11 +234,11 @@ static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char
 }
 
 
-static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *room,
+static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *block,
                         struct sock99_message *in) {
   struct msghdr message;
   struct iovec part;
-  int top = lua_gettop(L), error = fit_next(L, s, flags, room, &part);
+  int top = lua_gettop(L), error = fit_next(L, s, flags, block, &part);
   if (error != 0)
     return error;
   memset(&message, 0, sizeof(message));
@@ -257,16 +257,16 @@ static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *
 }
 
 
-int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *room,
+int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *block,
                           struct sock99_message *in) {
-  return s->family == AF_UNIX ? receive_unix(L, s, flags, room, in)
-                              : receive_inet(s, flags, room, in);
+  return s->family == AF_UNIX ? receive_unix(L, s, flags, block, in)
+                              : receive_inet(s, flags, block, in);
 }
 
 
 /* Where it waits, a signal's handler may receive into the room, too, or have it
 ** replaced: so the room is asked for each time. */
-int sock99_receive_into_room(lua_State *L, struct sock99_socket *s, struct sock99_message *in) {
+int sock99_receive_into_block(lua_State *L, struct sock99_socket *s, struct sock99_message *in) {
   int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL, error = s->pending_error;
   struct sock99_limit limit;
   if (s->fd < 0)
@@ -274,10 +274,10 @@ int sock99_receive_into_room(lua_State *L, struct sock99_socket *s, struct sock9
   s->pending_error = 0;
   sock99_begin_wait(s, &limit);
   while (error == 0) {
-    char *room = sock99_message_room(sock99_scratch_of(L));
-    if (room == NULL)
+    char *block = sock99_message_block(sock99_scratch_of(L));
+    if (block == NULL)
       return ENOMEM;
-    error = sock99_try_to_receive(L, s, flags, room, in);
+    error = sock99_try_to_receive(L, s, flags, block, in);
     if (error == 0) {
       s->received += in->length;
       return 0;
@@ -305,7 +305,7 @@ void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
   else if (in->size <= SOCK99_SMALL_PIECE)
     push_small(L, in);
   else
-    sock99_push_from_rooms(L, in->data, in->size);
+    sock99_push_from_blocks(L, in->data, in->size);
 }
 
 
@@ -332,7 +332,7 @@ int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
   struct sock99_message in;
   int error;
   in.wants_from = false;
-  error = sock99_receive_into_room(L, s, &in);
+  error = sock99_receive_into_block(L, s, &in);
   if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)
     error = SOCK99_CLOSED;
   if (error != 0)
@@ -378,11 +378,11 @@ int sock99_receivefrom(lua_State *L) {
   struct sock99_message in;
   int error;
   in.wants_from = true;
-  error = sock99_receive_into_room(L, s, &in);
+  error = sock99_receive_into_block(L, s, &in);
   if (error != 0)
     return sock99_fail(L, error);
   sock99_push_message(L, &in, max);
-  sock99_push_origin(L, &in.from);
+  sock99_push_sender(L, &in.from);
   return end_results(L, &in, 3);
 }
 

@@ -46,7 +46,7 @@ static int l_end(lua_State *L) {
 
 
 static int l_gc(lua_State *L) {
-  sock99_bury_socket(L, sock99_check_any(L));
+  sock99_finalize_socket(L, sock99_check_any(L));
   return 0;
 }
 
@@ -228,7 +228,7 @@ static int l_getstats(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
   sock99_push_count(L, s->received);
   sock99_push_count(L, s->sent);
-  lua_pushnumber(L, sock99_seconds() - s->birth);
+  lua_pushnumber(L, sock99_seconds() - s->created);
   return 3;
 }
 
@@ -250,10 +250,10 @@ static int l_setstats(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   uint64_t received = opt_stat(L, 2, "received", s->received);
   uint64_t sent = opt_stat(L, 3, "sent", s->sent);
-  double now = sock99_seconds(), age = (double)luaL_optnumber(L, 4, now - s->birth);
+  double now = sock99_seconds(), age = (double)luaL_optnumber(L, 4, now - s->created);
   s->received = received;
   s->sent = sent;
-  s->birth = now - age;
+  s->created = now - age;
   lua_pushinteger(L, 1);
   return 1;
 }

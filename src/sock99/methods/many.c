@@ -180,16 +180,16 @@ static int l_send_all(lua_State *L) {
 /* Sends the list at index 2, `*done` messages of it; 0: all, or `failure` says why not. */
 static int send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
                     struct sock99_failure *failure) {
-  struct sock99_rooms *rooms;
+  struct sock99_blocks *blocks;
   struct outgoing *out;
   int status;
   lua_pushcfunction(L, l_send_all);
   lua_pushlightuserdata(L, &out);
   lua_pushvalue(L, 2);
-  rooms = sock99_take_rooms(sock99_scratch_of(L), 1);
-  if (rooms == NULL)
+  blocks = sock99_claim_blocks(sock99_scratch_of(L), 1);
+  if (blocks == NULL)
     return failure->error = ENOMEM;
-  out = (void *)rooms->bytes;
+  out = (void *)blocks->bytes;
   out->socket = s;
   out->done = 0;
   out->failure = (struct sock99_failure){.error = 0};
@@ -197,7 +197,7 @@ static int send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
   status = lua_pcall(L, 2, 1, 0);
   *done = out->done;
   *failure = out->failure;
-  sock99_return_rooms(sock99_scratch_of(L), rooms);
+  sock99_return_blocks(sock99_scratch_of(L), blocks);
   return status == 0 ? failure->error : lua_error(L);
 }
 
@@ -241,19 +241,19 @@ struct incoming {
   struct iovec parts[BATCH];
   struct s99_address addresses[BATCH];
   int max, count;
-  char *room;                  /* the first */
+  char *block;                 /* the first */
   struct sock99_message first; /* over Unix */
 };
 
 
-static void prepare_rooms(struct incoming *in) {
+static void prepare_blocks(struct incoming *in) {
   bool wants_from = in->socket->class != SOCK99_CONNECTED;
   int i;
   for (i = 0; i < in->max; i++) {
     struct msghdr *message = &in->messages[i].msg_hdr;
     memset(message, 0, sizeof(*message));
-    in->parts[i].iov_base = in->room + (size_t)i * SOCK99_ROOM_SIZE;
-    in->parts[i].iov_len = SOCK99_ROOM_SIZE;
+    in->parts[i].iov_base = in->block + (size_t)i * SOCK99_BLOCK_SIZE;
+    in->parts[i].iov_len = SOCK99_BLOCK_SIZE;
     message->msg_iov = &in->parts[i];
     message->msg_iovlen = 1;
     message->msg_name = wants_from ? &in->addresses[i].addr : NULL;
@@ -265,8 +265,8 @@ static void prepare_rooms(struct incoming *in) {
 /* The first message of a Unix socket, or as many of an IP socket as there are. */
 static int receive_batch(lua_State *L, struct incoming *in, int flags) {
   if (in->socket->family == AF_UNIX)
-    return sock99_try_to_receive(L, in->socket, flags, in->room, &in->first);
-  prepare_rooms(in);
+    return sock99_try_to_receive(L, in->socket, flags, in->block, &in->first);
+  prepare_blocks(in);
   in->count = sock99_receive_many(in->socket->fd, in->messages, in->max, flags);
   return in->count < 0 ? errno : 0;
 }
@@ -300,8 +300,8 @@ static int new_list(lua_State *L, int count) {
 }
 
 
-static void set_origin(lua_State *L, int list, const struct s99_address *from) {
-  sock99_push_origin(L, from);
+static void set_sender(lua_State *L, int list, const struct s99_address *from) {
+  sock99_push_sender(L, from);
   lua_replace(L, list + 2);
   lua_replace(L, list + 1);
 }
@@ -349,7 +349,7 @@ static void push_inet(lua_State *L, const struct incoming *in) {
     if (in->socket->class != SOCK99_CONNECTED && !is_same(&one.from, message)) {
       one.from.addr = in->addresses[i].addr;
       one.from.len = message->msg_namelen;
-      set_origin(L, list, &one.from);
+      set_sender(L, list, &one.from);
     }
     add_entry(L, in->socket, list, i + 1, &one);
   }
@@ -365,10 +365,10 @@ static void push_unix(lua_State *L, struct incoming *in) {
   for (i = 1; error == 0; i++) {
     s->received += in->first.length;
     if (s->class != SOCK99_CONNECTED || in->first.is_cut)
-      set_origin(L, list, &in->first.from);
+      set_sender(L, list, &in->first.from);
     add_entry(L, s, list, i, &in->first);
     lua_settop(L, list + 2);
-    error = i < in->max ? sock99_try_to_receive(L, s, flags, in->room, &in->first) : EAGAIN;
+    error = i < in->max ? sock99_try_to_receive(L, s, flags, in->block, &in->first) : EAGAIN;
   }
   lua_settop(L, list);
   if (!sock99_would_block(error) && error != EINTR)
@@ -393,21 +393,21 @@ static int l_receive_all(lua_State *L) {
 
 
 static int receive_many(lua_State *L, struct sock99_socket *s, int max) {
-  struct sock99_rooms *rooms;
+  struct sock99_blocks *blocks;
   struct incoming *in;
   int status;
   lua_pushcfunction(L, l_receive_all);
   lua_pushlightuserdata(L, &in);
-  rooms = sock99_take_rooms(sock99_scratch_of(L), s->family == AF_UNIX ? 2 : (size_t)max + 1);
-  if (rooms == NULL)
+  blocks = sock99_claim_blocks(sock99_scratch_of(L), s->family == AF_UNIX ? 2 : (size_t)max + 1);
+  if (blocks == NULL)
     return sock99_fail(L, ENOMEM);
-  in = (void *)rooms->bytes;
+  in = (void *)blocks->bytes;
   in->socket = s;
   in->max = max;
-  in->room = rooms->bytes + SOCK99_ROOM_SIZE;
+  in->block = blocks->bytes + SOCK99_BLOCK_SIZE;
   in->first.wants_from = true;
   status = lua_pcall(L, 1, 2, 0);
-  sock99_return_rooms(sock99_scratch_of(L), rooms);
+  sock99_return_blocks(sock99_scratch_of(L), blocks);
   if (status != 0)
     return lua_error(L);
   if (lua_istable(L, -1))

@@ -32,10 +32,11 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_many_methods[];       /* datagrams */
 ** in the place of native ones. At stack index `words` is a table of its own words
 ** for errors, by number: its methods report these, and leave out the number and
 ** what the failing call was about. */
-struct sock99_faces {
+struct sock99_overrides {
   const luaL_Reg *streams, *datagrams;
 };
-SOCK99_HIDDEN void sock99_new_kind(lua_State *L, int words, const struct sock99_faces *faces);
+SOCK99_HIDDEN void sock99_new_kind(lua_State *L, int messages,
+                                   const struct sock99_overrides *overrides);
 
 /* Makes the native kind. */
 SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
@@ -95,15 +96,15 @@ SOCK99_HIDDEN int sock99_try_to_send_again(lua_State *L, struct sock99_socket *s
                                            int64_t *pause, int error);
 
 /* One message, if there is one, or where there is leave to block; 0 or an errno.
-** It lies in `room`, of SOCK99_ROOM_SIZE bytes, or, if it is larger, in a userdata on
+** It lies in `room`, of SOCK99_BLOCK_SIZE bytes, or, if it is larger, in a userdata on
 ** top of the stack. */
 SOCK99_HIDDEN int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags,
-                                        char *room, struct sock99_message *in);
+                                        char *block, struct sock99_message *in);
 
 /* The same, as long as the object's limits allow, into the room that all objects share,
 ** where it is good until Lua runs, for sock99_push_message. */
-SOCK99_HIDDEN int sock99_receive_into_room(lua_State *L, struct sock99_socket *s,
-                                           struct sock99_message *in);
+SOCK99_HIDDEN int sock99_receive_into_block(lua_State *L, struct sock99_socket *s,
+                                            struct sock99_message *in);
 
 /* Pushes the first `max` bytes of a message that lies in the shared room. */
 SOCK99_HIDDEN void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max);
@@ -117,7 +118,7 @@ SOCK99_HIDDEN void sock99_push_message(lua_State *L, struct sock99_message *in, 
 ** or more; none after a wait, since a signal's handler may have read meanwhile. 0 or an
 ** error. */
 SOCK99_HIDDEN int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
-                              size_t wanted, size_t *count);
+                              size_t least, size_t *count);
 
 /* receive as LuaSocket has it: "*l" ignores every CR, and 0 bytes are waited for. */
 SOCK99_HIDDEN int sock99_receive_luasocket(lua_State *L);

@@ -9,10 +9,10 @@
 #include "methods.h"
 
 /* What an option by number may be read into. */
-#define LARGEST ((lua_Integer)1024 * 1024)
+#define LARGEST_SIZE ((lua_Integer)1024 * 1024)
 
 /* Most values fit; a larger one is read into a userdata. */
-#define ROOM 1024
+#define BUFFER_SIZE 1024
 
 /* What an option by number is read into where no size is given. */
 #define DEFAULT_SIZE 4096
@@ -171,14 +171,14 @@ static void push_value(lua_State *L, const socket99_value *value) {
 static int get_named(lua_State *L, const struct sock99_socket *s, const char *name) {
   socket99_option option;
   socket99_value value;
-  char room[ROOM];
+  char buffer[BUFFER_SIZE];
   int error;
   memset(&option, 0, sizeof(option));
   option.name = name;
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
-  error = socket99_option_get(s->fd, option.name, &value, room, sizeof(room));
-  if (error == ERANGE && value.length > sizeof(room)) {
+  error = socket99_option_get(s->fd, option.name, &value, buffer, sizeof(buffer));
+  if (error == ERANGE && value.length > sizeof(buffer)) {
     size_t size = value.length;
     error = socket99_option_get(s->fd, option.name, &value, sock99_newuserdata(L, size), size);
   }
@@ -214,7 +214,8 @@ static socklen_t check_size(lua_State *L, socklen_t missing) {
   if (lua_isnil(L, -1))
     return missing;
   luaL_argcheck(L, lua_type(L, -1) == LUA_TNUMBER, OPTION, "an option's size: integer expected");
-  luaL_argcheck(L, sock99_to_whole(L, -1, &size) == SOCK99_WHOLE && size > 0 && size <= LARGEST,
+  luaL_argcheck(L,
+                sock99_to_whole(L, -1, &size) == SOCK99_WHOLE && size > 0 && size <= LARGEST_SIZE,
                 OPTION, "an option's size is not in 1 to 1048576");
   return (socklen_t)size;
 }
@@ -224,8 +225,8 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
   static const struct sock99_option_place place = {OPTION, ANCHOR};
   socket99_option option;
   socket99_result result;
-  char room[ROOM];
-  void *bytes = room;
+  char buffer[BUFFER_SIZE];
+  void *bytes = buffer;
   socklen_t length;
   lua_settop(L, VALUE);
   lua_pushvalue(L, OPTION);
@@ -235,7 +236,7 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
   /* The kernel would write eight times as many bytes as it was given. */
   if (option.level == SOL_SOCKET && option.option_id == SOCK99_COUNTED_OPTION)
     return get_named(L, s, "get_filter");
-  if (length > sizeof(room))
+  if (length > sizeof(buffer))
     bytes = sock99_newuserdata(L, length);
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);

@@ -26,9 +26,9 @@
 struct source {
   FILE *stream; /* NULL: a plain descriptor */
   int fd;
-  bool has_positions;
-  bool moves;   /* its own position, when all is done */
-  off_t offset; /* of the next byte */
+  bool is_seekable;
+  bool uses_position; /* its own position, when all is done */
+  off_t offset;       /* of the next byte */
 };
 
 struct transfer {
@@ -49,7 +49,7 @@ struct transfer {
 
 static void check_source(lua_State *L, struct source *source) {
   source->stream = NULL;
-  source->has_positions = false;
+  source->is_seekable = false;
   if (sock99_isfile(L, 2)) {
     source->stream = sock99_tofile(L, 2);
     luaL_argcheck(L, source->stream != NULL, 2, "closed file");
@@ -65,7 +65,7 @@ static void check_arguments(lua_State *L, struct transfer *transfer) {
   struct source *source = &transfer->source;
   long long offset, count;
   check_source(L, source);
-  source->moves = lua_isnoneornil(L, 3);
+  source->uses_position = lua_isnoneornil(L, 3);
   offset = sock99_opt_integer(L, 3, "offset", 0, LARGEST_OFFSET, 0);
   source->offset = (off_t)offset;
   count = sock99_opt_integer(L, 4, "count", 0, LLONG_MAX, -1);
@@ -77,7 +77,7 @@ static void check_arguments(lua_State *L, struct transfer *transfer) {
 ** Positions
 */
 
-static off_t own_position(const struct source *source) {
+static off_t current_position(const struct source *source) {
   return source->stream != NULL ? ftello(source->stream) : lseek(source->fd, 0, SEEK_CUR);
 }
 
@@ -86,10 +86,10 @@ static off_t own_position(const struct source *source) {
 ** pipe's stream is not flushed: some systems would drop what it has read. 0 or
 ** an errno. */
 static int find_position(struct source *source) {
-  off_t own = own_position(source);
-  if (own < 0)
-    return errno == ESPIPE && source->moves ? 0 : errno;
-  source->has_positions = true;
+  off_t position = current_position(source);
+  if (position < 0)
+    return errno == ESPIPE && source->uses_position ? 0 : errno;
+  source->is_seekable = true;
   while (source->stream != NULL && fflush(source->stream) != 0) {
     /* BSD says EBADF of what is only read. */
     if (errno == EBADF)
@@ -97,9 +97,9 @@ static int find_position(struct source *source) {
     if (errno != EINTR)
       return errno;
   }
-  if (!source->moves)
+  if (!source->uses_position)
     return 0;
-  source->offset = own_position(source);
+  source->offset = current_position(source);
   return source->offset < 0 ? errno : 0;
 }
 
@@ -107,7 +107,7 @@ static int find_position(struct source *source) {
 /* 0 or an errno: the next call would send the same bytes again. */
 static int move_position(const struct source *source) {
   int status = 0;
-  if (!source->moves || !source->has_positions || source->offset < 0)
+  if (!source->uses_position || !source->is_seekable || source->offset < 0)
     return 0;
   do {
     status = source->stream != NULL ? fseeko(source->stream, source->offset, SEEK_SET)
@@ -143,7 +143,7 @@ static int try_again(lua_State *L, struct transfer *transfer, int error) {
   error = sock99_try_again(L, transfer->s, &transfer->limit, POLLOUT, error);
   if (transfer->source.stream != NULL && sock99_tofile(L, 2) == NULL) {
     transfer->source.stream = NULL;
-    transfer->source.moves = false;
+    transfer->source.uses_position = false;
     error = EBADF;
   }
   return error;
@@ -264,7 +264,7 @@ static int read_some(lua_State *L, struct transfer *transfer, ssize_t *got) {
   int error = 0;
   *got = -1;
   while (error == 0 && *got < 0) {
-    if (source->has_positions)
+    if (source->is_seekable)
       error = read_position(L, transfer, size, got);
     else if (source->stream != NULL)
       error = read_stream(L, transfer, size, got);
@@ -275,7 +275,7 @@ static int read_some(lua_State *L, struct transfer *transfer, ssize_t *got) {
 }
 
 
-static int send_room(lua_State *L, struct transfer *transfer, size_t count) {
+static int send_block(lua_State *L, struct transfer *transfer, size_t count) {
   int flags = sock99_message_flags(transfer->s), error = 0;
   size_t done = 0;
   while (error == 0 && done < count) {
@@ -289,12 +289,12 @@ static int send_room(lua_State *L, struct transfer *transfer, size_t count) {
     error = try_again(L, transfer, errno);
   }
   transfer->unsent = done;
-  transfer->unsent_length = transfer->source.has_positions ? 0 : count - done;
+  transfer->unsent_length = transfer->source.is_seekable ? 0 : count - done;
   return error;
 }
 
 
-static int copy_through_room(lua_State *L, struct transfer *transfer) {
+static int copy_through_block(lua_State *L, struct transfer *transfer) {
   int error = 0;
   transfer->room = sock99_newuserdata(L, ROOM);
   while (error == 0 && transfer->left > 0) {
@@ -303,7 +303,7 @@ static int copy_through_room(lua_State *L, struct transfer *transfer) {
     if (error == 0 && got == 0)
       break;
     if (error == 0)
-      error = send_room(L, transfer, (size_t)got);
+      error = send_block(L, transfer, (size_t)got);
     if (error == 0)
       error = end_in_time(transfer, (size_t)got);
   }
@@ -320,13 +320,13 @@ static int copy(lua_State *L, struct transfer *transfer) {
   int error = find_position(&transfer->source);
   if (error == 0)
     error = sock99_unblock(transfer->s);
-  if (error == 0 && transfer->source.has_positions) {
+  if (error == 0 && transfer->source.is_seekable) {
     error = copy_and_wait(L, transfer);
     if (error != ENOSYS)
       return error;
     error = 0;
   }
-  return error == 0 ? copy_through_room(L, transfer) : error;
+  return error == 0 ? copy_through_block(L, transfer) : error;
 }
 
 

@@ -167,7 +167,7 @@ static int push_name(lua_State *L, get_name *name) {
   address.len = sizeof(address.addr);
   if (name(s->fd, &address.addr.sa, &address.len) != 0)
     return sock99_fail(L, errno);
-  return sock99_push_address(L, &address);
+  return sock99_push_endpoint(L, &address);
 }
 
 
@@ -370,7 +370,7 @@ static int connect_unix(lua_State *L, struct sock99_socket *s, const struct s99_
   int error = 0;
   while (error == 0 && connect(s->fd, &peer->addr.sa, peer->len) != 0) {
     if (errno == EAGAIN)
-      error = sock99_sleep_for_room(L, s, limit, &pause);
+      error = sock99_sleep_to_retry(L, s, limit, &pause);
     else
       error = sock99_try_again(L, s, limit, POLLOUT, errno);
   }

@@ -35,17 +35,17 @@ static struct sock99_socket *check_client(lua_State *L) {
 static ssize_t write_some(const struct sock99_socket *s, struct iovec *parts, size_t count) {
   int flags = sock99_message_flags(s);
   struct msghdr message;
-  size_t size = parts->iov_len, taken = 1;
+  size_t size = parts->iov_len, matched = 1;
   if (sock99_has_timeout(s) && size > SOCK99_MOST_AT_ONCE)
     return send(s->fd, parts->iov_base, SOCK99_MOST_AT_ONCE, flags);
   if (count == 1)
     return send(s->fd, parts->iov_base, size, flags);
-  while (taken < count &&
-         (!sock99_has_timeout(s) || size + parts[taken].iov_len <= SOCK99_MOST_AT_ONCE))
-    size += parts[taken++].iov_len;
+  while (matched < count &&
+         (!sock99_has_timeout(s) || size + parts[matched].iov_len <= SOCK99_MOST_AT_ONCE))
+    size += parts[matched++].iov_len;
   memset(&message, 0, sizeof(message));
   message.msg_iov = parts;
-  message.msg_iovlen = (SOCK99_IOV_COUNT)taken;
+  message.msg_iovlen = (SOCK99_IOV_COUNT)matched;
   return sendmsg(s->fd, &message, flags);
 }
 
@@ -228,23 +228,23 @@ struct request {
 };
 
 
-static ssize_t read_some(struct sock99_socket *s, void *room, size_t size) {
+static ssize_t read_some(struct sock99_socket *s, void *buffer, size_t size) {
   int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL;
   if (s->family == AF_UNIX)
-    return sock99_receive_rights(s, room, size, flags);
-  return recv(s->fd, room, size, flags);
+    return sock99_receive_rights(s, buffer, size, flags);
+  return recv(s->fd, buffer, size, flags);
 }
 
 
-int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, size_t wanted,
+int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, size_t read_size,
                 size_t *count) {
-  char *room;
+  char *buffer;
   size_t size;
   ssize_t got;
   *count = 0;
-  if (!sock99_input_room(&s->input, sock99_scratch_of(L), wanted, &room, &size))
+  if (!sock99_input_reserve(&s->input, sock99_scratch_of(L), read_size, &buffer, &size))
     return ENOMEM;
-  got = read_some(s, room, size);
+  got = read_some(s, buffer, size);
   if (got < 0)
     return sock99_try_again(L, s, limit, POLLIN, errno);
   if (got == 0)
@@ -257,7 +257,7 @@ int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limi
 
 
 /* How much of what is unread the request takes; 0: there is not enough yet. */
-static size_t enough(struct sock99_input *input, const struct request *request) {
+static size_t match(struct sock99_input *input, const struct request *request) {
   size_t unread = sock99_unread(input);
   switch (request->until) {
   case UNTIL_NEWLINE:
@@ -273,10 +273,10 @@ static size_t enough(struct sock99_input *input, const struct request *request) 
 
 
 /* What to ask of the next read. A line's length is not known, nor that of all. */
-static size_t wanted(const struct sock99_input *input, const struct request *request) {
+static size_t read_size(const struct sock99_input *input, const struct request *request) {
   if (request->until == UNTIL_COUNT)
     return request->count - sock99_unread(input);
-  return SOCK99_LEAST_ROOM;
+  return SOCK99_LEAST_READ;
 }
 
 
@@ -345,7 +345,7 @@ static void push_line(lua_State *L, const struct request *request, const char *b
 
 /* The two ways to make a string of bytes: what was asked for, and all that is there,
 ** which ended without it. */
-static void push_answer(lua_State *L, const void *request, const char *bytes, size_t count) {
+static void push_match(lua_State *L, const void *request, const char *bytes, size_t count) {
   if (((const struct request *)request)->until == UNTIL_NEWLINE)
     push_line(L, request, bytes, count);
   else
@@ -353,23 +353,23 @@ static void push_answer(lua_State *L, const void *request, const char *bytes, si
 }
 
 
-static void push_rest(lua_State *L, const void *request, const char *bytes, size_t count) {
+static void push_partial(lua_State *L, const void *request, const char *bytes, size_t count) {
   push_text(L, request, bytes, count);
 }
 
 
 /* Until there is enough; *taken bytes answer the request. Bytes that never end must not
 ** keep the call from ending. */
-static int gather(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
-                  const struct request *request, size_t *taken) {
+static int read_match(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                      const struct request *request, size_t *matched) {
   int error = s->fd < 0 ? SOCK99_CLOSED : 0;
-  *taken = error == 0 ? enough(&s->input, request) : 0;
-  while (error == 0 && *taken == 0) {
+  *matched = error == 0 ? match(&s->input, request) : 0;
+  while (error == 0 && *matched == 0) {
     size_t count;
-    error = sock99_fill(L, s, limit, wanted(&s->input, request), &count);
+    error = sock99_fill(L, s, limit, read_size(&s->input, request), &count);
     if (error == 0)
-      *taken = enough(&s->input, request);
-    if (error == 0 && *taken == 0 && count > 0 && sock99_is_over(limit, count))
+      *matched = match(&s->input, request);
+    if (error == 0 && *matched == 0 && count > 0 && sock99_is_over(limit, count))
       error = SOCK99_TIMEOUT;
   }
   return error;
@@ -378,24 +378,24 @@ static int gather(lua_State *L, struct sock99_socket *s, struct sock99_limit *li
 
 /* The string of the answer, or of all that is there, on top of the stack; and why it
 ** is not the answer. What a finalizer takes meanwhile, it has taken first. */
-static int take(lua_State *L, struct sock99_socket *s, const struct request *request) {
+static int push_received(lua_State *L, struct sock99_socket *s, const struct request *request) {
   struct sock99_limit limit;
   sock99_begin_wait(s, &limit);
   for (;;) {
-    size_t taken;
-    int error = gather(L, s, &limit, request, &taken);
+    size_t matched;
+    int error = read_match(L, s, &limit, request, &matched);
     if (error != 0)
-      taken = sock99_unread(&s->input);
-    if (error == SOCK99_CLOSED && request->until == UNTIL_END && taken > 0)
+      matched = sock99_unread(&s->input);
+    if (error == SOCK99_CLOSED && request->until == UNTIL_END && matched > 0)
       error = 0;
-    if (sock99_push_piece(L, &s->input, taken, error == 0 ? push_answer : push_rest, request))
+    if (sock99_push_piece(L, &s->input, matched, error == 0 ? push_match : push_partial, request))
       return error;
   }
 }
 
 
 static int receive(lua_State *L, struct sock99_socket *s, const struct request *request) {
-  int error = take(L, s, request);
+  int error = push_received(L, s, request);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
@@ -541,7 +541,7 @@ static int next_line(lua_State *L) {
   struct sock99_socket *s = lua_touserdata(L, lua_upvalueindex(2));
   struct sock99_limit limit;
   struct request request;
-  size_t taken;
+  size_t matched;
   int error;
   memset(&request, 0, sizeof(request));
   request.prefix = "";
@@ -549,16 +549,17 @@ static int next_line(lua_State *L) {
   request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
   sock99_begin_wait(s, &limit);
   do {
-    error = gather(L, s, &limit, &request, &taken);
+    error = read_match(L, s, &limit, &request, &matched);
     if (error != 0 && error != SOCK99_CLOSED) {
       sock99_push_reason(L, error);
       return luaL_error(L, "%s", lua_tostring(L, -1));
     }
     if (error != 0)
-      taken = sock99_unread(&s->input);
-    if (taken == 0)
+      matched = sock99_unread(&s->input);
+    if (matched == 0)
       return 0;
-  } while (!sock99_push_piece(L, &s->input, taken, error == 0 ? push_answer : push_rest, &request));
+  } while (
+      !sock99_push_piece(L, &s->input, matched, error == 0 ? push_match : push_partial, &request));
   return 1;
 }
 

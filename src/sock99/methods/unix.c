@@ -186,7 +186,7 @@ static int push_data(lua_State *L, struct sock99_socket *s) {
     return 0;
   }
   in.wants_from = false;
-  error = sock99_receive_into_room(L, s, &in);
+  error = sock99_receive_into_block(L, s, &in);
   if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)
     error = SOCK99_CLOSED;
   if (error == 0)

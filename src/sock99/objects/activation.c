@@ -78,7 +78,7 @@ static void push_list(lua_State *L, int count) {
 
 /* The object of the list below the key on top of the stack gets its descriptor;
 ** nothing here makes anything. */
-static void take(lua_State *L, int fd, int i) {
+static void adopt(lua_State *L, int fd, int i) {
   struct sock99_socket *s;
   int entry = lua_gettop(L) + 1;
   lua_rawgeti(L, -2, i);
@@ -119,7 +119,7 @@ int sock99_listen_fds(lua_State *L) {
   unsetenv("LISTEN_FDS");
   unsetenv("LISTEN_FDNAMES");
   for (i = 0; i < count; i++)
-    take(L, FIRST_FD + i, i + 1);
+    adopt(L, FIRST_FD + i, i + 1);
   lua_pop(L, 1);
   return 1;
 }

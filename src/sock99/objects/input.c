@@ -17,9 +17,9 @@ static bool is_borrowed(const struct sock99_input *input) {
 
 
 static void forget(struct sock99_input *input) {
-  unsigned int takes = input->takes;
+  unsigned int generation = input->generation;
   memset(input, 0, sizeof(*input));
-  input->takes = takes + 1;
+  input->generation = generation + 1;
 }
 
 
@@ -54,36 +54,36 @@ static bool evict(struct sock99_scratch *scratch) {
 }
 
 
-char *sock99_take_scratch(struct sock99_scratch *scratch) {
+char *sock99_claim_scratch(struct sock99_scratch *scratch) {
   if (scratch->bytes == NULL)
     scratch->bytes = malloc(SOCK99_SCRATCH_SIZE);
   return scratch->bytes != NULL && evict(scratch) ? scratch->bytes : NULL;
 }
 
 
-struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t count) {
-  struct sock99_rooms *rooms = scratch->rooms;
-  scratch->rooms = NULL;
-  if (rooms != NULL && rooms->count >= count)
-    return rooms;
-  free(rooms);
-  rooms = malloc(sizeof(*rooms) + count * SOCK99_ROOM_SIZE);
-  if (rooms != NULL)
-    rooms->count = count;
-  return rooms;
+struct sock99_blocks *sock99_claim_blocks(struct sock99_scratch *scratch, size_t count) {
+  struct sock99_blocks *blocks = scratch->blocks;
+  scratch->blocks = NULL;
+  if (blocks != NULL && blocks->count >= count)
+    return blocks;
+  free(blocks);
+  blocks = malloc(sizeof(*blocks) + count * SOCK99_BLOCK_SIZE);
+  if (blocks != NULL)
+    blocks->count = count;
+  return blocks;
 }
 
 
-void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms) {
-  free(scratch->rooms);
-  scratch->rooms = rooms;
+void sock99_return_blocks(struct sock99_scratch *scratch, struct sock99_blocks *blocks) {
+  free(scratch->blocks);
+  scratch->blocks = blocks;
 }
 
 
 /* What little is unread moves to the scratch buffer. */
 static bool borrow(struct sock99_input *input, struct sock99_scratch *scratch) {
   size_t unread = sock99_unread(input);
-  char *bytes = sock99_take_scratch(scratch);
+  char *bytes = sock99_claim_scratch(scratch);
   if (bytes == NULL)
     return false;
   if (unread > 0)
@@ -119,7 +119,7 @@ static bool grow(struct sock99_input *input) {
 
 
 /* A result that does not fit the scratch buffer, or no longer. */
-static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch *scratch) {
+static bool reserve_on_heap(struct sock99_input *input, struct sock99_scratch *scratch) {
   if (input->capacity < SOCK99_SCRATCH_SIZE) {
     bool borrowed = is_borrowed(input);
     if (!move_to_heap(input, 2 * SOCK99_SCRATCH_SIZE))
@@ -128,7 +128,7 @@ static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch 
       scratch->user = NULL;
     return true;
   }
-  if (input->capacity - input->end >= SOCK99_LEAST_ROOM)
+  if (input->capacity - input->end >= SOCK99_LEAST_READ)
     return true;
   if (sock99_unread(input) <= input->capacity / 2) {
     move_to_front(input);
@@ -138,25 +138,25 @@ static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch 
 }
 
 
-static bool make_room(struct sock99_input *input, struct sock99_scratch *scratch, size_t wanted) {
+static bool reserve(struct sock99_input *input, struct sock99_scratch *scratch, size_t least) {
   size_t unread = sock99_unread(input);
-  if (unread > SOCK99_SCRATCH_SIZE || wanted > SOCK99_SCRATCH_SIZE - unread)
-    return make_room_on_heap(input, scratch);
+  if (unread > SOCK99_SCRATCH_SIZE || least > SOCK99_SCRATCH_SIZE - unread)
+    return reserve_on_heap(input, scratch);
   if (!is_borrowed(input))
     return borrow(input, scratch);
   /* A move of no more than was taken since the last one costs little, and the
   ** next read can be a large one. */
-  if (unread <= input->begin || SOCK99_SCRATCH_SIZE - input->end < wanted)
+  if (unread <= input->begin || SOCK99_SCRATCH_SIZE - input->end < least)
     move_to_front(input);
   return true;
 }
 
 
-bool sock99_input_room(struct sock99_input *input, struct sock99_scratch *scratch, size_t wanted,
-                       char **room, size_t *size) {
-  if (!make_room(input, scratch, wanted))
+bool sock99_input_reserve(struct sock99_input *input, struct sock99_scratch *scratch, size_t least,
+                          char **space, size_t *size) {
+  if (!reserve(input, scratch, least))
     return false;
-  *room = input->data + input->end;
+  *space = input->data + input->end;
   *size = (is_borrowed(input) ? SOCK99_SCRATCH_SIZE : input->capacity) - input->end;
   return true;
 }
@@ -201,7 +201,7 @@ static void shrink(struct sock99_input *input) {
 void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratch, size_t count) {
   input->begin += count;
   input->searched = 0;
-  input->takes++;
+  input->generation++;
   if (input->begin == input->end)
     release(input, scratch);
   else
@@ -218,14 +218,14 @@ static const char pusher_key = 0;
 
 struct piece {
   sock99_push *push;
-  const void *how;
+  const void *context;
   const char *bytes;
   size_t count;
 };
 
 
-void sock99_push_bytes(lua_State *L, const void *how, const char *bytes, size_t count) {
-  (void)how;
+void sock99_push_bytes(lua_State *L, const void *context, const char *bytes, size_t count) {
+  (void)context;
   lua_pushlstring(L, bytes, count);
 }
 
@@ -233,7 +233,7 @@ void sock99_push_bytes(lua_State *L, const void *how, const char *bytes, size_t 
 /* Called by Lua, with a struct piece. */
 static int l_push(lua_State *L) {
   const struct piece *piece = lua_touserdata(L, 1);
-  piece->push(L, piece->how, piece->bytes, piece->count);
+  piece->push(L, piece->context, piece->bytes, piece->count);
   return 1;
 }
 
@@ -254,7 +254,7 @@ static void push_pusher(lua_State *L, struct piece *piece) {
 static int l_free(lua_State *L) {
   struct sock99_scratch *scratch = lua_touserdata(L, 1);
   free(scratch->bytes);
-  free(scratch->rooms);
+  free(scratch->blocks);
   memset(scratch, 0, sizeof(*scratch));
   return 0;
 }
@@ -294,13 +294,13 @@ void sock99_push_scratch(lua_State *L) {
 */
 
 bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
-                      const void *how) {
+                      const void *context) {
   char copy[SOCK99_SMALL_PIECE];
-  unsigned int takes = input->takes;
+  unsigned int generation = input->generation;
   if (count > 0)
     memcpy(copy, sock99_unread_bytes(input), count);
-  push(L, how, copy, count);
-  if (input->takes != takes) {
+  push(L, context, copy, count);
+  if (input->generation != generation) {
     lua_pop(L, 1);
     return false;
   }
@@ -311,7 +311,7 @@ bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count, so
 
 /* More follows them: a copy on the heap. */
 static bool push_part(lua_State *L, struct sock99_input *input, struct piece *piece) {
-  unsigned int takes = input->takes;
+  unsigned int generation = input->generation;
   char *copy = malloc(piece->count);
   int status;
   if (copy == NULL)
@@ -322,7 +322,7 @@ static bool push_part(lua_State *L, struct sock99_input *input, struct piece *pi
   free(copy);
   if (status != 0)
     lua_error(L);
-  if (input->takes != takes) {
+  if (input->generation != generation) {
     lua_pop(L, 1);
     return false;
   }
@@ -359,7 +359,7 @@ static void put_back(struct sock99_input *input, struct sock99_scratch *scratch,
 static bool push_all(lua_State *L, struct sock99_input *input, struct piece *piece) {
   struct sock99_scratch *scratch = sock99_scratch_of(L);
   struct sock99_input taken = *input;
-  unsigned int takes;
+  unsigned int generation;
   int status;
   piece->bytes = sock99_unread_bytes(input);
   if (is_borrowed(input)) {
@@ -367,9 +367,9 @@ static bool push_all(lua_State *L, struct sock99_input *input, struct piece *pie
     scratch->bytes = NULL;
   }
   forget(input);
-  takes = input->takes;
+  generation = input->generation;
   status = lua_pcall(L, 1, 1, 0);
-  if (status == 0 || input->takes != takes || input->data != NULL)
+  if (status == 0 || input->generation != generation || input->data != NULL)
     return_buffer(scratch, &taken);
   else
     put_back(input, scratch, &taken);
@@ -380,22 +380,22 @@ static bool push_all(lua_State *L, struct sock99_input *input, struct piece *pie
 
 
 bool sock99_push_large(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
-                       const void *how) {
-  struct piece piece = {push, how, NULL, count};
+                       const void *context) {
+  struct piece piece = {push, context, NULL, count};
   push_pusher(L, &piece);
   return sock99_unread(input) == count ? push_all(L, input, &piece) : push_part(L, input, &piece);
 }
 
 
-void sock99_push_from_rooms(lua_State *L, const char *bytes, size_t count) {
+void sock99_push_from_blocks(lua_State *L, const char *bytes, size_t count) {
   struct piece piece = {sock99_push_bytes, NULL, bytes, count};
   struct sock99_scratch *scratch = sock99_scratch_of(L);
-  struct sock99_rooms *rooms;
+  struct sock99_blocks *blocks;
   int status;
   push_pusher(L, &piece);
-  rooms = sock99_take_rooms(scratch, 1);
+  blocks = sock99_claim_blocks(scratch, 1);
   status = lua_pcall(L, 1, 1, 0);
-  sock99_return_rooms(scratch, rooms);
+  sock99_return_blocks(scratch, blocks);
   if (status != 0)
     lua_error(L);
 }

@@ -8,7 +8,7 @@
 
 /* Their addresses mark objects, and those that were collected, which finalizers
 ** may still use. */
-static const char mark = 0, dead_mark = 0;
+static const char mark = 0, finalized_mark = 0;
 
 /* A key of the metatables: the list of the kind's metatables, by class. */
 static const char kind_key = 0;
@@ -43,7 +43,7 @@ struct sock99_socket *sock99_test_socket(lua_State *L, int index) {
   struct sock99_socket *s = lua_touserdata(L, index);
   if (s == NULL || lua_rawlen(L, index) != sizeof(*s))
     return NULL;
-  return s->mark == &mark || (s->mark == &dead_mark && has_kind(L, index)) ? s : NULL;
+  return s->mark == &mark || (s->mark == &finalized_mark && has_kind(L, index)) ? s : NULL;
 }
 
 
@@ -111,7 +111,7 @@ struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99_class class) 
   s->type = class >= SOCK99_CONNECTED ? SOCK_DGRAM : SOCK_STREAM;
   s->class = (unsigned char)class;
   s->each_wait = s->whole_call = -1;
-  s->birth = sock99_seconds();
+  s->created = sock99_seconds();
   lua_rawgeti(L, -2, (int)class + 1);
   lua_setmetatable(L, -2);
   lua_remove(L, -2);
@@ -170,7 +170,7 @@ static int get_int(int fd, int option, int *out) {
 
 
 /* BSD says EINVAL of a socket that was shut down. */
-static int ask_peer(int fd, bool *has_peer) {
+static int find_peer(int fd, bool *has_peer) {
   struct s99_address peer;
   peer.len = sizeof(peer.addr);
   *has_peer = getpeername(fd, &peer.addr.sa, &peer.len) == 0;
@@ -179,13 +179,13 @@ static int ask_peer(int fd, bool *has_peer) {
 
 
 /* A stream that has no peer any more is still what it was. */
-static int ask_class(int fd, int type, enum sock99_class before, enum sock99_class *class) {
+static int find_class(int fd, int type, enum sock99_class before, enum sock99_class *class) {
   int listens = 0, error = 0;
   bool has_peer = before == SOCK99_CLIENT;
   if (type != SOCK_DGRAM)
     error = get_int(fd, SO_ACCEPTCONN, &listens);
   if (error == 0 && !listens && (type == SOCK_DGRAM || !has_peer))
-    error = ask_peer(fd, &has_peer);
+    error = find_peer(fd, &has_peer);
   if (type == SOCK_DGRAM)
     *class = has_peer ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
   else
@@ -196,18 +196,18 @@ static int ask_class(int fd, int type, enum sock99_class before, enum sock99_cla
 
 int sock99_adopt(lua_State *L, int index, int fd) {
   struct sock99_socket *s = lua_touserdata(L, index);
-  struct s99_address own;
+  struct s99_address local;
   enum sock99_class class;
   int type, error = get_int(fd, SO_TYPE, &type);
   if (error != 0)
     return error;
   if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
     return EPROTOTYPE;
-  memset(&own, 0, sizeof(own));
-  own.len = sizeof(own.addr);
-  if (getsockname(fd, &own.addr.sa, &own.len) != 0)
+  memset(&local, 0, sizeof(local));
+  local.len = sizeof(local.addr);
+  if (getsockname(fd, &local.addr.sa, &local.len) != 0)
     return errno;
-  switch (own.addr.sa.sa_family) {
+  switch (local.addr.sa.sa_family) {
   case AF_INET:
   case AF_INET6:
   case AF_UNIX:
@@ -215,13 +215,13 @@ int sock99_adopt(lua_State *L, int index, int fd) {
   default:
     return EAFNOSUPPORT;
   }
-  error = ask_class(fd, type, s->class, &class);
+  error = find_class(fd, type, s->class, &class);
   if (error != 0)
     return error;
   sock99_set_class(L, index, class);
   s->fd = fd;
   s->type = type;
-  s->family = own.addr.sa.sa_family;
+  s->family = local.addr.sa.sa_family;
   return 0;
 }
 
@@ -247,7 +247,7 @@ void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
 }
 
 
-void sock99_bury_socket(lua_State *L, struct sock99_socket *s) {
+void sock99_finalize_socket(lua_State *L, struct sock99_socket *s) {
   sock99_close_socket(L, s);
-  s->mark = &dead_mark;
+  s->mark = &finalized_mark;
 }

@@ -57,7 +57,7 @@ struct sock99_socket {
   struct sock99_input input;
   struct sock99_rights *rights;
   uint64_t received, sent; /* bytes */
-  double birth;            /* sock99_seconds() */
+  double created;          /* sock99_seconds() */
 };
 
 
@@ -93,7 +93,7 @@ SOCK99_HIDDEN int sock99_adopt(lua_State *L, int index, int fd);
 SOCK99_HIDDEN void sock99_close_socket(lua_State *L, struct sock99_socket *s);
 
 /* The same, once Lua has collected the object, which finalizers may still use. */
-SOCK99_HIDDEN void sock99_bury_socket(lua_State *L, struct sock99_socket *s);
+SOCK99_HIDDEN void sock99_finalize_socket(lua_State *L, struct sock99_socket *s);
 
 /* Sets O_NONBLOCK unless it was set by us before; 0 or an errno. */
 SOCK99_HIDDEN int sock99_set_nonblocking(struct sock99_socket *s);
@@ -147,7 +147,7 @@ SOCK99_HIDDEN int sock99_look_at(lua_State *L, int fd, struct sock99_limit *limi
 /* A wait in short sleeps, for what never says that it has room: a Unix listener
 ** whose backlog is full, the receiver of a socket that is not connected to it.
 ** `*pause` is 0 at first, and again after a success: 0, or an error. */
-SOCK99_HIDDEN int sock99_sleep_for_room(lua_State *L, struct sock99_socket *s,
+SOCK99_HIDDEN int sock99_sleep_to_retry(lua_State *L, struct sock99_socket *s,
                                         struct sock99_limit *limit, int64_t *pause);
 
 static inline bool sock99_has_timeout(const struct sock99_socket *s) {
@@ -167,7 +167,7 @@ static inline int sock99_message_flags(const struct sock99_socket *s) {
 */
 SOCK99_HIDDEN ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *message,
                                                     int flags);
-SOCK99_HIDDEN ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size,
+SOCK99_HIDDEN ssize_t sock99_receive_rights(struct sock99_socket *s, void *buffer, size_t size,
                                             int flags);
 
 /* An object without unclaimed descriptors holds no room for them. */

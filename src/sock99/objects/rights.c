@@ -92,11 +92,11 @@ ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *me
 }
 
 
-ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size, int flags) {
+ssize_t sock99_receive_rights(struct sock99_socket *s, void *buffer, size_t size, int flags) {
   struct msghdr message;
   struct iovec part;
   memset(&message, 0, sizeof(message));
-  part.iov_base = room;
+  part.iov_base = buffer;
   part.iov_len = size;
   message.msg_iov = &part;
   message.msg_iovlen = 1;

@@ -79,7 +79,7 @@ int sock99_look_for(lua_State *L, struct sock99_socket *s, struct sock99_limit *
 }
 
 
-int sock99_sleep_for_room(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+int sock99_sleep_to_retry(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
                           int64_t *pause) {
   int64_t end = sock99_limit_end(limit), now = end == 0 ? 0 : s99_now();
   s->wants_writing = now >= end;

@@ -63,7 +63,7 @@ static void push_path(lua_State *L, const struct s99_address *address) {
 }
 
 
-int sock99_push_address(lua_State *L, const struct s99_address *address) {
+int sock99_push_endpoint(lua_State *L, const struct s99_address *address) {
   struct s99_address plain = *address;
   if (address->len == 0 || address->addr.sa.sa_family == AF_UNIX) {
     push_path(L, address);
@@ -83,8 +83,8 @@ int sock99_push_address(lua_State *L, const struct s99_address *address) {
 
 
 /* A Unix address is that of the sender alone, and has no port. */
-void sock99_push_origin(lua_State *L, const struct s99_address *from) {
-  if (sock99_push_address(L, from) == 1)
+void sock99_push_sender(lua_State *L, const struct s99_address *from) {
+  if (sock99_push_endpoint(L, from) == 1)
     lua_pushnil(L);
   else
     lua_pop(L, 1);

@@ -15,21 +15,21 @@
 #define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
 
 
-static bool has_own_words(lua_State *L) {
+static bool has_kind_messages(lua_State *L) {
   return lua_istable(L, lua_upvalueindex(2));
 }
 
 
 /* The kind's own words for it, or the system's. */
-static void push_words(lua_State *L, int error) {
-  char words[128];
-  if (has_own_words(L)) {
+static void push_error_text(lua_State *L, int error) {
+  char text[128];
+  if (has_kind_messages(L)) {
     lua_rawgeti(L, lua_upvalueindex(2), error);
     if (lua_isstring(L, -1))
       return;
     lua_pop(L, 1);
   }
-  lua_pushstring(L, s99_strerror(error, words, sizeof(words)));
+  lua_pushstring(L, s99_strerror(error, text, sizeof(text)));
 }
 
 
@@ -44,21 +44,21 @@ void sock99_push_reason(lua_State *L, int error) {
     lua_pushliteral(L, "closed");
     break;
   default:
-    push_words(L, error);
+    push_error_text(L, error);
   }
 }
 
 
 static void push_message(lua_State *L, const struct sock99_failure *failure) {
-  char words[128];
+  char text[128];
   if (failure->text != NULL)
     lua_pushstring(L, failure->text);
-  else if (failure->call == NULL || failure->error < 0 || has_own_words(L))
+  else if (failure->call == NULL || failure->error < 0 || has_kind_messages(L))
     sock99_push_reason(L, failure->error);
   else
     lua_pushfstring(L, "%s%s%s: %s", failure->call, failure->what == NULL ? "" : " ",
                     failure->what == NULL ? "" : failure->what,
-                    s99_strerror(failure->error, words, sizeof(words)));
+                    s99_strerror(failure->error, text, sizeof(text)));
 }
 
 
@@ -76,7 +76,7 @@ int sock99_push_failure(lua_State *L, const struct sock99_failure *failure) {
   push_message(L, failure);
   if (failure->has_partial)
     lua_pushvalue(L, first);
-  if (has_own_words(L))
+  if (has_kind_messages(L))
     return lua_gettop(L) - first;
   /* EAI_ codes are negative, too, but have their text. */
   if (failure->text != NULL)

@@ -176,10 +176,10 @@ SOCK99_HIDDEN double sock99_seconds(void);
 
 /* Pushes what getsockname and its kin return: host, port, "inet" or "inet6";
 ** or a Unix path ("" for an unnamed one). Returns how many. */
-SOCK99_HIDDEN int sock99_push_address(lua_State *L, const struct s99_address *address);
+SOCK99_HIDDEN int sock99_push_endpoint(lua_State *L, const struct s99_address *address);
 
 /* Pushes two values: host, port; or path, nil. */
-SOCK99_HIDDEN void sock99_push_origin(lua_State *L, const struct s99_address *from);
+SOCK99_HIDDEN void sock99_push_sender(lua_State *L, const struct s99_address *from);
 
 /* Reads the address, for a socket of this family and type, from the arguments (host,
 ** port) or, for AF_UNIX, (path) from `first` on; "*" is every address of the family.
