@@ -1,15 +1,16 @@
 /*
-** datagram.c: whole messages, one at a time: datagrams, and the records of
+** datagram.c: sends and receives one message at a time: datagrams, and records of
 ** SOCK_SEQPACKET.
 **
-** Every IP datagram fits 64 KiB. A message of a Unix socket may be of any size,
-** so its size is asked for first, and a large one lands in a userdata. A message
-** that another reader's took the place of meanwhile is cut, and reported like one
-** that the caller's own `max` cuts: "truncated", and the whole length.
+** Any IP datagram fits into 64 KiB. A Unix message may have any size, so its size
+** is queried first, and a large one is received into a userdata. If another reader
+** takes that message first, the next one may be longer and is truncated; this is
+** reported as when the caller's `max` truncates it: "truncated", and the whole
+** length.
 **
-** A message lands in a room that all objects share. Lua may collect garbage, and
-** so run other calls on sockets, while it makes a string of it: so a small one
-** is copied first, and with a large one the room is the call's alone meanwhile.
+** A message is received into a block that all objects share. While Lua creates a
+** string it may collect garbage, and so run other calls on sockets. Therefore a
+** small message is copied first, and for a large one the call claims the block.
 */
 
 #include "methods.h"
@@ -25,7 +26,7 @@ struct sock99_socket *sock99_check_datagram(lua_State *L) {
 
 
 /*
-** Out
+** Sending
 */
 
 int sock99_try_to_send_again(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
@@ -55,10 +56,10 @@ static int send_one(lua_State *L, struct sock99_socket *s, struct sock99_limit *
 }
 
 
-/* Strings that are joined at once: so many fit Lua's stack. */
+/* Strings joined at once; Lua's stack limits their number. */
 #define JOINED 100
 
-/* The list at index 2 becomes one string. */
+/* Replaces the list at index 2 by one string. */
 static void join_list(lua_State *L) {
   int i, count = (int)lua_rawlen(L, 2);
   lua_settop(L, 2);
@@ -81,10 +82,12 @@ static int fail_to_send(lua_State *L, const struct sock99_socket *s, size_t part
 }
 
 
-/* The peer would take an empty record for the end. */
+/* The peer would mistake an empty record for the end of the stream. */
 static int refuse_empty(lua_State *L, size_t partial) {
   static const struct sock99_failure failure = {
-      .error = EINVAL, .text = "an empty message would mean the end", .has_partial = true};
+      .error = EINVAL,
+      .text = "an empty message would signal the end of the stream",
+      .has_partial = true};
   sock99_push_count(L, partial);
   return sock99_push_failure(L, &failure);
 }
@@ -111,27 +114,27 @@ int sock99_send_message(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/*** Sockets of messages: UDP, and Unix datagrams.
+/*** Datagram sockets: UDP and Unix domain.
 
-A message is sent and received whole. An object that has a peer is
-`"udp{connected}"`, and hears of errors that the network reports; other ones
-are `"udp{unconnected}"`. Unix sockets have the same names.
+A message is sent and received whole. An object with a peer has the class
+`"udp{connected}"` and reports errors from the network; one without has the class
+`"udp{unconnected}"`. Unix sockets use the same class names.
 
 @type datagram
 */
 
-/*** Send a datagram to the peer. It is sent whole, or not at all.
+/*** Send a datagram to the peer, whole or not at all.
 
 @function send
-@tparam string|number|table data the datagram; the strings and numbers of a
-list are sent as one
+@tparam string|number|table data the datagram; a list of strings and numbers is
+joined into one
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
-@treturn[1] integer index of the last byte sent, which is the number of bytes
-where `i` is missing
+@treturn[1] integer index of the last byte sent; without `i`, this is the number
+of bytes
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not; what the peer's system said
-to an earlier datagram ("Connection refused") is told here or by `receive`
+@treturn[2] string "timeout", "closed", or another error; an error that an earlier
+datagram caused ("Connection refused") is reported here or by `receive`
 @treturn[2] ?integer errno
 */
 static int l_send(lua_State *L) {
@@ -139,7 +142,7 @@ static int l_send(lua_State *L) {
 }
 
 
-/* 0 is no port to send to, but Linux would connect to it. */
+/* Port 0 is not a valid destination, but Linux would connect to it. */
 static bool has_port(const struct s99_address *address) {
   switch (address->addr.sa.sa_family) {
   case AF_INET:
@@ -152,15 +155,15 @@ static bool has_port(const struct s99_address *address) {
 }
 
 
-/*** Send a datagram to an address. It is sent whole, or not at all.
+/*** Send a datagram to an address, whole or not at all.
 
 @function sendto
 @tparam string|number data the datagram
-@tparam string host numeric, or a name; of a Unix socket the path
+@tparam string host a numeric address or a name; the path for a Unix socket
 @tparam integer|string port
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno
 @usage
 local data, host, port = server:receivefrom()
@@ -190,7 +193,7 @@ static int l_sendto(lua_State *L) {
 
 
 /*
-** In
+** Receiving
 */
 
 static int fill_message(struct sock99_message *in, ssize_t got, const struct iovec *part) {
@@ -204,7 +207,7 @@ static int fill_message(struct sock99_message *in, ssize_t got, const struct iov
 }
 
 
-/* recvfrom(2) is quicker than recvmsg(2). */
+/* recvfrom(2) is faster than recvmsg(2). */
 static int receive_inet(const struct sock99_socket *s, int flags, char *block,
                         struct sock99_message *in) {
   struct iovec part = {block, SOCK99_BLOCK_SIZE};
@@ -217,8 +220,8 @@ static int receive_inet(const struct sock99_socket *s, int flags, char *block,
 }
 
 
-/* Makes `part` fit the next message: 0 or an error. What is larger than the room
-** goes to a userdata on top of the stack. */
+/* Sets `part` to memory for the next message: `block`, or a new userdata on top of the
+** stack if the message is larger. Returns 0 or an errno. */
 static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *block,
                     struct iovec *part) {
   ssize_t size = sock99_next_message_size(s->fd, flags);
@@ -246,7 +249,7 @@ static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *
   message.msg_iovlen = 1;
   message.msg_name = &in->from.addr;
   message.msg_namelen = sizeof(in->from.addr);
-  /* The room is for the message that is there; another is not waited for. */
+  /* If another reader has taken the message, do not wait for the next one. */
   flags |= MSG_DONTWAIT | SOCK99_MSG_WHOLE_LENGTH;
   error = fill_message(in, sock99_receive_message_rights(s, &message, flags), &part);
   in->is_cut = (message.msg_flags & MSG_TRUNC) != 0;
@@ -309,7 +312,8 @@ void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
 }
 
 
-/* The results, `count` of them so far, end in "truncated", length if it was. */
+/* Appends "truncated" and the length to the `count` results if the message was cut.
+** Returns the number of results. */
 static int end_results(lua_State *L, const struct sock99_message *in, int count) {
   if (!in->is_cut)
     return count;
@@ -342,15 +346,15 @@ int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/*** Receive a datagram: the whole of it, whatever its size.
+/*** Receive a whole datagram of any size.
 
 @function receive
-@tparam[opt] integer max at most so many bytes of it; the rest is dropped
-@treturn[1] string the datagram; "" is an empty one, not the end
-@treturn[1] ?string "truncated" where it was longer than `max`
-@treturn[1] ?integer the whole length then
+@tparam[opt] integer max at most this many bytes; the rest is dropped
+@treturn[1] string the datagram; "" is an empty datagram, not the end
+@treturn[1] ?string "truncated" if it was longer than `max`
+@treturn[1] ?integer its whole length in that case
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno
 */
 static int l_receive(lua_State *L) {
@@ -358,18 +362,18 @@ static int l_receive(lua_State *L) {
 }
 
 
-/*** Receive a datagram, and where it came from.
+/*** Receive a datagram and the address of its sender.
 
 @function receivefrom
-@tparam[opt] integer max at most so many bytes of it; the rest is dropped
+@tparam[opt] integer max at most this many bytes; the rest is dropped
 @treturn[1] string the datagram
-@treturn[1] string the sender's host, numeric; of a Unix socket its path, ""
-where it has none
-@treturn[1] ?integer the sender's port; nil of a Unix socket
-@treturn[1] ?string "truncated" where the datagram was longer than `max`
-@treturn[1] ?integer the whole length then
+@treturn[1] string the sender's numeric address; for a Unix socket its path, or ""
+if it has none
+@treturn[1] ?integer the sender's port; nil for a Unix socket
+@treturn[1] ?string "truncated" if the datagram was longer than `max`
+@treturn[1] ?integer its whole length in that case
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno
 */
 int sock99_receivefrom(lua_State *L) {
@@ -399,17 +403,18 @@ static int forget_peer(lua_State *L, const struct sock99_socket *s) {
 }
 
 
-/*** Connect to a peer, or to no peer any more.
+/*** Connect to a peer, or disconnect from it.
 
-What is sent goes there, and only what comes from there is received: a
-broadcast or multicast address is better sent to with `sendto`, since answers
-come from others. With "*", a port that the system had chosen may be gone.
+The peer becomes the destination of `send`, and only datagrams from it are
+received. So use `sendto` for a broadcast or multicast address: answers come from
+other addresses. With "*", a port chosen by the system may be lost.
 @function setpeername
-@tparam string host numeric, or a name; of a Unix socket the path; "*": no peer
+@tparam string host a numeric address or a name; the path for a Unix socket; "*"
+to disconnect
 @tparam integer|string port
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not; the peer is the same as before
+@treturn[2] string "timeout", "closed", or another error; the peer is unchanged
 @treturn[2] ?integer errno
 */
 static int l_setpeername(lua_State *L) {
@@ -436,14 +441,14 @@ static int l_setpeername(lua_State *L) {
 }
 
 
-/*** Give the object an address of its own.
+/*** Bind the object to a local address.
 
 @function setsockname
-@tparam string host numeric, or a name, or "*"; of a Unix socket the path
-@tparam[opt=0] integer|string port 0: any that is free
+@tparam string host a numeric address, a name, or "*"; the path for a Unix socket
+@tparam[opt=0] integer|string port 0: any free port
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] ?integer errno
 */
 

@@ -1,5 +1,5 @@
 /*
-** many.c: many datagrams in one call, in and out.
+** many.c: sends and receives many datagrams in one call.
 **
 ** Over IP, up to 64 of them are one system call. What such a call needs lies in rooms
 ** of the Lua state, which are the call's alone, in a protected call: it gives them back
@@ -11,7 +11,7 @@
 
 #include <poll.h>
 
-/* Datagrams that one system call sends or receives. */
+/* Datagrams per system call. */
 #define BATCH 64
 
 /*** @module sock99 */
@@ -20,7 +20,7 @@
 
 
 /*
-** Out
+** Sending
 */
 
 struct outgoing {
@@ -46,7 +46,7 @@ static bool is_text(lua_State *L, int index) {
 }
 
 
-/* A service's name will do as well, and, for the peer's, nothing. */
+/* A port number, a service name, or nil, which an entry for the peer has. */
 static bool is_port(lua_State *L, int index) {
   if (lua_isnumber(L, index))
     return sock99_is_port(L, index);
@@ -54,8 +54,7 @@ static bool is_port(lua_State *L, int index) {
 }
 
 
-/* Pushes data, host, port of an entry of the list at index 2, nil for what is
-** missing. */
+/* Pushes data, host and port of an entry of the list at index 2; missing ones are nil. */
 static void push_entry(lua_State *L, int i) {
   int entry, field;
   lua_rawgeti(L, 2, i);
@@ -77,7 +76,7 @@ static void push_entry(lua_State *L, int i) {
 }
 
 
-/* A bad entry must not be found when half of them are sent. */
+/* Checks all entries before anything is sent. */
 static void check_entries(lua_State *L, const struct sock99_socket *s, int count) {
   int i;
   for (i = 1; i <= count; i++) {
@@ -89,8 +88,8 @@ static void check_entries(lua_State *L, const struct sock99_socket *s, int count
 }
 
 
-/* Whether the host or path at `index` means anybody else than the peer. What
-** came from a Unix socket without a name has the path "". */
+/* Whether the host or path at `index` is a destination other than the peer. A message
+** received from an unnamed Unix socket has the path "". */
 static bool has_address(lua_State *L, const struct sock99_socket *s, int index) {
   return !lua_isnil(L, index) && (s->family != AF_UNIX || lua_rawlen(L, index) > 0);
 }
@@ -205,12 +204,12 @@ static int send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
 /*** Send many datagrams, 64 of them in one system call.
 
 @function sendmany
-@tparam table list of strings, or of `{data, host, port}` (of a Unix socket
-`{data, path}`), as `receivemany` returns them; what has no address goes to the
-peer
-@treturn[1] integer how many were sent: all
+@tparam table list of strings, or of `{data, host, port}` (`{data, path}` for a Unix
+socket), as `receivemany` returns them; an entry without an address is sent to
+the peer
+@treturn[1] integer how many were sent: all of them
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why the next one was not sent
+@treturn[2] string "timeout", "closed", or the error of the first one that was not sent
 @treturn[2] integer how many were sent
 @treturn[2] ?integer errno
 @usage
@@ -231,7 +230,7 @@ static int l_sendmany(lua_State *L) {
 
 
 /*
-** In
+** Receiving
 */
 
 /* At the beginning of the rooms that the datagrams land in. */
@@ -289,8 +288,8 @@ static int receive_first(lua_State *L, struct incoming *in) {
 
 
 /*
-** The list is at index `list` of the stack, where the last datagram came from
-** in the two places above it.
+** The list is at stack index `list`; the two slots above it hold the address of
+** the last sender.
 */
 static int new_list(lua_State *L, int count) {
   lua_createtable(L, count, 0);
@@ -307,7 +306,7 @@ static void set_sender(lua_State *L, int list, const struct s99_address *from) {
 }
 
 
-/* From the peer: a string; else, or where it was cut, a table that says more. */
+/* Adds a string, or a table if there is an address or the message was cut. */
 static void add_entry(lua_State *L, const struct sock99_socket *s, int list, int i,
                       const struct sock99_message *in) {
   if (s->class == SOCK99_CONNECTED && !in->is_cut) {
@@ -416,17 +415,17 @@ static int receive_many(lua_State *L, struct sock99_socket *s, int max) {
 }
 
 
-/*** Receive many datagrams: waits for the first, and takes what else is there.
+/*** Receive many datagrams: wait for the first, then add all that are available.
 
-Over IP it is one system call.
+Over IP this is one system call.
 @function receivemany
-@tparam[opt=64] integer max how many at most; more than 64 are never taken
-@treturn[1] table list as `sendmany` takes it: of strings where the object is
-connected, else of `{data, host, port}`, of a Unix socket `{data, path}`; one that
-was cut, since another reader came between, is a table with `truncated`, its
+@tparam[opt=64] integer max how many at most; a call never returns more than 64
+@treturn[1] table list for `sendmany`: of strings if the object is connected,
+otherwise of `{data, host, port}`, or `{data, path}` for a Unix socket; one that was
+cut because another reader interfered is a table whose field `truncated` is its
 whole length
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno
 @usage
 for _, datagram in ipairs(assert(server:receivemany())) do

@@ -1,18 +1,18 @@
 /*
-** sendfile.c: a file to a stream.
+** sendfile.c: sends a file to a stream.
 **
-** Where the file has positions, the kernel copies it, or what it can't copy is
-** read at its position; so what was not sent was not taken, either. A pipe, or
-** a terminal, gives each byte once: what was read of it and could not be sent
-** is told to the caller. A Lua file of that sort is read through its own
-** buffer, in which bytes may lie already.
+** The kernel copies a seekable file. A file that it cannot copy is read with
+** pread(2), so bytes that were not sent remain in the file. A pipe or terminal
+** yields each byte only once: bytes that were read but not sent are returned to
+** the caller. Such a file, if opened by Lua, is read through its stdio buffer,
+** which may already contain bytes.
 */
 
 #include "methods.h"
 
 #include <poll.h>
 
-/* What one system call takes at most (Linux: 0x7ffff000). */
+/* Bytes per system call; Linux sends 0x7ffff000 at most. */
 #define LARGEST_PIECE ((uint64_t)1 << 30)
 
 #define NO_COUNT UINT64_MAX
@@ -24,10 +24,10 @@
 
 
 struct source {
-  FILE *stream; /* NULL: a plain descriptor */
+  FILE *stream; /* NULL: only a descriptor */
   int fd;
   bool is_seekable;
-  bool uses_position; /* its own position, when all is done */
+  bool uses_position; /* starts at the file's position, and moves it */
   off_t offset;       /* of the next byte */
 };
 
@@ -82,16 +82,16 @@ static off_t current_position(const struct source *source) {
 }
 
 
-/* Where the next byte is, when all that was written has come to the file. A
-** pipe's stream is not flushed: some systems would drop what it has read. 0 or
-** an errno. */
+/* Finds the offset of the next byte, after flushing written bytes to the file. A pipe's
+** stream is not flushed: some systems would drop its read buffer. Returns 0 or an
+** errno. */
 static int find_position(struct source *source) {
   off_t position = current_position(source);
   if (position < 0)
     return errno == ESPIPE && source->uses_position ? 0 : errno;
   source->is_seekable = true;
   while (source->stream != NULL && fflush(source->stream) != 0) {
-    /* BSD says EBADF of what is only read. */
+    /* On BSD, flushing a read-only stream fails with EBADF. */
     if (errno == EBADF)
       break;
     if (errno != EINTR)
@@ -104,7 +104,8 @@ static int find_position(struct source *source) {
 }
 
 
-/* 0 or an errno: the next call would send the same bytes again. */
+/* Moves the file's position past the bytes sent. Returns 0 or an errno: the next call
+** would send the same bytes again. */
 static int move_position(const struct source *source) {
   int status = 0;
   if (!source->uses_position || !source->is_seekable || source->offset < 0)
@@ -119,7 +120,7 @@ static int move_position(const struct source *source) {
 
 
 /*
-** The kernel copies
+** Copying in the kernel
 */
 
 static void count_sent(struct transfer *transfer, size_t count) {
@@ -312,7 +313,7 @@ static int copy_through_block(lua_State *L, struct transfer *transfer) {
 
 
 /*
-** All of it
+** The whole transfer
 */
 
 /* sendfile(2) has no flag like MSG_DONTWAIT. */
@@ -343,24 +344,23 @@ static int fail(lua_State *L, const struct transfer *transfer, int error) {
 
 /*** @type stream */
 
-/*** Send a file, without its passing through Lua.
+/*** Send a file without passing its contents through Lua.
 
-What was written to a Lua file is flushed first. The file's own position, where
-none is given, moves by what was sent; so after a timeout the same call goes on.
-The timeouts of the object are for sending, and for what a descriptor without
-positions (a pipe) has to say.
+A Lua file is flushed first. Without `offset`, the file's position moves past the
+bytes sent, so after a timeout the same call continues. The object's timeouts
+apply to sending, and to reading from a descriptor that cannot seek (a pipe).
 @function sendfile
-@tparam file|integer file a file of Lua's, or a descriptor
-@tparam[opt] integer offset where to begin; 0 is the first byte, nil the file's own
+@tparam file|integer file a Lua file or a descriptor
+@tparam[opt] integer offset of the first byte to send, from 0; default: the file's
 position
-@tparam[opt] integer count bytes; to the end of the file where it is missing
-@treturn[1] integer bytes sent: fewer than `count` where the file has ended
+@tparam[opt] integer count number of bytes; default: up to the end of the file
+@treturn[1] integer bytes sent; fewer than `count` if the file has ended
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] integer bytes sent so far
 @treturn[2] ?integer errno
-@treturn[2] ?string what was read from a pipe, which does not give it a second
-time, and not sent
+@treturn[2] ?string bytes that were read from a pipe but not sent; they cannot be
+read again
 @usage
 local file = assert(io.open('index.html', 'rb'))
 assert(client:sendfile(file))

@@ -1,11 +1,10 @@
 /*
-** stream.c: bytes of a stream, in and out.
+** stream.c: sends and receives the bytes of a stream.
 **
-** A receive is a loop over two questions: is what was read ahead enough for
-** what is asked for (input.c knows), and if not, what does the next read
-** bring. Where it ends early, all that is there is the partial result, so that
-** the caller can go on from it: with `prefix`, or, in the other direction,
-** with the index of the next byte.
+** A receive reads into the object's input (input.c) until that satisfies the
+** request. If it fails, all unread bytes become the partial result, from which
+** the caller can continue with `prefix`; a send continues from the index of the
+** next byte.
 */
 
 #include "methods.h"
@@ -15,7 +14,7 @@
 
 /*** @module sock99 */
 
-/* Strings that one system call takes (IOV_MAX is 1,024 on Linux and the BSDs). */
+/* Strings sent by one system call (IOV_MAX is 1,024 on Linux and the BSDs). */
 #define BATCH 1024
 
 
@@ -27,7 +26,7 @@ static struct sock99_socket *check_client(lua_State *L) {
 
 
 /*
-** Out
+** Sending
 */
 
 /* One call takes all, or where there is a limit, a mebibyte: while the peer takes what
@@ -98,7 +97,7 @@ static int send_string(lua_State *L, struct sock99_socket *s) {
   if (s->fd < 0) {
     error = SOCK99_CLOSED;
   } else if (first <= last) {
-    /* sendmsg(2) only reads it. */
+    /* send(2) does not write to it. */
     part.iov_base = (char *)data + first - 1;
     part.iov_len = last - first + 1;
     sock99_begin_wait(s, &limit);
@@ -128,8 +127,7 @@ static size_t collect_parts(lua_State *L, int *next, int last, struct iovec *par
 }
 
 
-/* A bad entry must not be found when half of them are sent. Whether there are
-** numbers among them. */
+/* Checks all entries before anything is sent. Returns whether some are numbers. */
 static bool check_parts(lua_State *L, int count) {
   bool has_numbers = false;
   int i;
@@ -142,8 +140,8 @@ static bool check_parts(lua_State *L, int count) {
 }
 
 
-/* Numbers become strings in a list that nobody else knows: to make them is to
-** collect garbage, and a finalizer may drop strings from the program's own. */
+/* Converts numbers to strings in a private copy of the list: the conversion may collect
+** garbage, and a finalizer could remove strings from the program's list. */
 static void copy_parts(lua_State *L, int count) {
   int i;
   lua_createtable(L, count, 0);
@@ -191,14 +189,14 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
 /*** Send bytes.
 
 @function send
-@tparam string|number|table data what to send; a list of strings and numbers
-goes in one system call for each 1,024 of them
+@tparam string|number|table data the bytes; a list of strings and numbers is sent
+with one system call for every 1,024 entries
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
-@treturn[1] integer index of the last byte sent; of a list, the number of bytes
+@treturn[1] integer index of the last byte sent; for a list, the number of bytes
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] integer the same index or number: go on with the byte after it
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] integer the same index or number; continue with the next byte
 @treturn[2] ?integer errno
 @usage
 local last, message, partial = client:send(data)
@@ -213,15 +211,15 @@ static int l_send(lua_State *L) {
 
 
 /*
-** In
+** Receiving
 */
 
 enum until { UNTIL_NEWLINE, UNTIL_COUNT, UNTIL_END, UNTIL_ANY };
 
 struct request {
   enum until until;
-  size_t count;   /* bytes, the prefix not among them */
-  bool keep;      /* the newline is part of the line */
+  size_t count;   /* of bytes, without the prefix */
+  bool keep;      /* the result includes the newline */
   bool drops_crs; /* every CR is ignored, as LuaSocket does */
   const char *prefix;
   size_t prefix_length;
@@ -256,7 +254,7 @@ int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limi
 }
 
 
-/* How much of what is unread the request takes; 0: there is not enough yet. */
+/* Returns how many unread bytes satisfy the request; 0 if more must be read. */
 static size_t match(struct sock99_input *input, const struct request *request) {
   size_t unread = sock99_unread(input);
   switch (request->until) {
@@ -272,7 +270,7 @@ static size_t match(struct sock99_input *input, const struct request *request) {
 }
 
 
-/* What to ask of the next read. A line's length is not known, nor that of all. */
+/* Returns the size of the next read, if it is known; otherwise the least worth a read. */
 static size_t read_size(const struct sock99_input *input, const struct request *request) {
   if (request->until == UNTIL_COUNT)
     return request->count - sock99_unread(input);
@@ -280,7 +278,7 @@ static size_t read_size(const struct sock99_input *input, const struct request *
 }
 
 
-/* The result, a string on top of the stack: the prefix and the bytes. */
+/* Pushes the prefix and the bytes as one string. */
 static void push_joined(lua_State *L, const struct request *request, const char *bytes,
                         size_t count) {
   if (request->prefix_length == 0) {
@@ -297,7 +295,7 @@ static void push_joined(lua_State *L, const struct request *request, const char 
 }
 
 
-/* The prefix has had its CRs dropped by the call that returned it. */
+/* The call that returned the prefix has already dropped its CRs. */
 static void push_without_crs(lua_State *L, const struct request *request, const char *bytes,
                              size_t count) {
   char *kept = sock99_newuserdata(L, count);
@@ -322,7 +320,7 @@ static void push_text(lua_State *L, const struct request *request, const char *b
 }
 
 
-/* LF goes, and the one CR before it, which may be the prefix's last byte. */
+/* Removes LF and one CR before it, which may be the last byte of the prefix. */
 static void push_line(lua_State *L, const struct request *request, const char *bytes,
                       size_t count) {
   if (request->keep) {
@@ -343,8 +341,7 @@ static void push_line(lua_State *L, const struct request *request, const char *b
 }
 
 
-/* The two ways to make a string of bytes: what was asked for, and all that is there,
-** which ended without it. */
+/* sock99_push functions for a complete and for a partial result. */
 static void push_match(lua_State *L, const void *request, const char *bytes, size_t count) {
   if (((const struct request *)request)->until == UNTIL_NEWLINE)
     push_line(L, request, bytes, count);
@@ -376,8 +373,8 @@ static int read_match(lua_State *L, struct sock99_socket *s, struct sock99_limit
 }
 
 
-/* The string of the answer, or of all that is there, on top of the stack; and why it
-** is not the answer. What a finalizer takes meanwhile, it has taken first. */
+/* Pushes the result and returns 0, or pushes a partial result and returns the error.
+** Starts again if a finalizer has consumed some of the bytes. */
 static int push_received(lua_State *L, struct sock99_socket *s, const struct request *request) {
   struct sock99_limit limit;
   sock99_begin_wait(s, &limit);
@@ -429,7 +426,8 @@ static void read_request(lua_State *L, struct request *request) {
 }
 
 
-/* The prefix counts among the bytes asked for; true: it is enough. */
+/* Subtracts the prefix from the requested count. Returns true, and pushes the result, if
+** the prefix is long enough. */
 static bool is_in_prefix(lua_State *L, struct request *request) {
   if (request->until != UNTIL_COUNT)
     return false;
@@ -445,16 +443,16 @@ static bool is_in_prefix(lua_State *L, struct request *request) {
 /*** Receive bytes.
 
 @function receive
-@tparam[opt="*l"] integer|string pattern a number: so many bytes; `"*l"` or `"l"`:
-a line, without its end (LF, or CR LF); `"*L"` or `"L"`: a line with it; `"*a"` or
-`"a"`: all, until the peer ends the stream
-@tparam[opt=""] string prefix what an earlier call returned as partial; it is
-put before the result, and counts among the bytes asked for
-@treturn[1] string what was asked for
+@tparam[opt="*l"] integer|string pattern a number: that many bytes; `"*l"` or `"l"`:
+a line without its end (LF or CR LF); `"*L"` or `"L"`: a line with its end; `"*a"` or
+`"a"`: everything until the peer ends the stream
+@tparam[opt=""] string prefix the partial result of an earlier call; the result
+begins with it, and a number of bytes includes it
+@treturn[1] string the bytes or the line
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] string what came so far, the prefix before it
-@treturn[2] ?integer errno; nil where the peer ended the stream
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] string the partial result, which begins with the prefix
+@treturn[2] ?integer errno; nil if the peer ended the stream
 @usage
 local line, message, partial = client:receive()
 if not line and message == 'timeout' then line = client:receive('*l', partial) end
@@ -471,7 +469,7 @@ static int l_receive(lua_State *L) {
 }
 
 
-/* Nothing is asked for, but LuaSocket waits for something, and leaves it. */
+/* For receive(0), LuaSocket waits for data and leaves it unread. */
 static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request *request) {
   struct sock99_limit limit;
   size_t count;
@@ -484,7 +482,7 @@ static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request
 }
 
 
-/* Half a byte more is not asked for. */
+/* LuaSocket truncates a count with a fraction. */
 static void cut_fraction(lua_State *L, int index) {
   lua_Number count = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : 0;
   if (!(count > 0 && count < (lua_Number)(SIZE_MAX / 4)) || count == (lua_Number)(size_t)count)
@@ -509,15 +507,15 @@ int sock99_receive_luasocket(lua_State *L) {
 }
 
 
-/*** Receive what is there: at least one byte.
+/*** Receive available bytes, at least one.
 
 @function receiveany
-@tparam[opt] integer max at most so many bytes
+@tparam[opt] integer max at most this many bytes
 @treturn[1] string the bytes
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] string ""
-@treturn[2] ?integer errno; nil where the peer ended the stream
+@treturn[2] ?integer errno; nil if the peer ended the stream
 */
 static int l_receiveany(lua_State *L) {
   struct sock99_socket *s = check_client(L);
@@ -533,8 +531,8 @@ static int l_receiveany(lua_State *L) {
 
 
 /*
-** Lines. The iterator's upvalues: the scratch buffer, the object, whether the
-** line's end stays on.
+** Lines. The iterator's upvalues are the scratch buffer, the object, and whether
+** lines keep their ends.
 */
 
 static int next_line(lua_State *L) {
@@ -564,11 +562,11 @@ static int next_line(lua_State *L) {
 }
 
 
-/*** Iterate over lines, until the peer ends the stream.
+/*** Iterate over lines until the peer ends the stream.
 
-A last line without an end counts, too. Whatever else ends it is raised.
+A last line without an end is returned, too. Any other error is raised.
 @function lines
-@tparam[opt=false] boolean keep the line's end stays on
+@tparam[opt=false] boolean keep whether lines keep their ends
 @treturn function an iterator
 @usage
 for line in client:lines() do print(line) end

@@ -1,5 +1,5 @@
 /*
-** unix.c: descriptors and credentials that pass through Unix domain sockets.
+** unix.c: passes descriptors and credentials over Unix domain sockets.
 */
 
 #include "methods.h"
@@ -9,7 +9,6 @@
 /*** @module sock99 */
 
 
-/* `has_partial`: the partial result is on top of the stack. */
 static int refuse_family(lua_State *L, const char *text, bool has_partial) {
   const struct sock99_failure failure = {
       .error = EAFNOSUPPORT, .text = text, .has_partial = has_partial};
@@ -18,10 +17,10 @@ static int refuse_family(lua_State *L, const char *text, bool has_partial) {
 
 
 /*
-** Descriptors out
+** Sending descriptors
 */
 
-/* The descriptors from argument 3 on; how many. */
+/* Reads the descriptors from argument 3 on. Returns how many. */
 static int check_fds(lua_State *L, int fds[SOCK99_MOST_FDS]) {
   int i, count = lua_gettop(L) - 2;
   luaL_argcheck(L, count >= 1, 3, "a descriptor, or an object with one, expected");
@@ -62,7 +61,7 @@ static int send_with_fds(lua_State *L, struct sock99_socket *s, const char *data
     struct iovec part;
     ssize_t written;
     memset(&message, 0, sizeof(message));
-    /* sendmsg(2) only reads it. */
+    /* sendmsg(2) does not write to it. */
     part.iov_base = (char *)data + *sent;
     part.iov_len = length - *sent;
     message.msg_iov = &part;
@@ -87,17 +86,17 @@ static int send_with_fds(lua_State *L, struct sock99_socket *s, const char *data
 
 /*** Send data to a Unix peer, and descriptors with its first byte.
 
-The peer gets descriptors of its own; yours stay open, and yours. A peer that
-reads without asking for descriptors may lose them.
+The peer receives duplicates; yours stay open and remain yours. A peer that reads
+without requesting descriptors may lose them.
 @function sendfds
 @tparam string data at least 1 byte
 @param fd a descriptor, a socket, a Lua file, or any object with `getfd`
-@param ... more of them, 253 in all
+@param ... more descriptors, at most 253 in total
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] integer the number of bytes sent; if it is not 0, the descriptors are sent, and
-`send` goes on with the byte after them
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] integer the number of bytes sent; if it is not 0, the descriptors have
+been sent; continue with `send` and the next byte
 @treturn[2] ?integer errno
 @usage
 assert(worker:sendfds('a connection', client))
@@ -122,11 +121,11 @@ static int l_sendfds(lua_State *L) {
 
 
 /*
-** Descriptors in
+** Receiving descriptors
 */
 
-/* As many as there are, at most `max`, in a list on top of the stack. For the list
-** Lua may collect garbage, and so close the object. */
+/* Pushes a list of at most `max` received descriptors. Returns how many. Creating the
+** list may collect garbage, and so close the object. */
 static int push_list(lua_State *L, const struct sock99_socket *s, long long max) {
   int i, count = s->rights == NULL ? 0 : s->rights->count;
   if (count > max)
@@ -140,7 +139,7 @@ static int push_list(lua_State *L, const struct sock99_socket *s, long long max)
 }
 
 
-/* The first `count` belong to the caller from now on. */
+/* Gives up the first `count` descriptors, which now belong to the caller. */
 static void hand_over(struct sock99_socket *s, int count) {
   struct sock99_rights *rights = s->rights;
   if (rights == NULL)
@@ -152,7 +151,7 @@ static void hand_over(struct sock99_socket *s, int count) {
 }
 
 
-/* The list is made before the bytes are taken: they stay if there is no memory for it. */
+/* Creates the list before consuming the bytes, so that they stay if memory runs out. */
 static int receive_stream_fds(lua_State *L, struct sock99_socket *s, long long max) {
   struct sock99_limit limit;
   size_t size;
@@ -177,7 +176,7 @@ static int receive_stream_fds(lua_State *L, struct sock99_socket *s, long long m
 }
 
 
-/* Pushes the next message, or "" where descriptors of the last one are left. */
+/* Pushes the next message, or "" if descriptors of the last one remain. */
 static int push_data(lua_State *L, struct sock99_socket *s) {
   struct sock99_message in;
   int error;
@@ -211,21 +210,21 @@ static int receive_message_fds(lua_State *L, struct sock99_socket *s, long long 
 }
 
 
-/*** Receive data, and the descriptors that came with it.
+/*** Receive data and the descriptors sent with it.
 
-They are close-on-exec, and yours to close. What `receive` has read ahead, and
-the descriptors that came with it, are there at once. `close` closes those that
-nobody has asked for.
+They are close-on-exec, and yours to close. Data that `receive` has read ahead, and
+descriptors sent with it, are returned at once. `close` closes descriptors that were
+not requested.
 @function receivefds
-@tparam[opt] integer max how many descriptors at most; more stay for the next
-call, whose data is "" then
-@treturn[1] string data: a message, or what is there of a stream
+@tparam[opt] integer max how many descriptors at most; the next call returns the
+others, with the data ""
+@treturn[1] string data: a message, or the available bytes of a stream
 @treturn[1] table list of descriptors
-@treturn[1] ?string "truncated" where the system had to close some, since the
-process has too many open
+@treturn[1] ?string "truncated" if the system closed some because the process has
+too many open
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] ?integer errno; nil where the peer ended the stream
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] ?integer errno; nil if the peer ended the stream
 @usage
 local data, fds = assert(master:receivefds())
 local client = assert(sock99.wrap(fds[1]))
@@ -253,14 +252,14 @@ static void set_number(lua_State *L, const char *name, long long number) {
 }
 
 
-/*** Who is at the other end of a Unix domain connection.
+/*** Get the credentials of the peer of a Unix domain connection.
 
-It is who connected, listened, or made the pair; descriptors may have passed to
-others since.
+They are those of the process that connected, listened or created the pair; its
+descriptor may have been passed to another process since.
 @function getpeercred
-@treturn[1] table `pid`, `uid`, `gid`; macOS and the BSDs may not tell `pid`
+@treturn[1] table `pid`, `uid`, `gid`; macOS and the BSDs may not report `pid`
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string "closed" or another error
 @treturn[2] ?integer errno
 */
 static int l_getpeercred(lua_State *L) {

@@ -1,11 +1,10 @@
 /*
-** input.c: bytes that were read and not yet taken.
+** input.c: an object's input buffer: bytes read ahead and not yet consumed.
 **
-** Most reads are taken at once, so most of them never leave the scratch
-** buffer: one a Lua state, which the last reader keeps until another object
-** reads; only then is what it left unread moved to the heap. Results that are
-** larger than the scratch buffer grow on the heap, by doubling, with what
-** arrives.
+** Most bytes are consumed at once, so they never leave the scratch buffer. Each
+** Lua state has one; the last reader keeps it until another object reads, and only
+** then are its unread bytes moved to the heap. Results larger than the scratch
+** buffer grow on the heap, by doubling, as data arrives.
 */
 
 #include "input.h"
@@ -23,7 +22,7 @@ static void forget(struct sock99_input *input) {
 }
 
 
-/* What is unread goes to the front of a piece of the heap that is its own. */
+/* Moves the unread bytes to the front of a new heap buffer. */
 static bool move_to_heap(struct sock99_input *input, size_t capacity) {
   size_t unread = sock99_unread(input);
   char *data = malloc(capacity);
@@ -80,7 +79,7 @@ void sock99_return_blocks(struct sock99_scratch *scratch, struct sock99_blocks *
 }
 
 
-/* What little is unread moves to the scratch buffer. */
+/* Moves the unread bytes, which fit, to the scratch buffer. */
 static bool borrow(struct sock99_input *input, struct sock99_scratch *scratch) {
   size_t unread = sock99_unread(input);
   char *bytes = sock99_claim_scratch(scratch);
@@ -118,7 +117,7 @@ static bool grow(struct sock99_input *input) {
 }
 
 
-/* A result that does not fit the scratch buffer, or no longer. */
+/* For a result that does not fit into the scratch buffer, or no longer does. */
 static bool reserve_on_heap(struct sock99_input *input, struct sock99_scratch *scratch) {
   if (input->capacity < SOCK99_SCRATCH_SIZE) {
     bool borrowed = is_borrowed(input);
@@ -144,8 +143,8 @@ static bool reserve(struct sock99_input *input, struct sock99_scratch *scratch, 
     return reserve_on_heap(input, scratch);
   if (!is_borrowed(input))
     return borrow(input, scratch);
-  /* A move of no more than was taken since the last one costs little, and the
-  ** next read can be a large one. */
+  /* Moving no more bytes than were consumed since the last move is cheap, and makes
+  ** space for a large read. */
   if (unread <= input->begin || SOCK99_SCRATCH_SIZE - input->end < least)
     move_to_front(input);
   return true;
@@ -190,7 +189,7 @@ static void release(struct sock99_input *input, struct sock99_scratch *scratch) 
 }
 
 
-/* A little that is left of much must not hold all of its room. */
+/* A few remaining bytes must not keep a large buffer allocated. */
 static void shrink(struct sock99_input *input) {
   size_t unread = sock99_unread(input);
   if (input->capacity > 2 * SOCK99_SCRATCH_SIZE && unread < input->capacity / 4)
@@ -210,8 +209,8 @@ void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratc
 
 
 /*
-** Pieces, and the function that makes strings of them in a protected call. It lies in
-** the registry, since to make it anew could collect garbage.
+** Pieces, and the function that turns them into strings in a protected call. It is
+** kept in the registry, since creating it for each call could collect garbage.
 */
 
 static const char pusher_key = 0;
@@ -230,7 +229,7 @@ void sock99_push_bytes(lua_State *L, const void *context, const char *bytes, siz
 }
 
 
-/* Called by Lua, with a struct piece. */
+/* Called through lua_pcall with a struct piece. */
 static int l_push(lua_State *L) {
   const struct piece *piece = lua_touserdata(L, 1);
   piece->push(L, piece->context, piece->bytes, piece->count);
@@ -238,8 +237,8 @@ static int l_push(lua_State *L) {
 }
 
 
-/* Allocates nothing, but on LuaJIT for an address in a part of the memory where none
-** has been before. */
+/* Allocates nothing, except on LuaJIT, for an address in a part of the memory where it
+** has seen none before. */
 static void push_pusher(lua_State *L, struct piece *piece) {
   lua_pushlightuserdata(L, (void *)&pusher_key);
   lua_rawget(L, LUA_REGISTRYINDEX);
@@ -270,8 +269,8 @@ static void push_new_scratch(lua_State *L) {
 }
 
 
-/* All objects share it, since any method may be called on any of them, however
-** often the module is loaded. */
+/* All objects share one, even if the module is loaded more than once, since any method
+** may be called on any of them. */
 void sock99_push_scratch(lua_State *L) {
   static const char key = 0;
   lua_pushlightuserdata(L, (void *)&key);
@@ -309,7 +308,7 @@ bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count, so
 }
 
 
-/* More follows them: a copy on the heap. */
+/* Pushes some of the unread bytes from a copy on the heap. */
 static bool push_part(lua_State *L, struct sock99_input *input, struct piece *piece) {
   unsigned int generation = input->generation;
   char *copy = malloc(piece->count);
@@ -331,7 +330,7 @@ static bool push_part(lua_State *L, struct sock99_input *input, struct piece *pi
 }
 
 
-/* A scratch buffer may have been replaced meanwhile. */
+/* The state may have a new scratch buffer by now. */
 static void return_buffer(struct sock99_scratch *scratch, const struct sock99_input *taken) {
   if (taken->capacity == 0 && scratch->bytes == NULL)
     scratch->bytes = taken->data;
@@ -340,7 +339,7 @@ static void return_buffer(struct sock99_scratch *scratch, const struct sock99_in
 }
 
 
-/* As if nothing had been taken. */
+/* Restores the input that push_all detached. */
 static void put_back(struct sock99_input *input, struct sock99_scratch *scratch,
                      const struct sock99_input *taken) {
   *input = *taken;
@@ -355,7 +354,7 @@ static void put_back(struct sock99_input *input, struct sock99_scratch *scratch,
 }
 
 
-/* All that is there: the buffer is nobody's until the string is made. */
+/* Pushes all unread bytes. No object owns the buffer while the string is created. */
 static bool push_all(lua_State *L, struct sock99_input *input, struct piece *piece) {
   struct sock99_scratch *scratch = sock99_scratch_of(L);
   struct sock99_input taken = *input;

@@ -1,19 +1,18 @@
 /*
-** object.c: the userdata that a socket object is: its mark, its class, its
-** descriptor, its end.
+** object.c: the userdata of a socket object: its mark, class and descriptor.
 */
 
 #include "objects.h"
 
 
-/* Their addresses mark objects, and those that were collected, which finalizers
-** may still use. */
+/* Their addresses mark objects, and finalized ones, which other finalizers may still
+** use. */
 static const char mark = 0, finalized_mark = 0;
 
-/* A key of the metatables: the list of the kind's metatables, by class. */
+/* The key, in each metatable, of its kind: the list of metatables by class. */
 static const char kind_key = 0;
 
-/* The same in the registry: the native kind. */
+/* The same key in the registry: the native kind. */
 #define NATIVE ((void *)&kind_key)
 
 const char *const sock99_class_names[SOCK99_CLASS_COUNT] = {
@@ -21,7 +20,7 @@ const char *const sock99_class_names[SOCK99_CLASS_COUNT] = {
 
 
 /*
-** Knowing objects
+** Recognising objects
 */
 
 static bool has_kind(lua_State *L, int index) {
@@ -36,9 +35,9 @@ static bool has_kind(lua_State *L, int index) {
 }
 
 
-/* Looking into the metatable of every object would be a third of what it costs
-** to take a line out of the buffer. The memory of a dead one may be a userdata of
-** somebody else's by now, the mark still in it. Only a full userdata has a size. */
+/* Checking every object's metatable would be a third of the cost of receiving a buffered
+** line, so only finalized ones are checked: their memory may belong to another userdata
+** by now, with the mark still in it. Light userdata has no size. */
 struct sock99_socket *sock99_test_socket(lua_State *L, int index) {
   struct sock99_socket *s = lua_touserdata(L, index);
   if (s == NULL || lua_rawlen(L, index) != sizeof(*s))
@@ -64,7 +63,7 @@ struct sock99_socket *sock99_check_any(lua_State *L) {
 
 
 /*
-** Birth and class
+** Creation and class
 */
 
 static void push_native_kind(lua_State *L) {
@@ -73,7 +72,7 @@ static void push_native_kind(lua_State *L) {
 }
 
 
-/* The native kind, too, where the debug library took the metatable away. */
+/* Pushes the native kind if the debug library removed the metatable. */
 static void push_kind(lua_State *L, int index) {
   if (!lua_getmetatable(L, index)) {
     push_native_kind(L);
@@ -169,7 +168,7 @@ static int get_int(int fd, int option, int *out) {
 }
 
 
-/* BSD says EINVAL of a socket that was shut down. */
+/* On BSD, getpeername fails with EINVAL after a shutdown. */
 static int find_peer(int fd, bool *has_peer) {
   struct s99_address peer;
   peer.len = sizeof(peer.addr);
@@ -178,7 +177,7 @@ static int find_peer(int fd, bool *has_peer) {
 }
 
 
-/* A stream that has no peer any more is still what it was. */
+/* A stream that has lost its peer remains a client. */
 static int find_class(int fd, int type, enum sock99_class before, enum sock99_class *class) {
   int listens = 0, error = 0;
   bool has_peer = before == SOCK99_CLIENT;
@@ -227,7 +226,7 @@ int sock99_adopt(lua_State *L, int index, int fd) {
 
 
 /*
-** Death
+** Close
 */
 
 static void forget_unread(lua_State *L, struct sock99_socket *s) {

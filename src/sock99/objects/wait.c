@@ -1,10 +1,9 @@
 /*
-** wait.c: an object waits, in poll(2), as long as its limits allow.
+** wait.c: waits for an object in poll(2), for as long as its limits allow.
 **
-** poll(2) says POLLERR for as long as the socket's error queue holds anything
-** (RFC 3542, ip(7): IP_RECVERR; timestamps of what was sent), although there is
-** nothing to receive: the queue is emptied then. Whatever poll(2) says, a wait ends
-** at its time.
+** poll(2) reports POLLERR while the socket's error queue holds anything (ip(7),
+** IP_RECVERR; timestamps of sent data), even if there is nothing to receive, so a
+** wait empties the queue. A wait ends on time whatever poll(2) reports.
 */
 
 #include "objects.h"

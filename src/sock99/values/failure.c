@@ -1,17 +1,16 @@
 /*
-** failure.c: every way in which an error becomes the results of a call.
+** failure.c: turns an error into the results of a call.
 **
-** LuaSocket's convention: nil, a message, and the part of the work that was
-** done; ours adds the error's number, and an opening its stage. Objects of
-** another kind report their own words: a table, by number, in upvalue 2 of
-** their methods.
+** LuaSocket returns nil, a message, and the part of the work that was done. We
+** add the error's number and, for an opening, its stage. A kind may have its own
+** messages: a table, indexed by error number, in upvalue 2 of its methods.
 */
 
 #include "values.h"
 
 #include <stdarg.h>
 
-/* A result's "where", the stage and the system's reason. */
+/* The `where` of a result, the stage and the system's reason. */
 #define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
 
 
@@ -20,7 +19,7 @@ static bool has_kind_messages(lua_State *L) {
 }
 
 
-/* The kind's own words for it, or the system's. */
+/* Pushes the kind's message for an error, or the system's. */
 static void push_error_text(lua_State *L, int error) {
   char text[128];
   if (has_kind_messages(L)) {
@@ -78,7 +77,7 @@ int sock99_push_failure(lua_State *L, const struct sock99_failure *failure) {
     lua_pushvalue(L, first);
   if (has_kind_messages(L))
     return lua_gettop(L) - first;
-  /* EAI_ codes are negative, too, but have their text. */
+  /* A negative error that comes with a text is an EAI_ code. */
   if (failure->text != NULL)
     lua_pushinteger(L, failure->error);
   else

@@ -1,9 +1,9 @@
 /*
-** limit.c: how long a call may take, as pure time.
+** limit.c: time limits of calls; knows no sockets.
 **
-** A call has one end, whatever it waits for and however often: the time that it
-** began plus its limit. Waits round up, never down, and go on past INT_MAX
-** milliseconds.
+** A call has one end, however often it waits: the time at which it began plus its
+** limit. The clock is read only if a limit needs it. Waits are rounded up, and are
+** restarted after INT_MAX milliseconds.
 */
 
 #include "values.h"
@@ -94,7 +94,7 @@ int sock99_poll(lua_State *L, struct pollfd *polled, size_t count, int64_t end) 
 }
 
 
-/* The clock decides when it is over, whatever poll(2) says. */
+/* poll(2) may return early, so the clock decides. */
 void sock99_sleep_until(lua_State *L, int64_t end) {
   while (s99_now() < end)
     (void)sock99_poll(L, NULL, 0, end);
