@@ -127,7 +127,7 @@ are `"udp{unconnected}"`. Unix sockets have the same names.
 /*** Send a datagram to the peer. It is sent whole, or not at all.
 
 @function send
-@tparam string|number|table data the datagram; the strings and numbers of a
+@tparam string|number|(string|number)[] data the datagram; the strings and numbers of a
 list are sent as one
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
@@ -161,7 +161,7 @@ static bool has_port(const struct s99_address *address) {
 @function sendto
 @tparam string|number data the datagram
 @tparam string host numeric, or a name; of a Unix socket the path
-@tparam integer|string port
+@tparam[opt] integer|string port none of a Unix socket
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
@@ -363,7 +363,7 @@ int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
 @function receive
 @tparam[opt] integer max at most so many bytes of it; the rest is dropped
 @treturn[1] string the datagram; "" is an empty one, not the end
-@treturn[1] ?string "truncated" where it was longer than `max`
+@treturn[1] ?'truncated' where it was longer than `max`
 @treturn[1] ?integer the whole length then
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
@@ -382,7 +382,7 @@ static int l_receive(lua_State *L) {
 @treturn[1] string the sender's host, numeric; of a Unix socket its path, ""
 where it has none
 @treturn[1] ?integer the sender's port; nil of a Unix socket
-@treturn[1] ?string "truncated" where the datagram was longer than `max`
+@treturn[1] ?'truncated' where the datagram was longer than `max`
 @treturn[1] ?integer the whole length then
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
@@ -422,7 +422,7 @@ broadcast or multicast address is better sent to with `sendto`, since answers
 come from others. With "*", a port that the system had chosen may be gone.
 @function setpeername
 @tparam string host numeric, or a name; of a Unix socket the path; "*": no peer
-@tparam integer|string port
+@tparam[opt] integer|string port none of a Unix socket
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not; the peer is the same as before

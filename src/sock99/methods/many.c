@@ -16,6 +16,16 @@
 
 /*** @module sock99 */
 
+/*** A datagram and where it came from, or goes to.
+
+@record packet
+@tfield string 1 data
+@tfield ?string 2 numeric host; of a Unix socket the path
+@tfield ?integer 3 port
+@tfield ?integer truncated the whole length of a datagram that was cut, since another
+reader came between
+*/
+
 /*** @type datagram */
 
 
@@ -188,9 +198,8 @@ static bool send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
 /*** Send many datagrams, 64 of them in one system call.
 
 @function sendmany
-@tparam table list of strings, or of `{data, host, port}` (of a Unix socket
-`{data, path}`), as `receivemany` returns them; what has no address goes to the
-peer
+@tparam (string|packet)[] list as `receivemany` returns it; what has no address goes
+to the peer
 @treturn[1] integer how many were sent: all
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why the next one was not sent
@@ -398,10 +407,7 @@ static int receive_many(lua_State *L, struct sock99_socket *s, int max) {
 Over IP it is one system call.
 @function receivemany
 @tparam[opt=64] integer max how many at most; more than 64 are never taken
-@treturn[1] table list as `sendmany` takes it: of strings where the object is
-connected, else of `{data, host, port}`, of a Unix socket `{data, path}`; one that
-was cut, since another reader came between, is a table with `truncated`, its
-whole length
+@treturn[1] (string|packet)[] strings where the object is connected
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
 @treturn[2] ?integer errno

@@ -116,14 +116,55 @@ static int set_by_number(lua_State *L, const struct sock99_socket *s) {
 }
 
 
+/*** Options by name ([all of them](options.md)), in lower or upper case, with or without the prefix of their
+constant; and entries `{level, option, value}`.
+
+@record options
+*/
+
+/*** The value of an option.
+
+@union option_value
+@tfield boolean flag
+@tfield number number
+@tfield string bytes
+@tfield membership group to join or to leave
+@tfield membership[] groups
+*/
+
+/*** A multicast group to join or to leave.
+
+@record membership
+@tfield string group numeric address
+@tfield ?string|integer interface its name, its index, or, for IPv4, an address of it
+@tfield ?string source numeric address; of source-specific options
+*/
+
+/*** An option that has no name: `{level, option, value}`.
+
+@record raw_option
+@tfield integer 1 level
+@tfield integer 2 option
+@tfield integer|string 3 value
+*/
+
+/*** The same to be asked for: `{level, option, size}`.
+
+@record raw_name
+@tfield integer 1 level
+@tfield integer 2 option
+@tfield ?integer 3 bytes of the value
+*/
+
 /*** @type socket */
 
 /*** Set an option of the socket.
 
 A name is the system's constant in lower case, with or without its prefix.
 @function setoption
-@tparam string|table name the option, or `{level, option, value}` by number
-@param[opt=true] value a boolean, an integer, seconds, a string, or
+@tparam string|raw_option name a field of `options`, or the constant's name; or by
+number
+@tparam[opt=true] option_value value a boolean, an integer, seconds, a string, or
 `{group=, interface=, source=}` and lists of them, whichever the option takes;
 only that of a boolean may be missing
 @treturn[1] integer 1
@@ -249,9 +290,9 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
 /*** Get an option of the socket.
 
 @function getoption
-@tparam string|table name the option, or `{level, option, size}` by number; the
-size may be missing
-@return[1] a boolean, an integer, seconds, or a string, whichever the option has.
+@tparam string|raw_name name a field of `options`, or the constant's name; or by
+number
+@treturn[1] option_value a boolean, an integer, seconds, or a string, whichever the option has.
 `linger` is false where it is off. By number: an integer where the value has 4
 bytes, else its bytes. An integer that is too large for this Lua's numbers is a
 string, its 8 bytes.

@@ -167,7 +167,7 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
 /*** Send bytes.
 
 @function send
-@tparam string|number|table data what to send; a list of strings and numbers
+@tparam string|number|(string|number)[] data what to send; a list of strings and numbers
 goes in one system call for each 1,024 of them
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
@@ -424,7 +424,7 @@ static bool is_in_prefix(lua_State *L, struct request *request) {
 /*** Receive bytes.
 
 @function receive
-@tparam[opt="*l"] integer|string pattern a number: so many bytes; `"*l"` or `"l"`:
+@tparam[opt="*l"] integer|'*l'|'*L'|'*a'|'l'|'L'|'a' pattern a number: so many bytes; `"*l"` or `"l"`:
 a line, without its end (LF, or CR LF); `"*L"` or `"L"`: a line with it; `"*a"` or
 `"a"`: all, until the peer ends the stream
 @tparam[opt=""] string prefix what an earlier call returned as partial; it is
@@ -544,7 +544,7 @@ static int next_line(lua_State *L) {
 A last line without an end counts, too. Whatever else ends it is raised.
 @function lines
 @tparam[opt=false] boolean keep the line's end stays on
-@treturn function an iterator
+@treturn fun():string|nil an iterator
 @usage
 for line in client:lines() do print(line) end
 */

@@ -85,6 +85,14 @@ static int send_with_fds(struct sock99_socket *s, const char *data, size_t lengt
 }
 
 
+/*** Who is at the other end.
+
+@record peercred
+@tfield ?integer pid macOS and the BSDs may not tell it
+@tfield integer uid
+@tfield integer gid
+*/
+
 /*** @type socket */
 
 /*** Send data to a Unix peer, and descriptors with its first byte.
@@ -93,8 +101,9 @@ The peer gets descriptors of its own; yours stay open, and yours. A peer that
 reads without asking for descriptors may lose them.
 @function sendfds
 @tparam string data at least 1 byte
-@param fd a descriptor, a socket, a Lua file, or any object with `getfd`
-@param ... more of them, 253 in all
+@tparam integer|table|file fd a descriptor, a socket, a Lua file, or any object with
+`getfd`; it stays yours
+@tparam integer|table|file ... more of them, 253 in all
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
@@ -221,8 +230,8 @@ nobody has asked for.
 @tparam[opt] integer max how many descriptors at most; more stay for the next
 call, whose data is "" then
 @treturn[1] string data: a message, or what is there of a stream
-@treturn[1] table list of descriptors
-@treturn[1] ?string "truncated" where the system had to close some, since the
+@treturn[1] integer[] descriptors
+@treturn[1] ?'truncated' where the system had to close some, since the
 process has too many open
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
@@ -259,7 +268,7 @@ static void set_number(lua_State *L, const char *name, long long number) {
 It is who connected, listened, or made the pair; descriptors may have passed to
 others since.
 @function getpeercred
-@treturn[1] table `pid`, `uid`, `gid`; macOS and the BSDs may not tell `pid`
+@treturn[1] peercred
 @treturn[2] nil
 @treturn[2] string why not
 @treturn[2] ?integer errno

@@ -98,15 +98,23 @@ static void take(lua_State *L, int fd, int i) {
 }
 
 
+/*** A socket that systemd passed.
+
+@record passed
+@tfield string name what the socket unit gives (FileDescriptorName), "unknown" where
+it gives none
+@tfield integer fd
+@tfield ?socket socket the object that owns the descriptor; nil where that is no TCP,
+UDP or Unix domain socket
+*/
+
 /*** The sockets that systemd, or whoever speaks its protocol, has passed.
 
 They are close-on-exec from then on, and child processes are told nothing of
 them: the variables LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are removed from
 the environment. So a second call gives an empty list.
 @function listen_fds
-@treturn table a list of `{name=, fd=, socket=}`: the name that the socket unit
-gives (FileDescriptorName), "unknown" where it gives none; the descriptor; and
-its object, which owns it, or nil where it is no TCP, UDP or Unix domain socket
+@treturn passed[]
 @usage
 for _, passed in ipairs(sock99.listen_fds()) do
   print(passed.name, passed.fd, passed.socket)
