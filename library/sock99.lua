@@ -78,8 +78,8 @@ local sock99 = {}
 ---A datagram and where it came from, or goes to.
 ---@class sock99.packet
 ---@field [1] string data
----@field [2]? string numeric host; of a Unix socket the path
----@field [3]? integer port
+---@field [2] string? numeric host; of a Unix socket the path
+---@field [3] integer? port
 ---@field truncated? integer the whole length of a datagram that was cut, since another reader came between
 
 ---What `pair` makes.
@@ -105,7 +105,7 @@ local sock99 = {}
 ---@class sock99.raw_name
 ---@field [1] integer level
 ---@field [2] integer option
----@field [3]? integer bytes of the value
+---@field [3] integer? bytes of the value
 
 ---An option that has no name: `{level, option, value}`.
 ---@class sock99.raw_option
@@ -118,7 +118,7 @@ local sock99 = {}
 ---| integer
 ---| sock99.any
 ---| sock99.opening # belongs among the readers
----| {getfd: fun(self:table):integer} # any object with `getfd`
+---| {getfd: fun(self: table): integer} # any object with `getfd`
 
 ---What failed: the fourth result of functions that open.
 ---@alias sock99.stage
@@ -778,7 +778,7 @@ function stream:connect(host, port) end
 ---
 ---A last line without an end counts, too. Whatever else ends it is raised.
 ---@param keep? boolean the line's end stays on (default: false)
----@return fun():string|nil # an iterator
+---@return fun(): string|nil # an iterator
 function stream:lines(keep) end
 
 ---Wait for connections, from now on: the object becomes a server.

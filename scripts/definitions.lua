@@ -119,7 +119,7 @@ local function translate(told, module)
   local translated = told:gsub('^%?|?', ''):gsub("%f[%w_'][%a_][%w_]*%f[^%w_]", function(word)
     return module.types[word]
   end)
-  return translated:gsub('=', ': '):gsub(',', ', '), optional
+  return translated:gsub('=', ': '):gsub('([,:])(%a)', '%1 %2'), optional
 end
 
 
@@ -313,9 +313,11 @@ end
 
 
 local function field_line(field)
-  local name = field.name:gsub('^%d+$', '[%0]')
   local mark = field.optional and '?' or ''
-  return line('---@field', name .. mark, field.type, field.description)
+  if field.name:find '^%d' then
+    return line('---@field', '[' .. field.name .. ']', field.type .. mark, field.description)
+  end
+  return line('---@field', field.name .. mark, field.type, field.description)
 end
 
 
