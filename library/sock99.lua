@@ -1,7 +1,8 @@
 ---@meta sock99
 
--- Definitions for editors, in LuaCATS, by scripts/definitions.lua (make definitions). On package.path this
--- file would be found in place of the module, so it must not get there.
+-- Definitions for editors, in LuaCATS, by scripts/definitions.lua (make definitions).
+-- On package.path this file would be found in place of the module, so it must not
+-- get there.
 
 ---One call opens any socket.
 ---
@@ -142,8 +143,8 @@ local sock99 = {}
 ---@field [string] integer
 ---@field [integer] string
 
----Options by name (all of them), in lower or upper case, with or without the prefix of their
----constant; and entries `{level, option, value}`.
+---Options by name (all of them), in lower or upper case, with or
+---without the prefix of their constant; and entries `{level, option, value}`.
 ---@class sock99.options
 ---@field [integer] sock99.raw_option
 ---@field [string] sock99.option_value

@@ -554,8 +554,9 @@ end
 local function definitions(comments, module)
   local blocks = {
     '---@meta ' .. module.name,
-    '-- Definitions for editors, in LuaCATS, by scripts/definitions.lua (make definitions). On package.path this\n'
-      .. '-- file would be found in place of the module, so it must not get there.',
+    '-- Definitions for editors, in LuaCATS, by scripts/definitions.lua (make definitions).\n'
+      .. '-- On package.path this file would be found in place of the module, so it must not\n'
+      .. '-- get there.',
     table.concat(module_block(comments, module), '\n'),
   }
   append(blocks, sorted_blocks(comments, module, function(comment)

@@ -1,7 +1,8 @@
 ---@meta sock99.luasocket
 
--- Definitions for editors, in LuaCATS, by scripts/definitions.lua (make definitions). On package.path this
--- file would be found in place of the module, so it must not get there.
+-- Definitions for editors, in LuaCATS, by scripts/definitions.lua (make definitions).
+-- On package.path this file would be found in place of the module, so it must not
+-- get there.
 
 ---LuaSocket's core over sock99's objects: what `require 'socket.core'` returns.
 ---

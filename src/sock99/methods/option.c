@@ -116,8 +116,8 @@ static int set_by_number(lua_State *L, const struct sock99_socket *s) {
 }
 
 
-/*** Options by name ([all of them](options.md)), in lower or upper case, with or without the prefix of their
-constant; and entries `{level, option, value}`.
+/*** Options by name ([all of them](options.md)), in lower or upper case, with or
+without the prefix of their constant; and entries `{level, option, value}`.
 
 @record options
 */

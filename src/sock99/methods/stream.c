@@ -424,9 +424,9 @@ static bool is_in_prefix(lua_State *L, struct request *request) {
 /*** Receive bytes.
 
 @function receive
-@tparam[opt="*l"] integer|'*l'|'*L'|'*a'|'l'|'L'|'a' pattern a number: so many bytes; `"*l"` or `"l"`:
-a line, without its end (LF, or CR LF); `"*L"` or `"L"`: a line with it; `"*a"` or
-`"a"`: all, until the peer ends the stream
+@tparam[opt="*l"] integer|'*l'|'*L'|'*a'|'l'|'L'|'a' pattern a number: so
+many bytes; `"*l"` or `"l"`: a line, without its end (LF, or CR LF); `"*L"` or
+`"L"`: a line with it; `"*a"` or `"a"`: all, until the peer ends the stream
 @tparam[opt=""] string prefix what an earlier call returned as partial; it is
 put before the result, and counts among the bytes asked for
 @treturn[1] string what was asked for
