@@ -126,8 +126,8 @@ A message is sent and received whole. An object with a peer has the class
 /*** Send a datagram to the peer, whole or not at all.
 
 @function send
-@tparam string|number|table data the datagram; a list of strings and numbers is
-joined into one
+@tparam string|number|(string|number)[] data the datagram; a list of strings and
+numbers is joined into one
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
 @treturn[1] integer index of the last byte sent; without `i`, this is the number
@@ -160,7 +160,7 @@ static bool has_port(const struct s99_address *address) {
 @function sendto
 @tparam string|number data the datagram
 @tparam string host a numeric address or a name; the path for a Unix socket
-@tparam integer|string port
+@tparam[opt] integer|string port not for a Unix socket
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error
@@ -351,7 +351,7 @@ int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
 @function receive
 @tparam[opt] integer max at most this many bytes; the rest is dropped
 @treturn[1] string the datagram; "" is an empty datagram, not the end
-@treturn[1] ?string "truncated" if it was longer than `max`
+@treturn[1] ?'truncated' if it was longer than `max`
 @treturn[1] ?integer its whole length in that case
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error
@@ -370,7 +370,7 @@ static int l_receive(lua_State *L) {
 @treturn[1] string the sender's numeric address; for a Unix socket its path, or ""
 if it has none
 @treturn[1] ?integer the sender's port; nil for a Unix socket
-@treturn[1] ?string "truncated" if the datagram was longer than `max`
+@treturn[1] ?'truncated' if the datagram was longer than `max`
 @treturn[1] ?integer its whole length in that case
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error
@@ -411,7 +411,7 @@ other addresses. With "*", a port chosen by the system may be lost.
 @function setpeername
 @tparam string host a numeric address or a name; the path for a Unix socket; "*"
 to disconnect
-@tparam integer|string port
+@tparam[opt] integer|string port not for a Unix socket
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error; the peer is unchanged

@@ -20,9 +20,8 @@ does not have raises an error.
 */
 
 
-/*** What the object is at the moment: "tcp{master}", "tcp{client}",
-"tcp{server}", "udp{connected}" or "udp{unconnected}".
-@field class
+/*** What the object is at the moment.
+@tfield 'tcp{master}'|'tcp{client}'|'tcp{server}'|'udp{connected}'|'udp{unconnected}' class
 */
 
 /*** Close the socket. The object stays, and is of no more use.
@@ -145,8 +144,7 @@ static int l_dirty(lua_State *L) {
 /*** What `pollfd` is to be watched for.
 
 @function events
-@treturn string "w" after a call that timed out while sending or connecting,
-else "r"
+@treturn 'r'|'w' "w" after a call that timed out while sending or connecting
 */
 static int l_events(lua_State *L) {
   lua_pushstring(L, sock99_check_any(L)->wants_writing ? "w" : "r");
@@ -178,7 +176,7 @@ static int l_timeout(lua_State *L) {
 Without a limit they take as long as it takes. With 0 they never wait.
 @function settimeout
 @tparam ?number seconds nil, negative or math.huge: no limit
-@tparam[opt="b"] string mode "b": the limit of each wait within a call; "t":
+@tparam[opt="b"] 'b'|'t' mode "b": the limit of each wait within a call; "t":
 that of the whole call. Both can be set.
 @treturn integer 1
 @usage

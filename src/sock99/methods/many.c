@@ -16,6 +16,16 @@
 
 /*** @module sock99 */
 
+/*** A datagram and where it came from, or goes to.
+
+@record packet
+@tfield string 1 data
+@tfield ?string 2 numeric host; of a Unix socket the path
+@tfield ?integer 3 port
+@tfield ?integer truncated the whole length of a datagram that was cut, since another
+reader came between
+*/
+
 /*** @type datagram */
 
 
@@ -204,9 +214,8 @@ static int send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
 /*** Send many datagrams, 64 of them in one system call.
 
 @function sendmany
-@tparam table list of strings, or of `{data, host, port}` (`{data, path}` for a Unix
-socket), as `receivemany` returns them; an entry without an address is sent to
-the peer
+@tparam (string|packet)[] list as `receivemany` returns it; an entry without an
+address is sent to the peer
 @treturn[1] integer how many were sent: all of them
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or the error of the first one that was not sent
@@ -420,10 +429,7 @@ static int receive_many(lua_State *L, struct sock99_socket *s, int max) {
 Over IP this is one system call.
 @function receivemany
 @tparam[opt=64] integer max how many at most; a call never returns more than 64
-@treturn[1] table list for `sendmany`: of strings if the object is connected,
-otherwise of `{data, host, port}`, or `{data, path}` for a Unix socket; one that was
-cut because another reader interfered is a table whose field `truncated` is its
-whole length
+@treturn[1] (string|packet)[] strings if the object is connected
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno

@@ -116,16 +116,57 @@ static int set_by_number(lua_State *L, const struct sock99_socket *s) {
 }
 
 
+/*** Options by name ([all of them](options.md)), in lower or upper case, with or
+without the prefix of their constant; and entries `{level, option, value}`.
+
+@record options
+*/
+
+/*** The value of an option.
+
+@union option_value
+@tfield boolean flag
+@tfield number number
+@tfield string bytes
+@tfield membership group to join or to leave
+@tfield membership[] groups
+*/
+
+/*** A multicast group to join or to leave.
+
+@record membership
+@tfield string group numeric address
+@tfield ?string|integer interface its name, its index, or, for IPv4, an address of it
+@tfield ?string source numeric address; of source-specific options
+*/
+
+/*** An option that has no name: `{level, option, value}`.
+
+@record raw_option
+@tfield integer 1 level
+@tfield integer 2 option
+@tfield integer|string 3 value
+*/
+
+/*** The same to be asked for: `{level, option, size}`.
+
+@record raw_name
+@tfield integer 1 level
+@tfield integer 2 option
+@tfield ?integer 3 bytes of the value
+*/
+
 /*** @type socket */
 
 /*** Set an option of the socket.
 
 The name is the system's constant in lower case, with or without its prefix.
 @function setoption
-@tparam string|table name the option, or `{level, option, value}` by number
-@param[opt=true] value a boolean, an integer, seconds, a string, or
-`{group=, interface=, source=}` or a list of them, depending on the option;
-only a boolean may be omitted
+@tparam string|raw_option name a field of `options`, or the constant's name; or by
+number
+@tparam[opt=true] option_value value a boolean, an integer, seconds, a string, or
+`{group=, interface=, source=}` or a list of them, depending on the option; only a
+boolean may be omitted
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string "closed" or another error
@@ -249,12 +290,12 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
 /*** Get an option of the socket.
 
 @function getoption
-@tparam string|table name the option, or `{level, option, size}` by number; the
-size is optional
-@return[1] a boolean, an integer, seconds, or a string, depending on the option.
-`linger` is false if it is off. By number: an integer if the value has 4 bytes,
-otherwise its bytes. An integer too large for this Lua's numbers is a string of
-its 8 bytes.
+@tparam string|raw_name name a field of `options`, or the constant's name; or by
+number
+@treturn[1] option_value a boolean, an integer, seconds, or a string, depending on the
+option. `linger` is false if it is off. By number: an integer if the value has 4 bytes,
+otherwise its bytes. An integer too large for this Lua's numbers is a string of its 8
+bytes.
 @treturn[2] nil
 @treturn[2] string "closed" or another error
 @treturn[2] ?integer errno; ENOPROTOOPT if this system lacks the option, or it

@@ -50,13 +50,13 @@ void sock99_born(lua_State *L, const struct sock99_traits *traits, const socket9
 A listener's descriptor is always non-blocking; that its calls wait, or not, is
 the object's timeout.
 @function socket
-@tparam table t as `open` takes it; `nonblocking` is `settimeout(0)`, and
+@tparam config t as `open` takes it; `nonblocking` is `settimeout(0)`, and
 `timeout` is for the opening alone
 @treturn[1] socket the object
 @treturn[2] nil
 @treturn[2] string what failed on what, and why
 @treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
-@treturn[2] string the stage
+@treturn[2] stage
 @usage
 local client = assert(sock99.socket{ host = 'example.com', port = 80, timeout = 2 })
 assert(client:send('HEAD / HTTP/1.0\r\n\r\n'))
@@ -111,16 +111,25 @@ static void set_end(lua_State *L, int index, int fd, const struct sock99_traits 
 }
 
 
+/*** What `pair` makes.
+
+@record pair_config
+@tfield ?boolean datagram
+@tfield ?boolean seqpacket
+@tfield ?boolean nonblocking the two never wait
+@tfield ?boolean cloexec close-on-exec; true where missing
+*/
+
 /*** Two Unix domain sockets that are connected to each other.
 
 @function pair
-@tparam[opt] table t `datagram`, `seqpacket`, `nonblocking`, `cloexec` as in `open`
+@tparam[opt] pair_config t
 @treturn[1] socket one end
 @treturn[1] socket the other
 @treturn[2] nil
 @treturn[2] string why not
 @treturn[2] integer errno
-@treturn[2] string the stage
+@treturn[2] stage
 @usage
 local parent, child = assert(sock99.pair())
 */
@@ -175,8 +184,8 @@ static int push_name(lua_State *L, get_name *name) {
 
 @function getsockname
 @treturn[1] string the host, numeric; of a Unix socket its path, "" where it has none
-@treturn[1] integer the port
-@treturn[1] string "inet" or "inet6"; IPv4 through an IPv6 socket is "inet"
+@treturn[1] ?integer the port; nil of a Unix socket
+@treturn[1] ?'inet'|'inet6' family; IPv4 through an IPv6 socket is "inet"
 @treturn[2] nil
 @treturn[2] string why not
 @treturn[2] integer errno
@@ -189,9 +198,9 @@ static int l_getsockname(lua_State *L) {
 /*** The address of the peer. Results are those of `getsockname`.
 
 @function getpeername
-@treturn[1] string
-@treturn[1] integer
-@treturn[1] string
+@treturn[1] string the host
+@treturn[1] ?integer the port
+@treturn[1] ?'inet'|'inet6' the family
 @treturn[2] nil
 @treturn[2] string why not
 @treturn[2] integer errno
@@ -204,7 +213,7 @@ static int l_getpeername(lua_State *L) {
 /*** The family of the object's descriptor.
 
 @function getfamily
-@treturn[1] string "inet4", "inet6" or "unix"
+@treturn[1] 'inet4'|'inet6'|'unix'
 @treturn[2] nil
 @treturn[2] string "closed"
 */
@@ -303,7 +312,7 @@ static int accept_one(lua_State *L, struct sock99_socket *s, struct sock99_limit
 /*** The next connection to a server.
 
 @function accept
-@treturn[1] socket the connection, without a timeout
+@treturn[1] stream the connection, without a timeout
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
 @treturn[2] integer errno
@@ -446,7 +455,7 @@ call again, with the same host and port, to go on, or wait until it is writable
 and use it. With others the error is EALREADY.
 @function connect
 @tparam string host numeric, or a name; of a Unix socket the path
-@tparam integer|string port
+@tparam[opt] integer|string port none of a Unix socket
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string "timeout", or why not
@@ -485,7 +494,7 @@ int sock99_connect(lua_State *L) {
 /*** End one direction of a connection, or both.
 
 @function shutdown
-@tparam[opt="both"] string how "both", "send", "receive"
+@tparam[opt="both"] 'both'|'send'|'receive' how
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string why not

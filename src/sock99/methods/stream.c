@@ -189,8 +189,8 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
 /*** Send bytes.
 
 @function send
-@tparam string|number|table data the bytes; a list of strings and numbers is sent
-with one system call for every 1,024 entries
+@tparam string|number|(string|number)[] data the bytes; a list of strings and numbers
+is sent with one system call for every 1,024 entries
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
 @treturn[1] integer index of the last byte sent; for a list, the number of bytes
@@ -443,9 +443,9 @@ static bool is_in_prefix(lua_State *L, struct request *request) {
 /*** Receive bytes.
 
 @function receive
-@tparam[opt="*l"] integer|string pattern a number: that many bytes; `"*l"` or `"l"`:
-a line without its end (LF or CR LF); `"*L"` or `"L"`: a line with its end; `"*a"` or
-`"a"`: everything until the peer ends the stream
+@tparam[opt="*l"] integer|'*l'|'*L'|'*a'|'l'|'L'|'a' pattern a number: that many
+bytes; `"*l"` or `"l"`: a line without its end (LF or CR LF); `"*L"` or `"L"`: a line
+with its end; `"*a"` or `"a"`: everything until the peer ends the stream
 @tparam[opt=""] string prefix the partial result of an earlier call; the result
 begins with it, and a number of bytes includes it
 @treturn[1] string the bytes or the line
@@ -567,7 +567,7 @@ static int next_line(lua_State *L) {
 A last line without an end is returned, too. Any other error is raised.
 @function lines
 @tparam[opt=false] boolean keep whether lines keep their ends
-@treturn function an iterator
+@treturn fun():string|nil an iterator
 @usage
 for line in client:lines() do print(line) end
 */

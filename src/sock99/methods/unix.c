@@ -82,6 +82,14 @@ static int send_with_fds(lua_State *L, struct sock99_socket *s, const char *data
 }
 
 
+/*** Who is at the other end.
+
+@record peercred
+@tfield ?integer pid macOS and the BSDs may not tell it
+@tfield integer uid
+@tfield integer gid
+*/
+
 /*** @type socket */
 
 /*** Send data to a Unix peer, and descriptors with its first byte.
@@ -90,8 +98,9 @@ The peer receives duplicates; yours stay open and remain yours. A peer that read
 without requesting descriptors may lose them.
 @function sendfds
 @tparam string data at least 1 byte
-@param fd a descriptor, a socket, a Lua file, or any object with `getfd`
-@param ... more descriptors, at most 253 in total
+@tparam integer|table|file fd a descriptor, a socket, a Lua file, or any object with
+`getfd`; it stays yours
+@tparam integer|table|file ... more descriptors, at most 253 in total
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error
@@ -219,9 +228,9 @@ not requested.
 @tparam[opt] integer max how many descriptors at most; the next call returns the
 others, with the data ""
 @treturn[1] string data: a message, or the available bytes of a stream
-@treturn[1] table list of descriptors
-@treturn[1] ?string "truncated" if the system closed some because the process has
-too many open
+@treturn[1] integer[] descriptors
+@treturn[1] ?'truncated' if the system closed some because the process has too many
+open
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno; nil if the peer ended the stream
@@ -257,7 +266,7 @@ static void set_number(lua_State *L, const char *name, long long number) {
 They are those of the process that connected, listened or created the pair; its
 descriptor may have been passed to another process since.
 @function getpeercred
-@treturn[1] table `pid`, `uid`, `gid`; macOS and the BSDs may not report `pid`
+@treturn[1] peercred
 @treturn[2] nil
 @treturn[2] string "closed" or another error
 @treturn[2] ?integer errno

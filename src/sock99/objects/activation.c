@@ -98,15 +98,23 @@ static void adopt(lua_State *L, int fd, int i) {
 }
 
 
+/*** A socket passed by systemd.
+
+@record passed
+@tfield string name the FileDescriptorName of the socket unit, or "unknown" if it has
+none
+@tfield integer fd
+@tfield ?socket socket the object that owns the descriptor; nil if that is not a TCP,
+UDP or Unix domain socket
+*/
+
 /*** Get the sockets passed by systemd, or by another program with its protocol.
 
 They become close-on-exec, and the variables LISTEN_PID, LISTEN_FDS and
 LISTEN_FDNAMES are removed from the environment, so child processes do not see
 them and a second call returns an empty list.
 @function listen_fds
-@treturn table a list of `{name=, fd=, socket=}`: the FileDescriptorName of the
-socket unit, or "unknown" if it has none; the descriptor; and its object, which
-owns it, or nil if it is not a TCP, UDP or Unix domain socket
+@treturn passed[]
 @usage
 for _, passed in ipairs(sock99.listen_fds()) do
   print(passed.name, passed.fd, passed.socket)

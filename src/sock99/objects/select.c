@@ -349,6 +349,15 @@ static void check_table(lua_State *L, int index) {
 }
 
 
+/*** What `select` takes.
+
+@union selectable
+@tfield integer descriptor
+@tfield socket object
+@tfield opening opening belongs among the readers
+@tfield {getfd=fun(self:table):integer} other any object with `getfd`
+*/
+
 /*** Wait until some of many can be read or written without waiting.
 
 An entry is a socket object, a descriptor, or any object with `getfd` (and
@@ -356,13 +365,13 @@ An entry is a socket object, a descriptor, or any object with `getfd` (and
 openings have it: they belong among the readers. Objects whose descriptor is
 negative are skipped. Whoever has an error to tell, or has ended, is ready.
 @function select
-@tparam ?table readers a list
-@tparam ?table writers a list
+@tparam ?selectable[] readers
+@tparam ?selectable[] writers
 @tparam ?number timeout seconds; nil or negative: no limit; 0: only look
 @treturn table the readers that are ready: a list, in which each object is a key,
 too, whose value is its index
 @treturn table the writers that are ready
-@treturn ?string "timeout" where none is
+@treturn ?'timeout' where none is
 @raise where an entry is none of these, or its descriptor is not open
 @usage
 local readable = sock99.select({ server, client }, nil, 1)
