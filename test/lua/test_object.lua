@@ -764,6 +764,32 @@ function TestObject:test_a_port_that_cannot_be_is_told()
 end
 
 
+-- O_NONBLOCK belongs to the open file: another library, or a child process, may have
+-- cleared it.
+function TestObject:test_a_limit_holds_where_somebody_clears_nonblocking()
+  local server = support.listener()
+  server:settimeout(0.05)
+  for _ = 1, 2 do
+    support.set_nonblocking(server:getfd(), false)
+    local started = support.now()
+    lu.assertEquals((select(2, server:accept())), 'timeout')
+    lu.assertTrue(support.now() - started < 1)
+  end
+  local client = support.connection('127.0.0.1', { sndbuf = 8192 })
+  client:settimeout(0.05)
+  local file = io.tmpfile()
+  file:write(('x'):rep(8 * 1024 * 1024))
+  for _ = 1, 2 do
+    support.set_nonblocking(client:getfd(), false)
+    file:seek 'set'
+    local started = support.now()
+    lu.assertEquals((select(2, client:sendfile(file))), 'timeout')
+    lu.assertTrue(support.now() - started < 1)
+  end
+  file:close()
+end
+
+
 function TestObject:test_a_descriptor_is_a_whole_number()
   local one = keep(sock99.pair())
   local fd = one:getfd()

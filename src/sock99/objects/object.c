@@ -142,14 +142,12 @@ void sock99_set_class(lua_State *L, int index, enum sock99_class class) {
 }
 
 
-static int add_status_flag(int fd, int flag) {
-  int flags = fcntl(fd, F_GETFL);
-  return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | flag);
-}
-
-
+/* The flag belongs to the open file: whoever shares it may have cleared it since. */
 int sock99_set_nonblocking(struct sock99_socket *s) {
-  if (!s->is_nonblocking && add_status_flag(s->fd, O_NONBLOCK) != 0)
+  int flags = fcntl(s->fd, F_GETFL);
+  if (flags < 0)
+    return errno;
+  if ((flags & O_NONBLOCK) == 0 && fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) < 0)
     return errno;
   s->is_nonblocking = true;
   return 0;
