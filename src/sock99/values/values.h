@@ -114,6 +114,10 @@ SOCK99_HIDDEN int sock99_check_fd(lua_State *L, int index);
 ** string.sub; the part is empty if *first > *last. */
 SOCK99_HIDDEN const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *last);
 
+/* The same for the two indexes alone, of a string, or a list of strings, so long. */
+SOCK99_HIDDEN void sock99_check_range(lua_State *L, int index, size_t length, size_t *first,
+                                      size_t *last);
+
 /* Pushes entry `i` of the list at index `list`. Raises an error unless it is a string
 ** or a number. */
 SOCK99_HIDDEN void sock99_push_entry(lua_State *L, int list, int i);
