@@ -777,7 +777,8 @@ function stream:connect(host, port) end
 
 ---Iterate over lines until the peer ends the stream.
 ---
----A last line without an end is returned, too. Any other error is raised.
+---A last line without an end is returned, too. Over SOCK_SEQPACKET, an iteration returns
+---a whole record. Any other error is raised.
 ---@param keep? boolean whether lines keep their ends (default: false)
 ---@return fun(): string|nil # an iterator
 function stream:lines(keep) end
@@ -810,9 +811,9 @@ function stream:receiveany(max) end
 ---@param data string|number|(string|number)[] the bytes; a list of strings and numbers is sent with one system call for every 1,024 entries
 ---@param i? integer the first byte to send, as in `string.sub` (default: 1)
 ---@param j? integer the last one (default: -1)
----@return integer? # index of the last byte sent; for a list, the number of bytes
+---@return integer? # index of the last byte sent; the bytes of a list are counted as if it were one string
 ---@return string? message "timeout", "closed", or another error
----@return integer? partial the same index or number; continue with the next byte
+---@return integer? partial the same index; continue with the next byte
 ---@return integer? code errno
 function stream:send(data, i, j) end
 

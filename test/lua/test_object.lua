@@ -790,6 +790,20 @@ function TestObject:test_a_limit_holds_where_somebody_clears_nonblocking()
 end
 
 
+function TestObject:test_a_method_called_in_the_wrong_way_says_what_it_got()
+  local client, _, server = support.connection()
+  local udp = keep(sock99.socket { server = true, datagram = true, host = '127.0.0.1' })
+  for _, name in ipairs { 'send', 'receive', 'close', 'settimeout', 'getsockname' } do
+    lu.assertErrorMsgContains('got string; call methods with a colon', client[name], 'x')
+    lu.assertErrorMsgContains('got no value; call methods with a colon', client[name])
+  end
+  lu.assertErrorMsgContains('tcp{client} expected, got tcp{server}; accept() returns',
+                            client.send, server, 'x')
+  lu.assertErrorMsgContains('tcp{server} expected, got udp{unconnected}', server.accept, udp)
+  lu.assertErrorMsgContains('udp{connected|unconnected} expected, got tcp{client}', udp.sendto, client)
+end
+
+
 function TestObject:test_a_descriptor_is_a_whole_number()
   local one = keep(sock99.pair())
   local fd = one:getfd()

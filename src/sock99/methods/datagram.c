@@ -155,6 +155,17 @@ static bool has_port(const struct s99_address *address) {
 }
 
 
+static int refuse_port(lua_State *L, const struct s99_address *to) {
+  char host[SOCKET99_WHERE_SIZE];
+  struct sock99_failure failure = {.error = EINVAL};
+  if (sock99_has_kind_messages(L))
+    return sock99_push_failure(L, &failure);
+  socket99_address_text(&to->addr.sa, to->len, host, sizeof(host));
+  failure.text = lua_pushfstring(L, "sendto %s: the port is missing, 1 to 65535", host);
+  return sock99_push_failure(L, &failure);
+}
+
+
 /*** Send a datagram to an address, whole or not at all.
 
 @function sendto
@@ -183,7 +194,7 @@ static int l_sendto(lua_State *L) {
   if (!sock99_read_address(L, s->family, s->type, 3, &limit, &to, &failure))
     return sock99_push_failure(L, &failure);
   if (!has_port(&to))
-    return sock99_fail_address(L, "sendto", &to, EINVAL);
+    return refuse_port(L, &to);
   error = send_one(L, s, &limit, data, length, &to);
   if (error != 0)
     return sock99_fail(L, error);

@@ -448,8 +448,9 @@ static void read_pattern(lua_State *L, int index, struct request *request) {
     pattern++;
   request->until = pattern[0] == 'a' ? UNTIL_END : UNTIL_NEWLINE;
   request->keep = pattern[0] == 'L';
-  luaL_argcheck(L, pattern[0] != '\0' && strchr("alL", pattern[0]) != NULL, index,
-                "invalid receive pattern");
+  if (pattern[0] == '\0' || strchr("alL", pattern[0]) == NULL)
+    sock99_raise(L, index, "invalid receive pattern '%s': a number, '*l', '*L' or '*a' expected",
+                 lua_tostring(L, index));
 }
 
 

@@ -46,14 +46,24 @@ struct sock99_socket *sock99_test_socket(lua_State *L, int index) {
 }
 
 
+/* A common mistake is a dot in place of the colon; another, to send to a listener. */
+static void refuse_self(lua_State *L, const struct sock99_socket *s, const char *expected) {
+  if (s == NULL)
+    sock99_raise(L, 1, "%s expected, got %s; call methods with a colon, object:method()", expected,
+                 lua_isnone(L, 1) ? "no value" : luaL_typename(L, 1));
+  if (s->class == SOCK99_SERVER)
+    sock99_raise(L, 1, "%s expected, got %s; accept() returns its connections", expected,
+                 sock99_class_names[s->class]);
+  sock99_raise(L, 1, "%s expected, got %s", expected, sock99_class_names[s->class]);
+}
+
+
 struct sock99_socket *sock99_check_socket(lua_State *L, unsigned int classes,
                                           const char *expected) {
   struct sock99_socket *s = sock99_test_socket(L, 1);
-  if (s != NULL && (classes & SOCK99_ONLY(s->class)) != 0)
-    return s;
-  lua_pushfstring(L, "%s expected", expected);
-  luaL_argerror(L, 1, lua_tostring(L, -1));
-  return NULL;
+  if (s == NULL || (classes & SOCK99_ONLY(s->class)) == 0)
+    refuse_self(L, s, expected);
+  return s;
 }
 
 

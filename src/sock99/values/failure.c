@@ -14,7 +14,7 @@
 #define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
 
 
-static bool has_kind_messages(lua_State *L) {
+bool sock99_has_kind_messages(lua_State *L) {
   return lua_istable(L, lua_upvalueindex(2));
 }
 
@@ -22,7 +22,7 @@ static bool has_kind_messages(lua_State *L) {
 /* Pushes the kind's message for an error, or the system's. */
 static void push_error_text(lua_State *L, int error) {
   char text[128];
-  if (has_kind_messages(L)) {
+  if (sock99_has_kind_messages(L)) {
     lua_rawgeti(L, lua_upvalueindex(2), error);
     if (lua_isstring(L, -1))
       return;
@@ -52,7 +52,7 @@ static void push_message(lua_State *L, const struct sock99_failure *failure) {
   char text[128];
   if (failure->text != NULL)
     lua_pushstring(L, failure->text);
-  else if (failure->call == NULL || failure->error < 0 || has_kind_messages(L))
+  else if (failure->call == NULL || failure->error < 0 || sock99_has_kind_messages(L))
     sock99_push_reason(L, failure->error);
   else
     lua_pushfstring(L, "%s%s%s: %s", failure->call, failure->what == NULL ? "" : " ",
@@ -75,7 +75,7 @@ int sock99_push_failure(lua_State *L, const struct sock99_failure *failure) {
   push_message(L, failure);
   if (failure->has_partial)
     lua_pushvalue(L, first);
-  if (has_kind_messages(L))
+  if (sock99_has_kind_messages(L))
     return lua_gettop(L) - first;
   /* A negative error that comes with a text is an EAI_ code. */
   if (failure->text != NULL)

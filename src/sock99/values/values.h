@@ -62,6 +62,9 @@ SOCK99_HIDDEN int sock99_fail_call(lua_State *L, const char *call, const char *w
 SOCK99_HIDDEN int sock99_fail_address(lua_State *L, const char *call,
                                       const struct s99_address *address, int error);
 
+/* Whether the running method is one of a kind that reports errors in its own words. */
+SOCK99_HIDDEN bool sock99_has_kind_messages(lua_State *L);
+
 /* Pushes 1, the result of a call that has no other. */
 SOCK99_HIDDEN int sock99_push_done(lua_State *L);
 
@@ -250,6 +253,9 @@ SOCK99_HIDDEN void sock99_anchor(lua_State *L, int anchor, int index);
 ** has an option of that name. */
 SOCK99_HIDDEN const char *sock99_check_option_name(lua_State *L, int argument, int index, int type,
                                                    int family, enum socket99_kind *kind);
+
+/* Whether the option can be read and never set. */
+SOCK99_HIDDEN bool sock99_is_read_only_option(const char *name);
 
 /* Reads the value on top of the stack according to the option's kind; a membership is
 ** a single one, not a list. Raises an error for other types. Returns false and sets
