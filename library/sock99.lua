@@ -740,9 +740,11 @@ function socket:setstats(received, sent, age) end
 
 ---Limit how long calls on the object may take.
 ---
----Without a limit they take as long as it takes. With 0 they never wait.
+---A limit counts from the beginning of a call, however often the call waits. The modes set
+---one each, and the shorter one counts. With 0 a call never waits, and one that always
+---finds more to do ends after 1 MiB.
 ---@param seconds? number nil, negative or math.huge: no limit
----@param mode? 'b'|'t' "b": the limit of each wait within a call; "t": that of the whole call. Both can be set. (default: "b")
+---@param mode? 'b'|'t' which of the two limits to set (default: "b")
 ---@return 1
 function socket:settimeout(seconds, mode) end
 
