@@ -344,13 +344,11 @@ static void test_the_error_told_says_more_than_unreachable(void **state) {
 static void test_a_result_of_the_lookup_tells_its_own_code(void **state) {
   socket99_config cfg = {.ipv4 = "127.0.0.1", .service = "s99-no-such-service"};
   socket99_result res;
-  char text[512], expected[512];
+  char text[512];
   (void)state;
   assert_false(open_noting(&cfg, &res));
   socket99_snprintf(text, sizeof(text), &res);
-  snprintf(expected, sizeof(expected), "getaddrinfo s99-no-such-service: %s",
-           gai_strerror(res.getaddrinfo_error));
-  assert_string_equal(text, expected);
+  assert_string_equal(text, "getaddrinfo s99-no-such-service: unknown service");
   assert_int_equal(res.saved_errno, 0);
 }
 

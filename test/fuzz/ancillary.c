@@ -91,7 +91,9 @@ static size_t fill_message(struct object *o, struct cmsghdr *header, size_t room
       machine_fail("the target is out of descriptors");
     memcpy(bytes + i, &fd, sizeof(fd));
     if (header->cmsg_type == SCM_RIGHTS) {
-      o->may_be_closed[o->count] = o->of_message++ >= MOST_OF_MESSAGE;
+      /* An object keeps one message's worth; the kernel closes what has no room. */
+      o->may_be_closed[o->count] =
+          o->of_message++ >= MOST_OF_MESSAGE || o->count >= MOST_OF_MESSAGE;
       o->unclaimed[o->count++] = fd;
     }
   }
@@ -272,6 +274,8 @@ static void check_open(void) {
   for (i = 0; i < OBJECTS; i++) {
     settle(&objects[i]);
     open += objects[i].count;
+    if (objects[i].count > MOST_OF_MESSAGE)
+      machine_fail("%d descriptors are kept", objects[i].count);
     for (k = 0; k < objects[i].count; k++) {
       if (!machine_is_open(objects[i].unclaimed[k]))
         machine_fail("descriptor %d was closed", objects[i].unclaimed[k]);

@@ -800,7 +800,8 @@ function TestObject:test_a_method_called_in_the_wrong_way_says_what_it_got()
   lu.assertErrorMsgContains('tcp{client} expected, got tcp{server}; accept() returns',
                             client.send, server, 'x')
   lu.assertErrorMsgContains('tcp{server} expected, got udp{unconnected}', server.accept, udp)
-  lu.assertErrorMsgContains('udp{connected|unconnected} expected, got tcp{client}', udp.sendto, client)
+  lu.assertErrorMsgContains('udp{connected|unconnected} expected, got tcp{client}', udp.sendto,
+                            client)
 end
 
 

@@ -132,7 +132,8 @@ end
 
 function TestRaised:test_numbers_that_are_in_no_list_of_options()
   for _, key in ipairs { 0, -1, 1.5, 30, 2 ^ 60 } do
-    raises('is neither a name nor an index of the list', { server = true, sockopts = { [key] = 1 } })
+    raises('is neither a name nor an index of the list',
+           { server = true, sockopts = { [key] = 1 } })
   end
 end
 

@@ -98,7 +98,10 @@ end
 function TestSend:test_indexes_of_a_list_are_those_of_its_bytes()
   local list = { 'ab', '', 12, 'cde', 'f' }
   local text = table.concat(list)
-  for kind, t in pairs { stream = {}, record = { seqpacket = true }, datagram = { datagram = true } } do
+  local kinds = {
+    stream = {}, record = { seqpacket = true }, datagram = { datagram = true },
+  }
+  for kind, t in pairs(kinds) do
     local a, b = keep(sock99.pair(t))
     b:settimeout(0)
     for i = -9, 9 do
@@ -128,17 +131,16 @@ function TestSend:test_a_list_goes_on_from_its_partial_result()
   each_kind(function(a, b)
     a:settimeout(0)
     b:settimeout(0)
-    local pieces, sent, last = {}, 0, nil
+    local pieces, sent, is_done = {}, 0, false
     repeat
-      local _, message, partial
-      last, message, partial = a:send(list, sent + 1)
+      local last, message, partial = a:send(list, sent + 1)
       lu.assertTrue(last ~= nil or message == 'timeout', message)
-      sent = last or partial
+      sent, is_done = last or partial, last ~= nil
       repeat
         local piece = b:receiveany()
         pieces[#pieces + 1] = piece
       until not piece
-    until last
+    until is_done
     lu.assertEquals(sent, #text)
     b:settimeout(5)
     local got = table.concat(pieces)

@@ -147,7 +147,7 @@ struct sock99_limit {
 };
 
 /* A call that never waits ends once it has moved so many bytes. */
-#define SOCK99_MOST_AT_ONCE (1024 * 1024)
+#define SOCK99_MOST_AT_ONCE ((size_t)1024 * 1024)
 
 /* Rounds up. Returns S99_NEVER for negative seconds and for centuries. */
 SOCK99_HIDDEN int64_t sock99_nanoseconds(double seconds);
