@@ -461,8 +461,7 @@ static void test_a_service_is_looked_up_for_the_type_of_the_socket(void **state)
 static void test_a_service_of_another_type_is_not_found(void **state) {
   char expected[128];
   (void)state;
-  snprintf(expected, sizeof(expected), "getaddrinfo one.test:s99-stream: %s",
-           "unknown service");
+  snprintf(expected, sizeof(expected), "getaddrinfo one.test:s99-stream: %s", "unknown service");
   assert_string_equal(
       lookup_failure(
           &(socket99_config){.host = "one.test", .service = "s99-stream", .datagram = true},

@@ -131,7 +131,7 @@ function TestSend:test_a_list_goes_on_from_its_partial_result()
   each_kind(function(a, b)
     a:settimeout(0)
     b:settimeout(0)
-    local pieces, sent, is_done = {}, 0, false
+    local pieces, sent, is_done = {}, 0
     repeat
       local last, message, partial = a:send(list, sent + 1)
       lu.assertTrue(last ~= nil or message == 'timeout', message)
@@ -914,8 +914,8 @@ end
 
 function TestReceive:test_records_have_no_patterns()
   local _, b = keep(sock99.pair { seqpacket = true })
-  for _, pattern in ipairs { '*l', 'L', '*a', 'x' } do
-    lu.assertErrorMsgContains('records have no patterns', b.receive, b, pattern)
+  for _, word in ipairs { '*l', 'L', '*a', 'x' } do
+    lu.assertErrorMsgContains('records have no patterns', b.receive, b, word)
   end
 end
 

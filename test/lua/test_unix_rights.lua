@@ -139,7 +139,6 @@ function TestSend:test_the_limit_is_named()
   for i = 1, 254 do
     many[i] = 0
   end
-  local unpack = table.unpack or unpack -- luacheck: std max
   lu.assertErrorMsgContains('more than 253 descriptors', a.sendfds, a, 'x', unpack(many))
   many[254] = nil
   support.assert_no_fd_leak(function()
