@@ -321,6 +321,7 @@ function socket:getfamily() end
 ---@return 1? done
 ---@return string? message
 ---@return integer? code
+---@return string? stage
 function socket:bind(host, port) end
 
 ---End one direction of a connection, or both.
@@ -378,6 +379,7 @@ local stream = {}
 ---@return 1? done
 ---@return string? message
 ---@return integer? code
+---@return string? stage
 function stream:listen(backlog) end
 
 ---The next connection to a server.
@@ -392,6 +394,7 @@ function stream:accept() end
 ---@return 1? done
 ---@return string? message "timeout", or why not
 ---@return integer? code
+---@return string? stage
 function stream:connect(host, port) end
 
 ---Send bytes.
@@ -458,6 +461,7 @@ function datagram:send(data, i, j) end
 ---@return integer? sent bytes
 ---@return string? message "timeout", "closed", or why not
 ---@return integer? code
+---@return string? stage
 function datagram:sendto(data, host, port) end
 
 ---Send many datagrams, 64 of them in one system call.
@@ -497,6 +501,7 @@ function datagram:receivemany(max) end
 ---@return 1? done
 ---@return string? message "timeout", "closed", or why not
 ---@return integer? code
+---@return string? stage
 function datagram:setpeername(host, port) end
 
 ---Give the object an address of its own.
@@ -505,6 +510,7 @@ function datagram:setpeername(host, port) end
 ---@return 1? done
 ---@return string? message
 ---@return integer? code
+---@return string? stage
 function datagram:setsockname(host, port) end
 
 

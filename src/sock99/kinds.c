@@ -50,7 +50,7 @@ static bool create(lua_State *L, struct sock99_socket *s, int family, socket99_r
 }
 
 
-/* connect_fresh(host, port): connect, of an object that never had a descriptor, to a
+/* connect_fresh(object, host, port): connect, of an object that never had a descriptor, to a
 ** numeric address; no results, and nothing was done, where it is anything else. */
 static int l_connect_fresh(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_STREAMS, "tcp{any}");
@@ -63,7 +63,7 @@ static int l_connect_fresh(lua_State *L) {
   if (strlen(host) != length || s99_numeric(host, &address) != S99_NUMERIC)
     return 0;
   if (!create(L, s, address.addr.sa.sa_family, &result))
-    return sock99_fail(L, result.saved_errno);
+    return sock99_fail_result(L, &result);
   return sock99_connect(L);
 }
 
@@ -88,16 +88,26 @@ static int l_receivefrom(lua_State *L) {
 }
 
 
-/* kind(words) → the kind: metatables of the classes 1 to 5 */
+/* kind(words) → the kind: metatables of the classes 1 to 5. Its methods say failures
+** as words(code, stage, text) does; stage and text may be nil. */
 static int l_kind(lua_State *L) {
-  static const luaL_Reg streams[] = {
-      {"receive", sock99_receive_luasocket}, {"connect_fresh", l_connect_fresh}, {NULL, NULL}};
+  static const luaL_Reg streams[] = {{"receive", sock99_receive_luasocket}, {NULL, NULL}};
   static const luaL_Reg datagrams[] = {
       {"receive", l_receive_datagram}, {"receivefrom", l_receivefrom}, {NULL, NULL}};
   static const struct sock99_faces faces = {streams, datagrams};
-  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
   sock99_new_kind(L, 1, &faces);
+  return 1;
+}
+
+
+/* native(class) → the native methods of a class, by name, for objects of any kind */
+static int l_native(lua_State *L) {
+  enum sock99_class class = check_class(L, 1);
+  sock99_new_socket(L, class);
+  lua_getmetatable(L, -1);
+  lua_getfield(L, -1, "__index");
   return 1;
 }
 
@@ -208,19 +218,33 @@ static int l_strerror(lua_State *L) {
 
 
 static const luaL_Reg functions[] = {
-    {"strerror", l_strerror}, {"is_option", l_is_option}, {"kind", l_kind},   {"new", l_new},
-    {"classify", l_classify}, {"dress", l_dress},         {"clock", l_clock}, {"family", l_family},
-    {"numeric", l_numeric},   {"limit", l_limit},         {NULL, NULL},
+    {"strerror", l_strerror}, {"is_option", l_is_option}, {"kind", l_kind},   {"native", l_native},
+    {"new", l_new},           {"classify", l_classify},   {"dress", l_dress}, {"clock", l_clock},
+    {"family", l_family},     {"numeric", l_numeric},     {"limit", l_limit}, {NULL, NULL},
 };
+
+
+/* What closes or opens an object's descriptor. */
+static const luaL_Reg on_objects[] = {
+    {"move", l_move}, {"connect_fresh", l_connect_fresh}, {NULL, NULL}};
+
+
+/* Into the table on top of the stack. */
+static void add_with_scratch(lua_State *L, const luaL_Reg *f) {
+  for (; f->name != NULL; f++) {
+    sock99_push_scratch(L);
+    lua_pushcclosure(L, f->func, 1);
+    lua_setfield(L, -2, f->name);
+  }
+}
 
 
 SOCK99_EXPORT int luaopen_sock99_kinds(lua_State *L);
 
 int luaopen_sock99_kinds(lua_State *L) {
+  sock99_register_objects(L);
   sock99_newlib(L, functions);
-  sock99_push_scratch(L);
-  lua_pushcclosure(L, l_move, 1);
-  lua_setfield(L, -2, "move");
+  add_with_scratch(L, on_objects);
   sock99_add_dns(L);
   return 1;
 }

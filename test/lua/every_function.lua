@@ -911,8 +911,9 @@ local of_kinds = {
   -- It makes nearly two hundred methods.
   kind = { function(c)
     c.is_long = true
-    return function() return kinds.kind {} end, is 'table'
+    return function() return kinds.kind(tostring) end, is 'table'
   end },
+  native = calling(kinds.native, is 'table', 1),
   clock = calling(kinds.clock, is 'number'),
   limit = calling(kinds.limit, is 'number'),
   numeric = calling(kinds.numeric, equal 'inet', '127.0.0.1'),
@@ -922,7 +923,16 @@ local of_kinds = {
   names = looking_up(kinds.names, '127.0.0.1', '80'),
   classify = on_object(function(object) return kinds.classify(object, 2) end),
   dress = on_object(function(object) return kinds.dress(object, getmetatable(object)) end),
-  new = calling(function() return kinds.new(kinds.kind {}, 1) end, holds),
+  new = calling(function() return kinds.new(kinds.kind(tostring), 1) end, holds),
+  connect_fresh = { function(c)
+    local server = {}
+    make.luasocket_server(server)
+    local host, port = server.object:getsockname()
+    return function()
+      c.object = hold(core.tcp())
+      return kinds.connect_fresh(c.object, host, port)
+    end, equal(1)
+  end },
   move = { function(c)
     make.native_client(c)
     return function() return kinds.move(c.object, c.peer) end

@@ -11,41 +11,48 @@ local options = require 'sock99.luasocket.options'
 
 local datagrams = {}
 
-local native = objects.native(objects.UNCONNECTED)
+local native = kinds.native(objects.UNCONNECTED)
 
 -- What a fresh object wears until it has a descriptor.
 local fresh
 
 
--- Calls method(object, host, port) for each address until one of them works.
+-- Calls method(object, host, port) with an address.
+local function try_address(object, method, address)
+  if native.getfd(object) < 0 then
+    local ok, message, code, stage = objects.create(object, address.family, true)
+    if not ok then
+      return nil, message, code, stage
+    end
+  elseif kinds.family(object) ~= address.family then
+    return errors.wrong_family()
+  end
+  return method(object, address.host, address.port)
+end
+
+
+-- The same with each address until one of them works.
 local function try_addresses(object, method, host, port)
-  local list, message = objects.addresses(object, host, port)
+  local list, message, code, stage = objects.addresses(object, host, port)
   for _, address in ipairs(list or {}) do
-    local ok = 1
-    if native.getfd(object) < 0 then
-      ok, message = objects.create(object, address.family, true)
-    elseif kinds.family(object) ~= address.family then
-      ok, message = nil, errors.wrong_family
-    end
-    if ok then
-      ok, message = method(object, address.host, address.port)
-    end
+    local ok
+    ok, message, code, stage = try_address(object, method, address)
     if ok then
       return ok
     end
   end
-  return nil, message
+  return errors.results(nil, message, code, stage)
 end
 
 
 local function with_unix(object, method, path)
   if native.getfd(object) < 0 then
-    local ok, message = objects.create(object, 'unix', true)
+    local ok, message, code, stage = objects.create(object, 'unix', true)
     if not ok then
-      return nil, message
+      return errors.results(nil, message, code, stage)
     end
   end
-  return method(object, path)
+  return errors.results(method(object, path))
 end
 
 
@@ -71,11 +78,10 @@ local function setsockname(object, host, port)
   if kinds.family(object) == 'unix' then
     return with_unix(object, native.setsockname, host)
   end
-  local problem
   host = arguments.string(host, 1, 'setsockname')
-  port, problem = arguments.port(port, 2, 'setsockname')
+  port = arguments.port(port, 2, 'setsockname')
   if not port then
-    return nil, problem
+    return errors.results(errors.no_service())
   end
   return try_addresses(object, native.setsockname, host, port)
 end
@@ -85,7 +91,7 @@ local function forget_peer(object)
   if native.getfd(object) < 0 then
     return 1
   end
-  return native.setpeername(object, '*')
+  return errors.results(native.setpeername(object, '*'))
 end
 
 
@@ -108,14 +114,13 @@ local function setpeername(object, host, port)
   if kinds.family(object) == 'unix' then
     return with_unix(object, native.setpeername, host)
   end
-  local problem
   host = arguments.string(host, 1, 'setpeername')
   if host == '*' then
     return forget_peer(object)
   end
-  port, problem = arguments.port(port, 2, 'setpeername')
+  port = arguments.port(port, 2, 'setpeername')
   if not port then
-    return nil, problem
+    return errors.results(errors.no_service())
   end
   return try_addresses(object, native.setpeername, host, port)
 end
@@ -132,12 +137,11 @@ end
 -- @treturn[2] string why
 
 local function sendto_first(object, data, host, port)
-  local problem
   data = arguments.string(data, 1, 'sendto')
   host = arguments.string(host, 2, 'sendto')
-  port, problem = arguments.port(port, 3, 'sendto')
+  port = arguments.port(port, 3, 'sendto')
   if not port then
-    return nil, problem
+    return errors.results(errors.no_service())
   end
   return try_addresses(object, function(_, address, number)
     return native.sendto(object, data, address, number)
@@ -219,8 +223,8 @@ function datagrams.new(family)
   if family ~= 'unix' then
     objects.keep(object, 'family', family)
   end
-  local ok, message = objects.create(object, family, true)
-  return ok and object, message
+  local ok, message, code, stage = objects.create(object, family, true)
+  return errors.results(ok and object, message, code, stage)
 end
 
 

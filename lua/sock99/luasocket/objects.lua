@@ -23,16 +23,7 @@ function objects.metatable(class)
 end
 
 
--- The native methods of a class, whatever takes their place.
-function objects.native(class)
-  local methods = {}
-  for name, method in pairs(kind[class].__index) do
-    methods[name] = method
-  end
-  return methods
-end
-
-local native = objects.native(objects.MASTER)
+local native = kinds.native(objects.MASTER)
 
 
 -- What is kept for an object:
@@ -117,7 +108,7 @@ function objects.create(object, family, datagram)
     sockopts = options_for(object, family),
   }
   if not made then
-    return nil, errors.tell(message, code, stage)
+    return nil, message, code, stage
   end
   kinds.move(object, made)
   return 1
@@ -133,22 +124,20 @@ function objects.addresses(object, host, port)
   end
   local family = kinds.numeric(host)
   if family and only and family ~= only then
-    return nil, errors.wrong_family
+    return errors.wrong_family()
+  elseif host == '' then
+    return errors.no_host()
   end
   if family and type(port) == 'number' then
     return { { host = host, port = port, family = family } }
   end
   local limit = objects.limit(object)
-  local list, message, code, stage = sock99.resolve {
+  return sock99.resolve {
     host = host,
     port = port,
     family = only,
     timeout = limit and limit > 0 and limit or nil,
   }
-  if not list then
-    return nil, errors.tell(message, code, stage)
-  end
-  return list
 end
 
 

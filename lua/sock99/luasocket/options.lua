@@ -10,7 +10,7 @@ local objects = require 'sock99.luasocket.objects'
 
 local options = {}
 
-local native = objects.native(objects.MASTER)
+local native = kinds.native(objects.MASTER)
 
 
 -- By LuaSocket's name: which objects take it ("t": tcp, "u": udp), which tell it,
@@ -139,7 +139,7 @@ function from.error(number)
   if number == 0 then
     return nil
   end
-  return errors.words[number] or kinds.strerror(number)
+  return errors.words(number, 'connect')
 end
 
 

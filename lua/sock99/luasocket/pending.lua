@@ -48,7 +48,7 @@ local function step(object)
   elseif made == false then
     return false
   end
-  of.message = errors.tell(message, code, stage)
+  of.message = errors.words(code, stage, message)
   of.opening:cancel()
   return nil, of.message
 end
@@ -97,7 +97,7 @@ function pending.start(object, t)
   local opening, message, code, stage = sock99.start(t)
   kinds.classify(object, objects.CLIENT)
   if not opening then
-    return nil, errors.tell(message, code, stage)
+    return nil, errors.words(code, stage, message)
   end
   flying[object] = { opening = opening, options = {} }
   kinds.dress(object, metatable)

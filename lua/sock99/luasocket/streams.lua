@@ -13,13 +13,9 @@ local pending = require 'sock99.luasocket.pending'
 
 local streams = {}
 
-local native = objects.native(objects.MASTER)
-
-local connect_fresh = native.connect_fresh
-
-for _, class in ipairs { objects.MASTER, objects.CLIENT, objects.SERVER } do
-  objects.metatable(class).__index.connect_fresh = nil
-end
+local native = kinds.native(objects.MASTER)
+local connect_fresh = kinds.connect_fresh
+local errno = sock99.errno
 
 
 -- bind
@@ -34,11 +30,11 @@ end
 local function bind_to(object, address)
   if native.getfd(object) < 0 or kinds.family(object) ~= address.family then
     if is_bound(object) then
-      return nil, errors.wrong_family
+      return errors.wrong_family()
     end
-    local ok, message = objects.create(object, address.family)
+    local ok, message, code, stage = objects.create(object, address.family)
     if not ok then
-      return nil, message
+      return nil, message, code, stage
     end
   end
   return native.bind(object, address.host, address.port)
@@ -47,17 +43,18 @@ end
 
 -- Any other failure means that the address is this machine's: to bind the next one
 -- instead would hide it.
-local is_elsewhere = {
-  [kinds.strerror(sock99.errno.EAFNOSUPPORT)] = true,
-  [kinds.strerror(sock99.errno.EADDRNOTAVAIL)] = true,
-}
+local is_elsewhere = { [errno.EAFNOSUPPORT] = true, [errno.EADDRNOTAVAIL] = true }
 
 
-local function unix_result(ok, message)
-  if ok then
-    return 1
+local function bind_to_first(object, list)
+  local ok, message, code, stage
+  for _, address in ipairs(list) do
+    ok, message, code, stage = bind_to(object, address)
+    if ok or stage == 'configuration' or not is_elsewhere[code] then
+      break
+    end
   end
-  return nil, message:find 'is too long$' and 'path too long' or message
+  return ok, message, code, stage
 end
 
 
@@ -81,25 +78,18 @@ end
 -- @treturn[2] string why
 local function bind(object, host, port)
   if kinds.family(object) == 'unix' then
-    return unix_result(native.bind(object, host))
+    return errors.results(native.bind(object, host))
   end
   host = arguments.string(host, 1, 'bind')
-  local list, message
-  port, message = arguments.port(port, 2, 'bind')
+  port = arguments.port(port, 2, 'bind')
   if not port then
-    return nil, message
+    return errors.results(errors.no_service())
   end
-  list, message = objects.addresses(object, host, port)
-  for _, address in ipairs(list or {}) do
-    local ok
-    ok, message = bind_to(object, address)
-    if ok then
-      return 1
-    elseif not is_elsewhere[message] then
-      break
-    end
+  local list, message, code, stage = objects.addresses(object, host, port)
+  if not list then
+    return errors.results(nil, message, code, stage)
   end
-  return nil, message
+  return errors.results(bind_to_first(object, list))
 end
 
 
@@ -108,7 +98,7 @@ end
 -- Whatever comes of it, the object is a client from now on.
 local function as_client(object, ...)
   kinds.classify(object, objects.CLIENT)
-  return ...
+  return errors.results(...)
 end
 
 
@@ -130,11 +120,11 @@ local function create_again(object, family)
     objects.keep(object, 'failed', nil)
     objects.keep(object, 'failure', nil)
   end
-  local ok, message = objects.create(object, family)
+  local ok, message, code, stage = objects.create(object, family)
   if ok and own then
-    ok, message = native.bind(object, own.host, own.port)
+    return native.bind(object, own.host, own.port)
   end
-  return ok, message
+  return ok, message, code, stage
 end
 
 
@@ -143,15 +133,15 @@ local function prepare(object, family)
   keep_own_address(object)
   local kept = objects.kept(object)
   if kept.family and kept.family ~= family then
-    return nil, errors.wrong_family
+    return errors.wrong_family()
   elseif native.getfd(object) < 0 or (kept.failed and not kept.foreign) then
     return create_again(object, family)
   elseif kinds.family(object) == family then
     return 1
   elseif objects.is_connected(object) then
-    return nil, errors.connected
+    return errors.connected()
   elseif kept.foreign or kept.own then
-    return nil, errors.wrong_family
+    return errors.wrong_family()
   end
   return objects.create(object, family)
 end
@@ -159,30 +149,30 @@ end
 
 -- After a failure the descriptor stays, for whoever waits for it and asks for its
 -- error; but it is of no more use: POSIX leaves open what its next connect does.
-local function note_failure(object, message)
-  local goes_on = message == 'timeout' and native.events(object) == 'w'
-  if not goes_on and message ~= errors.connected then
+local function keep_failure(object, message, code, stage)
+  local goes_on = stage == 'timeout' and native.events(object) == 'w'
+  if not goes_on and code ~= errno.EISCONN then
     objects.keep(object, 'failed', true)
-    objects.keep(object, 'failure', message)
+    objects.keep(object, 'failure', errors.words(code, stage, message))
   end
 end
 
 
 local function connect_descriptor(object, host, port)
-  local ok, message = native.connect(object, host, port)
+  local ok, message, code, stage = native.connect(object, host, port)
   if ok then
     objects.forget(object)
     return 1
   end
-  note_failure(object, message)
-  return nil, message
+  keep_failure(object, message, code, stage)
+  return nil, message, code, stage
 end
 
 
 local function connect_to_address(object, host, port, family)
-  local ok, message = prepare(object, family)
+  local ok, message, code, stage = prepare(object, family)
   if not ok then
-    return nil, message
+    return nil, message, code, stage
   end
   return connect_descriptor(object, host, port)
 end
@@ -190,7 +180,7 @@ end
 
 local function connect_by_opening(object, host, port)
   if objects.is_connected(object) then
-    return nil, errors.connected
+    return errors.results(errors.connected())
   end
   keep_own_address(object)
   native.close(object)
@@ -208,7 +198,7 @@ local function connect_by_opening(object, host, port)
   end
   local made, message, code, stage = sock99.socket(t)
   if not made then
-    return as_client(object, nil, errors.tell(message, code, stage))
+    return as_client(object, nil, message, code, stage)
   end
   kinds.move(object, made)
   objects.forget(object)
@@ -218,28 +208,31 @@ end
 
 -- A descriptor that came from outside has to be the one that is connected.
 local function connect_foreign(object, host, port)
-  local list, message = objects.addresses(object, host, port)
-  for _, address in ipairs(list or {}) do
+  local list, message, code, stage = objects.addresses(object, host, port)
+  if not list then
+    return nil, message, code, stage
+  end
+  for _, address in ipairs(list) do
     if address.family == kinds.family(object) then
       return connect_descriptor(object, address.host, address.port)
     end
   end
-  return nil, message or errors.wrong_family
+  return errors.wrong_family()
 end
 
 
 local function connect_unix(object, path)
   if native.getfd(object) < 0 then
-    local ok, message = objects.create(object, 'unix')
+    local ok, message, code, stage = objects.create(object, 'unix')
     if not ok then
-      return nil, message
+      return nil, message, code, stage
     end
   end
-  local ok, message = unix_result(native.connect(object, path))
+  local ok, message, code, stage = native.connect(object, path)
   if ok then
     objects.forget(object)
   end
-  return ok, message
+  return ok, message, code, stage
 end
 
 
@@ -249,11 +242,12 @@ local function connect_any(object, host, port)
   elseif pending.has_landed(object) then
     return 1
   end
-  local problem
   host = arguments.string(host, 1, 'connect')
-  port, problem = arguments.port(port, 2, 'connect')
+  port = arguments.port(port, 2, 'connect')
   if not port then
-    return as_client(object, nil, problem)
+    return as_client(object, errors.no_service())
+  elseif host == '' then
+    return as_client(object, errors.no_host())
   elseif host == '*' then
     host = objects.kept(object).family == 'inet6' and '::' or '0.0.0.0'
   end
@@ -261,7 +255,7 @@ local function connect_any(object, host, port)
   if family and type(port) == 'number' then
     return as_client(object, connect_to_address(object, host, port, family))
   elseif port == 0 then
-    return as_client(object, nil, errors.refused)
+    return as_client(object, errors.refused())
   elseif objects.kept(object).foreign then
     return as_client(object, connect_foreign(object, host, port))
   end
@@ -292,19 +286,19 @@ local function connect(object, host, port)
   if not objects.is_plain(object) then
     return connect_any(object, host, port)
   end
-  local ok, message = connect_fresh(object, host, port)
+  local ok, message, code, stage = connect_fresh(object, host, port)
   if ok then
     return 1
   elseif not message then
     return connect_any(object, host, port)
   end
-  note_failure(object, message)
-  return as_client(object, nil, message)
+  keep_failure(object, message, code, stage)
+  return as_client(object, nil, message, code, stage)
 end
 
 
 local function connect_server()
-  return nil, errors.connected
+  return errors.results(errors.connected())
 end
 
 
@@ -317,12 +311,11 @@ end
 
 -- What a server needs no more.
 local function listen(object, backlog)
-  local ok, message = native.listen(object, backlog)
+  local ok, message, code, stage = native.listen(object, backlog)
   if ok then
     objects.forget(object)
-    return 1
   end
-  return nil, message
+  return errors.results(ok, message, code, stage)
 end
 
 
@@ -343,10 +336,10 @@ end
 
 -- LuaSocket's returns nothing.
 local function setfd(object, fd)
-  local ok, message = native.setfd(object, fd)
+  local ok, _, code = native.setfd(object, fd)
   objects.forget(object)
   if not ok then
-    return nil, message
+    return nil, errors.words(code)
   elseif native.getfd(object) >= 0 then
     objects.keep(object, 'foreign', true)
   end
@@ -432,8 +425,8 @@ function streams.new(family)
   if family ~= 'unix' then
     objects.keep(object, 'family', family)
   end
-  local ok, message = objects.create(object, family)
-  return ok and object, message
+  local ok, message, code, stage = objects.create(object, family)
+  return errors.results(ok and object, message, code, stage)
 end
 
 
@@ -445,19 +438,14 @@ local families = { inet = 'inet', inet6 = 'inet6' }
 
 -- The sock99.bind that LuaSocket's local address means.
 local function own_address(object, host, port)
-  if host == nil and port == nil then
-    return nil
-  end
-  local problem
-  port, problem = arguments.port(port or 0, 4, 'connect')
+  port = arguments.port(port or 0, 4, 'connect')
   if not port then
-    return nil, problem
+    return errors.no_service()
   elseif host == nil then
     return { port = port }
   end
-  local list
-  list, problem = objects.addresses(object, host, port)
-  return list and { host = list[1].host, port = list[1].port }, problem
+  local list, message, code, stage = objects.addresses(object, host, port)
+  return list and { host = list[1].host, port = list[1].port }, message, code, stage
 end
 
 
@@ -472,27 +460,31 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 function streams.connect(host, port, own_host, own_port, family)
-  local problem, own
   host = arguments.string(host, 1, 'connect')
-  port, problem = arguments.port(port, 2, 'connect')
+  port = arguments.port(port, 2, 'connect')
   family = family or 'unspec'
   if family ~= 'unspec' and not families[family] then
     arguments.raise(5, 'connect', ("invalid option '%s'"):format(tostring(family)))
   end
-  if not port or port == 0 then
-    return nil, problem or errors.refused
+  if not port then
+    return errors.results(errors.no_service())
+  elseif port == 0 then
+    return errors.results(errors.refused())
+  elseif host == '' then
+    return errors.results(errors.no_host())
   end
   local object = objects.new(objects.MASTER)
   if families[family] then
     objects.keep(object, 'family', family)
   end
-  own, problem = own_address(object, own_host, own_port)
-  if problem then
-    return nil, problem
+  if own_host ~= nil or own_port ~= nil then
+    local own, message, code, stage = own_address(object, own_host, own_port)
+    if not own then
+      return errors.results(nil, message, code, stage)
+    end
+    objects.keep(object, 'own', own)
   end
-  objects.keep(object, 'own', own)
-  local ok
-  ok, problem = connect_by_opening(object, host == '*' and '0.0.0.0' or host, port)
+  local ok, problem = connect_by_opening(object, host == '*' and '0.0.0.0' or host, port)
   return ok and object, problem
 end
 

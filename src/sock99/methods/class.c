@@ -77,6 +77,8 @@ void sock99_new_kind(lua_State *L, int words, const struct sock99_faces *faces) 
 void sock99_register_objects(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const struct sock99_faces native = {none, none};
+  if (sock99_has_native_kind(L))
+    return;
   sock99_push_scratch(L);
   lua_pushnil(L);
   push_new_kind(L, &native);

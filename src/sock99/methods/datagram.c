@@ -156,6 +156,13 @@ static bool has_port(const struct s99_address *address) {
 }
 
 
+static int fail_to_send_to(lua_State *L, int error) {
+  const struct sock99_failure failure = {.error = error,
+                                         .stage = error == SOCK99_TIMEOUT ? "timeout" : "sendto"};
+  return sock99_push_failure(L, &failure);
+}
+
+
 /*** Send a datagram to an address. It is sent whole, or not at all.
 
 @function sendto
@@ -165,7 +172,8 @@ static bool has_port(const struct s99_address *address) {
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
-@treturn[2] ?integer errno
+@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "sendto", "timeout", "configuration"
 @usage
 local data, host, port = server:receivefrom()
 server:sendto(data:upper(), host, port)
@@ -187,7 +195,7 @@ static int l_sendto(lua_State *L) {
     return sock99_fail_address(L, "sendto", &to, EINVAL);
   error = send_one(s, &limit, data, length, &to);
   if (error != 0)
-    return sock99_fail(L, error);
+    return fail_to_send_to(L, error);
   sock99_push_count(L, length);
   return 1;
 }
@@ -409,7 +417,7 @@ int sock99_receivefrom(lua_State *L) {
 
 static int forget_peer(lua_State *L, const struct sock99_socket *s) {
   if (sock99_disconnect(s->fd) != 0)
-    return sock99_fail_call(L, "connect", "*", errno);
+    return sock99_fail_stage(L, "connect", "*", errno);
   sock99_set_class(L, 1, SOCK99_UNCONNECTED);
   return sock99_push_done(L);
 }
@@ -426,7 +434,8 @@ come from others. With "*", a port that the system had chosen may be gone.
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not; the peer is the same as before
-@treturn[2] ?integer errno
+@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "connect", "timeout", "configuration"
 */
 static int l_setpeername(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
@@ -460,7 +469,8 @@ static int l_setpeername(lua_State *L) {
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string why not
-@treturn[2] ?integer errno
+@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "bind", "timeout", "configuration"
 */
 
 

@@ -29,15 +29,15 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_many_methods[];       /* datagrams */
 */
 
 /* A new kind, the list of its metatables, on top of the stack. `faces` are methods
-** in the place of native ones. At stack index `words` is a table of its own words
-** for errors, by number: its methods report these, and leave out the number and
-** what the failing call was about. */
+** in the place of native ones. At stack index `words` is a function that says a
+** failure in the kind's own words, by code, stage and text: its methods report these,
+** and leave out the number and what the failing call was about. */
 struct sock99_faces {
   const luaL_Reg *streams, *datagrams;
 };
 SOCK99_HIDDEN void sock99_new_kind(lua_State *L, int words, const struct sock99_faces *faces);
 
-/* Makes the native kind. */
+/* Makes the native kind, unless this Lua state has it already. */
 SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
 
 

@@ -225,7 +225,8 @@ static int l_getfamily(lua_State *L) {
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string why not
-@treturn[2] integer errno
+@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "bind", "timeout", "configuration"
 */
 int sock99_bind(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
@@ -264,7 +265,8 @@ Unix sockets have the same names.
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string why not
-@treturn[2] integer errno
+@treturn[2] ?integer errno
+@treturn[2] ?string the stage: "listen", "fcntl"
 */
 static int l_listen(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(
@@ -274,10 +276,10 @@ static int l_listen(lua_State *L) {
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   if (listen(s->fd, backlog) != 0)
-    return sock99_fail_call(L, "listen", NULL, errno);
+    return sock99_fail_stage(L, "listen", NULL, errno);
   error = sock99_set_nonblocking(s);
   if (error != 0)
-    return sock99_fail_call(L, "fcntl", NULL, error);
+    return sock99_fail_stage(L, "fcntl", NULL, error);
   sock99_set_class(L, 1, SOCK99_SERVER);
   return sock99_push_done(L);
 }
@@ -435,7 +437,7 @@ static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99
   if (error == 0)
     return sock99_push_done(L);
   lua_pushfstring(L, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
-  return sock99_fail_call(L, "connect", lua_tostring(L, -1), error);
+  return sock99_fail_stage(L, "connect", lua_tostring(L, -1), error);
 }
 
 
@@ -449,8 +451,9 @@ and use it. With others the error is EALREADY.
 @tparam integer|string port
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string "timeout", or why not
-@treturn[2] integer errno
+@treturn[2] string "timeout", "closed", or why not
+@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "connect", "timeout", "configuration"
 */
 int sock99_connect(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(
@@ -474,8 +477,6 @@ int sock99_connect(lua_State *L) {
     sock99_set_class(L, 1, SOCK99_CLIENT);
   if (error == 0)
     return sock99_push_done(L);
-  if (error < 0)
-    return sock99_fail(L, error);
   return sock99_fail_address(L, "connect", &peer, error);
 }
 

@@ -89,6 +89,15 @@ static void push_kind(lua_State *L, int index) {
 }
 
 
+bool sock99_has_native_kind(lua_State *L) {
+  bool has;
+  push_native_kind(L);
+  has = lua_istable(L, -1);
+  lua_pop(L, 1);
+  return has;
+}
+
+
 void sock99_join_kind(lua_State *L) {
   lua_pushlightuserdata(L, NATIVE);
   lua_pushvalue(L, -2);

@@ -79,6 +79,8 @@ SOCK99_HIDDEN struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99
 ** of one class below it: objects that wear it are of that kind. */
 SOCK99_HIDDEN void sock99_join_kind(lua_State *L);
 
+SOCK99_HIDDEN bool sock99_has_native_kind(lua_State *L);
+
 /* The list on top of the stack becomes the native kind. */
 SOCK99_HIDDEN void sock99_set_native_kind(lua_State *L);
 

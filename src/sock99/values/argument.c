@@ -58,7 +58,8 @@ static void refuse_number(lua_State *L, int index, const char *name, long long l
   long long whole;
   if (sock99_to_whole(L, index, &whole) == SOCK99_FRACTION)
     sock99_raise(L, index, "%s: integer expected, got %s", name, push_text(L, index));
-  refuse_range(L, index, name, number < (lua_Number)least, number < (lua_Number)least ? least : most);
+  refuse_range(L, index, name, number < (lua_Number)least,
+               number < (lua_Number)least ? least : most);
 }
 
 

@@ -120,6 +120,7 @@ static bool refuse(lua_State *L, struct sock99_failure *failure, int error, cons
                    const char *value) {
   memset(failure, 0, sizeof(*failure));
   failure->error = error;
+  failure->stage = socket99_stage(SOCKET99_ERROR_CONFIGURATION);
   failure->text = lua_pushfstring(L, format, value);
   return false;
 }
@@ -134,24 +135,20 @@ static bool read_path(lua_State *L, int first, struct s99_address *out,
   if (length == 0)
     return refuse(L, failure, EINVAL, "path is empty%s", path);
   if (!s99_unix(path, length, out))
-    return refuse(L, failure, EINVAL, "path '%s' is too long", path);
+    return refuse(L, failure, ENAMETOOLONG, "path '%s' is too long", path);
   return true;
 }
 
 
-/* What a lookup's failure is to a method: its own deadline has no address. */
+/* The failure of a lookup, to a method: if its own time is up, without an address. */
 static bool refuse_lookup(lua_State *L, const socket99_result *result,
                           struct sock99_failure *failure) {
-  char message[SOCKET99_WHERE_SIZE + 192];
-  bool is_lookup = result->status == SOCKET99_ERROR_GETADDRINFO;
-  if (result->status == SOCKET99_ERROR_TIMEOUT) {
-    memset(failure, 0, sizeof(*failure));
-    failure->error = SOCK99_TIMEOUT;
-    return false;
-  }
-  socket99_snprintf(message, sizeof(message), result);
-  return refuse(L, failure, is_lookup ? result->getaddrinfo_error : result->saved_errno, "%s",
-                message);
+  if (result->status == SOCKET99_ERROR_TIMEOUT)
+    *failure = (struct sock99_failure){.error = SOCK99_TIMEOUT,
+                                       .stage = socket99_stage(SOCKET99_ERROR_TIMEOUT)};
+  else
+    sock99_describe(L, result, failure);
+  return false;
 }
 
 
@@ -199,8 +196,7 @@ static bool read_port(lua_State *L, int index, int *port, const char **service,
     return true;
   }
   lua_pushvalue(L, index);
-  return refuse(L, failure, EINVAL, "port %s is not an integer in 0 to 65535",
-                lua_tostring(L, -1));
+  return refuse(L, failure, EINVAL, "port %s is not an integer in 0 to 65535", lua_tostring(L, -1));
 }
 
 

@@ -2,9 +2,9 @@
 ** failure.c: every way in which an error becomes the results of a call.
 **
 ** LuaSocket's convention: nil, a message, and the part of the work that was
-** done; ours adds the error's number, and an opening its stage. Objects of
-** another kind report their own words: a table, by number, in upvalue 2 of
-** their methods.
+** done; ours adds the error's number, and an opening its stage. The methods of
+** another kind of objects have a function in upvalue 2 that says it in the
+** kind's own words.
 */
 
 #include "values.h"
@@ -16,45 +16,62 @@
 
 
 static bool has_own_words(lua_State *L) {
-  return lua_istable(L, lua_upvalueindex(2));
+  return lua_isfunction(L, lua_upvalueindex(2));
 }
 
 
-/* The kind's own words for it, or the system's. */
-static void push_words(lua_State *L, int error) {
+static void push_system_reason(lua_State *L, int error) {
   char words[128];
-  if (has_own_words(L)) {
-    lua_rawgeti(L, lua_upvalueindex(2), error);
-    if (lua_isstring(L, -1))
-      return;
-    lua_pop(L, 1);
-  }
   lua_pushstring(L, s99_strerror(error, words, sizeof(words)));
 }
 
 
-void sock99_push_reason(lua_State *L, int error) {
+/* Pushes what the kind's function says: words(code, stage, text). */
+static void push_own_words(lua_State *L, const struct sock99_failure *failure) {
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushinteger(L, failure->error);
+  lua_pushstring(L, failure->stage);
+  lua_pushstring(L, failure->text);
+  lua_call(L, 3, 1);
+}
+
+
+/* Event loops ask for these all the time, and every kind has the same words. */
+static const char *common_reason(int error) {
   switch (error) {
   case SOCK99_TIMEOUT:
-    lua_pushliteral(L, "timeout");
-    break;
+    return "timeout";
   case SOCK99_CLOSED:
   case ECONNRESET:
   case EPIPE:
-    lua_pushliteral(L, "closed");
-    break;
+    return "closed";
   default:
-    push_words(L, error);
+    return NULL;
   }
 }
 
 
+void sock99_push_reason(lua_State *L, int error) {
+  const struct sock99_failure failure = {.error = error};
+  const char *reason = common_reason(error);
+  if (reason != NULL)
+    lua_pushstring(L, reason);
+  else if (has_own_words(L))
+    push_own_words(L, &failure);
+  else
+    push_system_reason(L, error);
+}
+
+
+/* EAI_ codes are negative, too, but have their text. */
 static void push_message(lua_State *L, const struct sock99_failure *failure) {
   char words[128];
-  if (failure->text != NULL)
-    lua_pushstring(L, failure->text);
-  else if (failure->call == NULL || failure->error < 0 || has_own_words(L))
+  if (failure->text == NULL && (failure->call == NULL || failure->error < 0))
     sock99_push_reason(L, failure->error);
+  else if (has_own_words(L))
+    push_own_words(L, failure);
+  else if (failure->text != NULL)
+    lua_pushstring(L, failure->text);
   else
     lua_pushfstring(L, "%s%s%s: %s", failure->call, failure->what == NULL ? "" : " ",
                     failure->what == NULL ? "" : failure->what,
@@ -107,21 +124,37 @@ int sock99_fail_call(lua_State *L, const char *call, const char *what, int error
 }
 
 
-int sock99_fail_address(lua_State *L, const char *call, const struct s99_address *address,
+int sock99_fail_stage(lua_State *L, const char *stage, const char *what, int error) {
+  struct sock99_failure failure = {.error = error, .call = stage, .what = what, .stage = stage};
+  if (error == SOCK99_TIMEOUT)
+    failure.stage = socket99_stage(SOCKET99_ERROR_TIMEOUT);
+  return sock99_push_failure(L, &failure);
+}
+
+
+int sock99_fail_address(lua_State *L, const char *stage, const struct s99_address *address,
                         int error) {
   char where[SOCKET99_WHERE_SIZE];
   socket99_address_text(&address->addr.sa, address->len, where, sizeof(where));
-  return sock99_fail_call(L, call, where, error);
+  return sock99_fail_stage(L, stage, where, error);
+}
+
+
+void sock99_describe(lua_State *L, const socket99_result *result, struct sock99_failure *failure) {
+  char message[MESSAGE_SIZE];
+  memset(failure, 0, sizeof(*failure));
+  failure->error = result->saved_errno;
+  if (result->status == SOCKET99_ERROR_GETADDRINFO)
+    failure->error = result->getaddrinfo_error;
+  failure->stage = socket99_stage(result->status);
+  socket99_snprintf(message, sizeof(message), result);
+  failure->text = lua_pushfstring(L, "%s", message);
 }
 
 
 int sock99_fail_result(lua_State *L, const socket99_result *result) {
-  char message[MESSAGE_SIZE];
-  struct sock99_failure failure = {.error = result->saved_errno, .text = message};
-  if (result->status == SOCKET99_ERROR_GETADDRINFO)
-    failure.error = result->getaddrinfo_error;
-  failure.stage = socket99_stage(result->status);
-  socket99_snprintf(message, sizeof(message), result);
+  struct sock99_failure failure;
+  sock99_describe(L, result, &failure);
   return sock99_push_failure(L, &failure);
 }
 

@@ -44,9 +44,9 @@ struct sock99_failure {
   bool has_partial;  /* the partial result is on top of the stack */
 };
 
-/* Pushes nil, message, code; nil, message, code, stage; or nil, message, partial, code.
-** Returns how many it pushed. An orderly end has no code. A kind with its own words
-** reports them, and neither code nor stage. */
+/* Pushes nil, message, code; nil, message, code, stage; or nil, message, partial, code,
+** with the stage behind them if there is one. Returns how many it pushed. An orderly
+** end has no code. A kind with its own words reports them, and neither code nor stage. */
 SOCK99_HIDDEN int sock99_push_failure(lua_State *L, const struct sock99_failure *failure);
 
 /* The same for an error of which nothing else is known, without and with a partial
@@ -55,10 +55,18 @@ SOCK99_HIDDEN int sock99_fail(lua_State *L, int error);
 SOCK99_HIDDEN int sock99_fail_partial(lua_State *L, int error);
 SOCK99_HIDDEN int sock99_fail_result(lua_State *L, const socket99_result *result);
 
-/* nil, "bind 127.0.0.1:80: Permission denied", code. `what` may be NULL. */
+/* nil, "fcntl: Bad file descriptor", code. `what` may be NULL. */
 SOCK99_HIDDEN int sock99_fail_call(lua_State *L, const char *call, const char *what, int error);
-SOCK99_HIDDEN int sock99_fail_address(lua_State *L, const char *call,
+
+/* nil, "bind 127.0.0.1:80: Permission denied", code, "bind": the call is a step of an
+** opening. `what` may be NULL. */
+SOCK99_HIDDEN int sock99_fail_stage(lua_State *L, const char *stage, const char *what, int error);
+SOCK99_HIDDEN int sock99_fail_address(lua_State *L, const char *stage,
                                       const struct s99_address *address, int error);
+
+/* The failure of an opening; its message is a string that this pushes. */
+SOCK99_HIDDEN void sock99_describe(lua_State *L, const socket99_result *result,
+                                   struct sock99_failure *failure);
 
 /* Pushes 1, the result of a call that has no other. */
 SOCK99_HIDDEN int sock99_push_done(lua_State *L);
