@@ -244,7 +244,9 @@ function socket:close() end
 
 ---Give the descriptor up: the object is closed, the descriptor is not.
 ---@return integer? fd yours to close
----@return string? unread what was received and not taken; "closed" where `fd` is nil
+---@return string? unread what was received and not taken; why not, where `fd` is nil
+---@return integer? code
+---@return string? stage
 function socket:detach() end
 
 ---The descriptor, which stays the object's.

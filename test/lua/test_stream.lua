@@ -939,7 +939,8 @@ function TestConnect:test_a_refusal_is_told_and_may_be_followed_by_success()
   local refused = ('connect 127.0.0.1:%d: Connection refused'):format(port)
   for _, timeout in ipairs { -1, 10 } do
     client:settimeout(timeout)
-    lu.assertEquals({ client:connect('127.0.0.1', port) }, { nil, refused, errno.ECONNREFUSED })
+    lu.assertEquals({ client:connect('127.0.0.1', port) },
+      { nil, refused, errno.ECONNREFUSED, 'connect' })
     lu.assertEquals(client.class, timeout == -1 and 'tcp{master}' or client.class)
   end
   local server = support.listener()
@@ -980,7 +981,7 @@ function TestConnect:test_a_client_is_connected_already()
   local _, port = server:getsockname()
   lu.assertEquals({ client:connect('127.0.0.1', port) },
                   { nil, ('connect 127.0.0.1:%d: Transport endpoint is already connected')
-                    :format(port), errno.EISCONN })
+                    :format(port), errno.EISCONN, 'connect' })
 end
 
 
@@ -1055,12 +1056,13 @@ function TestConnect:test_a_connection_that_took_longer_may_be_refused_later()
         end
       end
       lu.assertEquals(message, 'timeout')
-      lu.assertEquals({ client:connect(host, port) }, { nil, 'timeout', errno.ETIMEDOUT })
+      lu.assertEquals({ client:connect(host, port) },
+        { nil, 'timeout', errno.ETIMEDOUT, 'timeout' })
       support.close(fd)
       client:settimeout(60)
       lu.assertEquals({ client:connect(host, port) },
                       { nil, ('connect %s:%d: Connection refused'):format(name, port),
-                        errno.ECONNREFUSED })
+                        errno.ECONNREFUSED, 'connect' })
     end
   end)
 end
@@ -1092,7 +1094,8 @@ function TestConnect:test_a_unix_path()
   lu.assertEquals(client:receive(), 'hello')
   local nowhere = support.path 'nowhere'
   lu.assertEquals({ master('unix'):connect(nowhere) },
-                  { nil, 'connect ' .. nowhere .. ': No such file or directory', errno.ENOENT })
+                  { nil, 'connect ' .. nowhere .. ': No such file or directory', errno.ENOENT,
+                    'connect' })
 end
 
 

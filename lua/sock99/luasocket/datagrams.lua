@@ -12,10 +12,7 @@ local options = require 'sock99.luasocket.options'
 local datagrams = {}
 
 local native = kinds.native(objects.UNCONNECTED)
-
--- What a fresh object wears until it has a descriptor.
-local fresh
-
+local only = objects.only
 
 -- Calls method(object, host, port) with an address.
 local function try_address(object, method, address)
@@ -136,7 +133,12 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 
+local sendto = objects.method(objects.UNCONNECTED, 'sendto')
+
 local function sendto_first(object, data, host, port)
+  if native.getfd(object) >= 0 then
+    return sendto(object, data, host, port)
+  end
   data = arguments.string(data, 1, 'sendto')
   host = arguments.string(host, 2, 'sendto')
   port = arguments.port(port, 3, 'sendto')
@@ -170,47 +172,28 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 
+local function set_option(object, name, value)
+  local set = kinds.class(object) == 'udp{unconnected}' and options.set_early or options.set
+  return set(object, name, value)
+end
+
+
 objects.add({ objects.CONNECTED, objects.UNCONNECTED }, {
+  setsockname = only('udp{unconnected}', 'setsockname', setsockname),
+  bind = only('udp{unconnected}', 'bind', setsockname),
   setpeername = setpeername,
   connect = setpeername,
+  getpeername = only('udp{connected}', 'getpeername',
+    objects.method(objects.CONNECTED, 'getpeername')),
   getfamily = objects.getfamily,
-  setoption = options.set,
+  setoption = set_option,
   getoption = options.get,
 })
 
-objects.add({ objects.UNCONNECTED }, {
-  setsockname = setsockname,
-  bind = setsockname,
-  setoption = options.set_early,
+-- What a fresh object wears until it has a descriptor.
+local fresh = objects.derive(objects.UNCONNECTED, {
+  sendto = only('udp{unconnected}', 'sendto', sendto_first),
 })
-
-objects.refuse(objects.CONNECTED, {
-  bind = 'udp{unconnected}',
-  setsockname = 'udp{unconnected}',
-  sendto = 'udp{unconnected}',
-  receivefrom = 'udp{unconnected}',
-})
-
-objects.refuse(objects.UNCONNECTED, {
-  send = 'udp{connected}',
-  getpeername = 'udp{connected}',
-})
-
-
-local function derive_fresh()
-  local metatable, methods = {}, {}
-  for key, value in pairs(objects.metatable(objects.UNCONNECTED)) do
-    metatable[key] = value
-  end
-  for name, method in pairs(metatable.__index) do
-    methods[name] = method
-  end
-  methods.sendto = sendto_first
-  metatable.__index = methods
-  return metatable
-end
-
-fresh = derive_fresh()
 
 
 -- A fresh object; of the one family, if there is one, and then with a descriptor.

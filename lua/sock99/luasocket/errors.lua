@@ -87,6 +87,11 @@ function errors.connected()
 end
 
 
+function errors.under_way()
+  return nil, nil, errno.EALREADY, 'connect'
+end
+
+
 function errors.no_host()
   return nil, nil, errno.EAI_NONAME, 'getaddrinfo'
 end

@@ -7,13 +7,13 @@ local arguments = require 'sock99.luasocket.arguments'
 local errors = require 'sock99.luasocket.errors'
 local objects = require 'sock99.luasocket.objects'
 local options = require 'sock99.luasocket.options'
-local pending = require 'sock99.luasocket.pending'
 
 --- @module sock99.luasocket
 
 local streams = {}
 
 local native = kinds.native(objects.MASTER)
+local only = objects.only
 local connect_fresh = kinds.connect_fresh
 local errno = sock99.errno
 
@@ -103,26 +103,23 @@ end
 
 
 -- For a descriptor that may have to take the place of this one.
-local function keep_own_address(object)
-  if native.getfd(object) < 0 or object.class ~= 'tcp{master}' then
-    return
-  end
-  if is_bound(object) then
+local function keep_address(object)
+  if kinds.class(object) == 'tcp{master}' and is_bound(object) then
     local host, port = native.getsockname(object)
-    objects.keep(object, 'own', { host = host, port = port })
+    objects.keep(object, 'bound', { host = host, port = port })
   end
 end
 
 
 local function create_again(object, family)
-  local own = objects.kept(object).own
+  local bound = objects.kept(object).bound
   if objects.kept(object).failed then
     objects.keep(object, 'failed', nil)
     objects.keep(object, 'failure', nil)
   end
   local ok, message, code, stage = objects.create(object, family)
-  if ok and own then
-    return native.bind(object, own.host, own.port)
+  if ok and bound then
+    return native.bind(object, bound.host, bound.port)
   end
   return ok, message, code, stage
 end
@@ -130,7 +127,7 @@ end
 
 -- Makes the object one that can connect to an address of this family.
 local function prepare(object, family)
-  keep_own_address(object)
+  keep_address(object)
   local kept = objects.kept(object)
   if kept.family and kept.family ~= family then
     return errors.wrong_family()
@@ -140,7 +137,7 @@ local function prepare(object, family)
     return 1
   elseif objects.is_connected(object) then
     return errors.connected()
-  elseif kept.foreign or kept.own then
+  elseif kept.foreign or kept.bound then
     return errors.wrong_family()
   end
   return objects.create(object, family)
@@ -150,8 +147,7 @@ end
 -- After a failure the descriptor stays, for whoever waits for it and asks for its
 -- error; but it is of no more use: POSIX leaves open what its next connect does.
 local function keep_failure(object, message, code, stage)
-  local goes_on = stage == 'timeout' and native.events(object) == 'w'
-  if not goes_on and code ~= errno.EISCONN then
+  if not kinds.is_connecting(object) and code ~= errno.EISCONN then
     objects.keep(object, 'failed', true)
     objects.keep(object, 'failure', errors.words(code, stage, message))
   end
@@ -169,7 +165,8 @@ local function connect_descriptor(object, host, port)
 end
 
 
-local function connect_to_address(object, host, port, family)
+-- The object keeps its descriptor where it can.
+local function connect_to_family(object, host, port, family)
   local ok, message, code, stage = prepare(object, family)
   if not ok then
     return nil, message, code, stage
@@ -178,46 +175,41 @@ local function connect_to_address(object, host, port, family)
 end
 
 
-local function connect_by_opening(object, host, port)
-  if objects.is_connected(object) then
-    return errors.results(errors.connected())
-  end
-  keep_own_address(object)
-  native.close(object)
+-- The object has no descriptor: it gets that of the first address to answer.
+local function connect_to_any(object, host, port)
   local kept = objects.kept(object)
-  local t = {
+  local ok, message, code, stage = kinds.open(object, {
     host = host,
     port = port,
     family = kept.family,
-    bind = kept.own,
+    bind = kept.bound,
     sockopts = kept.options,
     nonblocking = true,
-  }
-  if objects.limit(object) then
-    return pending.start(object, t)
+  }, host, port)
+  if ok then
+    objects.forget(object)
   end
-  local made, message, code, stage = sock99.socket(t)
-  if not made then
-    return as_client(object, nil, message, code, stage)
-  end
-  kinds.move(object, made)
-  objects.forget(object)
-  return 1
+  return ok, message, code, stage
 end
 
 
--- A descriptor that came from outside has to be the one that is connected.
-local function connect_foreign(object, host, port)
-  local list, message, code, stage = objects.addresses(object, host, port)
-  if not list then
-    return nil, message, code, stage
+local function connect_to_name(object, host, port)
+  if native.getfd(object) < 0 then
+    return connect_to_any(object, host, port)
+  elseif objects.is_connected(object) then
+    return errors.connected()
   end
-  for _, address in ipairs(list) do
-    if address.family == kinds.family(object) then
-      return connect_descriptor(object, address.host, address.port)
-    end
+  return connect_to_family(object, host, port, kinds.family(object))
+end
+
+
+-- A connect is under way: LuaSocket says so, but where it has just ended.
+local function go_on(object, host, port)
+  local ok, message, code, stage = connect_descriptor(object, host, port)
+  if stage == 'timeout' then
+    return errors.under_way()
   end
-  return errors.wrong_family()
+  return ok, message, code, stage
 end
 
 
@@ -237,10 +229,10 @@ end
 
 
 local function connect_any(object, host, port)
-  if kinds.family(object) == 'unix' then
+  if kinds.class(object) == 'tcp{server}' then
+    return errors.results(errors.connected())
+  elseif kinds.family(object) == 'unix' then
     return as_client(object, connect_unix(object, host))
-  elseif pending.has_landed(object) then
-    return 1
   end
   host = arguments.string(host, 1, 'connect')
   port = arguments.port(port, 2, 'connect')
@@ -251,21 +243,24 @@ local function connect_any(object, host, port)
   elseif host == '*' then
     host = objects.kept(object).family == 'inet6' and '::' or '0.0.0.0'
   end
+  if kinds.is_connecting(object) then
+    return errors.results(go_on(object, host, port))
+  end
   local family = kinds.numeric(host)
   if family and type(port) == 'number' then
-    return as_client(object, connect_to_address(object, host, port, family))
+    return as_client(object, connect_to_family(object, host, port, family))
   elseif port == 0 then
     return as_client(object, errors.refused())
-  elseif objects.kept(object).foreign then
-    return as_client(object, connect_foreign(object, host, port))
   end
-  return connect_by_opening(object, host, port)
+  return as_client(object, connect_to_name(object, host, port))
 end
 
 
 --- Connect to the first of the host's addresses that answers; a Unix object takes a
 -- path alone. With `settimeout(0)` it never waits, not even for a name: it returns
 -- "timeout", and the object can be written to, or tells its failure, when it is done.
+-- Another call meanwhile returns "Operation already in progress". An object that has
+-- a descriptor keeps it, and tries the addresses one after the other.
 -- @function connect
 -- @string host
 -- @tparam[opt] integer|string port
@@ -294,11 +289,6 @@ local function connect(object, host, port)
   end
   keep_failure(object, message, code, stage)
   return as_client(object, nil, message, code, stage)
-end
-
-
-local function connect_server()
-  return errors.results(errors.connected())
 end
 
 
@@ -367,53 +357,31 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 
+local function set_option(object, name, value)
+  local set = kinds.class(object) == 'tcp{master}' and options.set_early or options.set
+  return set(object, name, value)
+end
+
+
+local function only_clients(name)
+  return only('tcp{client}', name, objects.method(objects.CLIENT, name))
+end
+
+
 objects.add({ objects.MASTER, objects.CLIENT, objects.SERVER }, {
+  bind = only('tcp{master}', 'bind', bind),
+  setsockname = only('tcp{master}', 'setsockname', bind),
+  listen = only('tcp{master}', 'listen', listen),
   connect = connect,
   setpeername = connect,
+  shutdown = only('tcp{client}', 'shutdown', shutdown),
   setfd = setfd,
   getfamily = objects.getfamily,
-  setoption = options.set,
+  setoption = set_option,
   getoption = options.get,
+  getstats = only_clients 'getstats',
+  setstats = only_clients 'setstats',
 })
-
-objects.add({ objects.MASTER }, {
-  bind = bind,
-  setsockname = bind,
-  listen = listen,
-  setoption = options.set_early,
-})
-
-objects.add({ objects.CLIENT }, { shutdown = shutdown })
-objects.add({ objects.SERVER }, { connect = connect_server, setpeername = connect_server })
-
-objects.refuse(objects.MASTER, {
-  send = 'tcp{client}',
-  receive = 'tcp{client}',
-  shutdown = 'tcp{client}',
-  getstats = 'tcp{client}',
-  setstats = 'tcp{client}',
-  accept = 'tcp{server}',
-})
-
-objects.refuse(objects.CLIENT, {
-  bind = 'tcp{master}',
-  setsockname = 'tcp{master}',
-  listen = 'tcp{master}',
-  accept = 'tcp{server}',
-})
-
-objects.refuse(objects.SERVER, {
-  bind = 'tcp{master}',
-  setsockname = 'tcp{master}',
-  listen = 'tcp{master}',
-  send = 'tcp{client}',
-  receive = 'tcp{client}',
-  shutdown = 'tcp{client}',
-  getstats = 'tcp{client}',
-  setstats = 'tcp{client}',
-})
-
-pending.dress(objects.metatable(objects.CLIENT))
 
 
 -- A fresh object; of the one family, if there is one, and then with a descriptor.
@@ -478,14 +446,14 @@ function streams.connect(host, port, own_host, own_port, family)
     objects.keep(object, 'family', family)
   end
   if own_host ~= nil or own_port ~= nil then
-    local own, message, code, stage = own_address(object, own_host, own_port)
-    if not own then
+    local bound, message, code, stage = own_address(object, own_host, own_port)
+    if not bound then
       return errors.results(nil, message, code, stage)
     end
-    objects.keep(object, 'own', own)
+    objects.keep(object, 'bound', bound)
   end
-  local ok, problem = connect_by_opening(object, host == '*' and '0.0.0.0' or host, port)
-  return ok and object, problem
+  local ok, message, code, stage = connect_to_any(object, host == '*' and '0.0.0.0' or host, port)
+  return errors.results(ok and object, message, code, stage)
 end
 
 

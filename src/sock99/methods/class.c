@@ -37,6 +37,7 @@ static void push_methods(lua_State *L, enum sock99_class class, const struct soc
     add_functions(L, faces->datagrams, upvalues);
   } else {
     add_functions(L, sock99_connection_methods, upvalues);
+    add_functions(L, sock99_connect_methods, upvalues);
     add_functions(L, sock99_stream_methods, upvalues);
     add_functions(L, sock99_sendfile_methods, upvalues);
     add_functions(L, faces->streams, upvalues);

@@ -178,7 +178,7 @@ static int fail_to_send_to(lua_State *L, int error) {
 local data, host, port = server:receivefrom()
 server:sendto(data:upper(), host, port)
 */
-static int l_sendto(lua_State *L) {
+int sock99_sendto(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
   size_t length;
   const char *data = luaL_checklstring(L, 2, &length);
@@ -476,7 +476,7 @@ static int l_setpeername(lua_State *L) {
 
 const luaL_Reg sock99_datagram_methods[] = {
     {"send", l_send},
-    {"sendto", l_sendto},
+    {"sendto", sock99_sendto},
     {"receive", l_receive},
     {"receivefrom", sock99_receivefrom},
     {"setpeername", l_setpeername},

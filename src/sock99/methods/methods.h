@@ -18,6 +18,7 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_socket_methods[];     /* every class 
 SOCK99_HIDDEN extern const luaL_Reg sock99_option_methods[];     /* every class */
 SOCK99_HIDDEN extern const luaL_Reg sock99_unix_methods[];       /* every class */
 SOCK99_HIDDEN extern const luaL_Reg sock99_connection_methods[]; /* streams; socket.c */
+SOCK99_HIDDEN extern const luaL_Reg sock99_connect_methods[];    /* streams */
 SOCK99_HIDDEN extern const luaL_Reg sock99_stream_methods[];     /* streams */
 SOCK99_HIDDEN extern const luaL_Reg sock99_sendfile_methods[];   /* streams */
 SOCK99_HIDDEN extern const luaL_Reg sock99_datagram_methods[];   /* datagrams */
@@ -45,16 +46,8 @@ SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
 ** socket.c
 */
 
-/* What a configuration says of the object that comes of it. */
-struct sock99_traits {
-  socket99_config config; /* its pointers are not to be followed */
-  int type;
-  bool never_waits;
-};
-
-/* Before an opening begins, and when it has ended well: the object on top of
-** the stack takes the descriptor. */
-SOCK99_HIDDEN void sock99_prepare(socket99_config *config, struct sock99_traits *traits);
+/* When an opening has ended well: the object on top of the stack takes the
+** descriptor, and is of the class that follows. */
 SOCK99_HIDDEN void sock99_born(lua_State *L, const struct sock99_traits *traits,
                                const socket99_result *result);
 
@@ -63,9 +56,23 @@ SOCK99_HIDDEN int sock99_socket(lua_State *L);
 SOCK99_HIDDEN int sock99_wrap(lua_State *L);
 SOCK99_HIDDEN int sock99_pair(lua_State *L);
 
-/* bind(2), which datagrams call setsockname, too; and connect(2). */
+/* bind(2), which datagrams call setsockname, too. */
 SOCK99_HIDDEN int sock99_bind(lua_State *L);
+
+
+/*
+** connect.c
+*/
+
 SOCK99_HIDDEN int sock99_connect(lua_State *L);
+
+/* A hash of the host and port at stack index `first`, as the program has written
+** them; 80 is "80". */
+SOCK99_HIDDEN uint32_t sock99_destination(lua_State *L, int first);
+
+/* Goes on with a connect under way, to that host and port; pushes the results. */
+SOCK99_HIDDEN int sock99_go_on_connecting(lua_State *L, struct sock99_socket *s, int first,
+                                          struct sock99_limit *limit);
 
 
 /*
@@ -87,6 +94,7 @@ SOCK99_HIDDEN struct sock99_socket *sock99_check_datagram(lua_State *L);
 SOCK99_HIDDEN int sock99_send_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_receive_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_receivefrom(lua_State *L);
+SOCK99_HIDDEN int sock99_sendto(lua_State *L);
 
 /* After a call that could not send: 0 is "again". `addressed`: to anybody else than
 ** the peer; all zero in `retry` before the first call. */

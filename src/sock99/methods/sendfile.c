@@ -340,6 +340,7 @@ local file = assert(io.open('index.html', 'rb'))
 assert(client:sendfile(file))
 */
 static int l_sendfile(lua_State *L) {
+  struct sock99_failure failure;
   struct transfer transfer;
   int error, late_error;
   transfer.sent = transfer.unsent_length = 0;
@@ -347,8 +348,11 @@ static int l_sendfile(lua_State *L) {
   transfer.rooms = NULL;
   transfer.s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
   check_arguments(L, &transfer);
-  if (transfer.s->fd < 0)
-    return fail(L, &transfer, SOCK99_CLOSED);
+  if (!sock99_has_descriptor(L, transfer.s, &failure)) {
+    lua_pushinteger(L, 0);
+    failure.has_partial = true;
+    return sock99_push_failure(L, &failure);
+  }
   if (transfer.s->type != SOCK_STREAM)
     return fail(L, &transfer, EOPNOTSUPP);
   sock99_begin_wait(transfer.s, &transfer.limit);

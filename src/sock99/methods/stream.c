@@ -71,16 +71,25 @@ static int write_parts(struct sock99_socket *s, struct sock99_limit *limit, stru
 }
 
 
+/* nil, message, the number of bytes sent, code. */
+static int fail_after(lua_State *L, uint64_t sent, struct sock99_failure *failure) {
+  sock99_push_count(L, sent);
+  failure->has_partial = true;
+  return sock99_push_failure(L, failure);
+}
+
+
 static int send_string(lua_State *L, struct sock99_socket *s) {
   size_t first, last;
   const char *data = sock99_check_part(L, 2, &first, &last);
+  struct sock99_failure failure;
   struct sock99_limit limit;
   struct iovec part;
   uint64_t sent = 0;
   int error = 0;
-  if (s->fd < 0) {
-    error = SOCK99_CLOSED;
-  } else if (first <= last) {
+  if (!sock99_has_descriptor(L, s, &failure))
+    return fail_after(L, first - 1, &failure);
+  if (first <= last) {
     /* sendmsg(2) only reads it. */
     part.iov_base = (char *)data + first - 1;
     part.iov_len = last - first + 1;
@@ -153,12 +162,15 @@ static int send_batches(lua_State *L, struct sock99_socket *s, int last, uint64_
 
 
 static int send_list(lua_State *L, struct sock99_socket *s) {
+  struct sock99_failure failure;
   uint64_t sent = 0;
   int last = (int)lua_rawlen(L, 2), error;
   lua_settop(L, 2);
   if (check_parts(L, last))
     copy_parts(L, last);
-  error = s->fd < 0 ? SOCK99_CLOSED : send_batches(L, s, last, &sent);
+  if (!sock99_has_descriptor(L, s, &failure))
+    return fail_after(L, 0, &failure);
+  error = send_batches(L, s, last, &sent);
   sock99_push_count(L, sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
@@ -373,8 +385,36 @@ static int take(lua_State *L, struct sock99_socket *s, const struct request *req
 }
 
 
-static int receive(lua_State *L, struct sock99_socket *s, const struct request *request) {
-  int error = take(L, s, request);
+/* The prefix counts among the bytes asked for; true: it is enough. */
+static bool is_in_prefix(lua_State *L, struct request *request) {
+  if (request->until != UNTIL_COUNT)
+    return false;
+  if (request->count > request->prefix_length) {
+    request->count -= request->prefix_length;
+    return false;
+  }
+  lua_pushlstring(L, request->prefix, request->prefix_length);
+  return true;
+}
+
+
+/* nil, message, the prefix, code. */
+static int fail_before(lua_State *L, const struct request *request,
+                       struct sock99_failure *failure) {
+  lua_pushlstring(L, request->prefix, request->prefix_length);
+  failure->has_partial = true;
+  return sock99_push_failure(L, failure);
+}
+
+
+static int receive(lua_State *L, struct sock99_socket *s, struct request *request) {
+  struct sock99_failure failure;
+  int error;
+  if (!sock99_has_descriptor(L, s, &failure))
+    return fail_before(L, request, &failure);
+  if (is_in_prefix(L, request))
+    return 1;
+  error = take(L, s, request);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
@@ -408,19 +448,6 @@ static void read_request(lua_State *L, struct request *request) {
 }
 
 
-/* The prefix counts among the bytes asked for; true: it is enough. */
-static bool is_in_prefix(lua_State *L, struct request *request) {
-  if (request->until != UNTIL_COUNT)
-    return false;
-  if (request->count > request->prefix_length) {
-    request->count -= request->prefix_length;
-    return false;
-  }
-  lua_pushlstring(L, request->prefix, request->prefix_length);
-  return true;
-}
-
-
 /*** Receive bytes.
 
 @function receive
@@ -444,16 +471,17 @@ static int l_receive(lua_State *L) {
   if (s->type == SOCK_SEQPACKET)
     return sock99_receive_message(L, s);
   read_request(L, &request);
-  if (s->fd >= 0 && is_in_prefix(L, &request))
-    return 1;
   return receive(L, s, &request);
 }
 
 
 /* Nothing is asked for, but LuaSocket waits for something, and leaves it. */
 static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request *request) {
+  struct sock99_failure failure;
   struct sock99_limit limit;
   int error = 0;
+  if (!sock99_has_descriptor(L, s, &failure))
+    return fail_before(L, request, &failure);
   sock99_begin_wait(s, &limit);
   if (sock99_unread(&s->input) == 0)
     error = sock99_fill(L, s, &limit, 1);
@@ -478,11 +506,8 @@ int sock99_receive_luasocket(lua_State *L) {
   cut_fraction(L, 2);
   read_request(L, &request);
   request.drops_crs = request.until == UNTIL_NEWLINE && !request.keep;
-  if (s->fd >= 0 && request.until == UNTIL_COUNT && request.count == 0 &&
-      request.prefix_length == 0)
+  if (request.until == UNTIL_COUNT && request.count == 0 && request.prefix_length == 0)
     return receive_nothing(L, s, &request);
-  if (s->fd >= 0 && is_in_prefix(L, &request))
-    return 1;
   return receive(L, s, &request);
 }
 
@@ -515,21 +540,31 @@ static int l_receiveany(lua_State *L) {
 ** line's end stays on.
 */
 
+static void raise_failure(lua_State *L, const struct sock99_failure *failure) {
+  if (failure->text != NULL)
+    lua_pushstring(L, failure->text);
+  else
+    sock99_push_reason(L, failure->error);
+  luaL_error(L, "%s", lua_tostring(L, -1));
+}
+
+
 static int next_line(lua_State *L) {
   struct sock99_socket *s = lua_touserdata(L, lua_upvalueindex(2));
+  struct sock99_failure failure;
   struct request request;
   size_t taken;
   int error;
+  if (sock99_is_pending(s) && !sock99_arrive(L, s, &failure))
+    raise_failure(L, &failure);
   memset(&request, 0, sizeof(request));
   request.prefix = "";
   request.until = UNTIL_NEWLINE;
   request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
   do {
     error = gather(L, s, &request, &taken);
-    if (error != 0 && error != SOCK99_CLOSED) {
-      sock99_push_reason(L, error);
-      return luaL_error(L, "%s", lua_tostring(L, -1));
-    }
+    if (error != 0 && error != SOCK99_CLOSED)
+      raise_failure(L, &(struct sock99_failure){.error = error});
     if (error != 0)
       taken = sock99_unread(&s->input);
     if (taken == 0)

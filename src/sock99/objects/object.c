@@ -10,11 +10,12 @@
 ** may still use. */
 static const char mark = 0, dead_mark = 0;
 
-/* A key of the metatables: the list of the kind's metatables, by class. */
-static const char kind_key = 0;
+/* Keys of the registry, so that no program reaches what is there: the native kind;
+** and the kinds by metatable. A kind is the list of its metatables, by class. */
+static const char native_key = 0, kinds_key = 0;
 
-/* The same in the registry: the native kind. */
-#define NATIVE ((void *)&kind_key)
+#define NATIVE ((void *)&native_key)
+#define KINDS ((void *)&kinds_key)
 
 const char *const sock99_class_names[SOCK99_CLASS_COUNT] = {
     "tcp{master}", "tcp{client}", "tcp{server}", "udp{connected}", "udp{unconnected}"};
@@ -24,14 +25,30 @@ const char *const sock99_class_names[SOCK99_CLASS_COUNT] = {
 ** Knowing objects
 */
 
+static void push_from_registry(lua_State *L, void *key) {
+  lua_pushlightuserdata(L, key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+
+/* The kind of the object at `index`, or nil. */
+static void push_kind_or_nil(lua_State *L, int index) {
+  if (!lua_getmetatable(L, index)) {
+    lua_pushnil(L);
+    return;
+  }
+  push_from_registry(L, KINDS);
+  lua_insert(L, -2);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+}
+
+
 static bool has_kind(lua_State *L, int index) {
   bool has;
-  if (!lua_getmetatable(L, index))
-    return false;
-  lua_pushlightuserdata(L, NATIVE);
-  lua_rawget(L, -2);
+  push_kind_or_nil(L, index);
   has = lua_istable(L, -1);
-  lua_pop(L, 2);
+  lua_pop(L, 1);
   return has;
 }
 
@@ -67,48 +84,54 @@ struct sock99_socket *sock99_check_any(lua_State *L) {
 ** Birth and class
 */
 
-static void push_native_kind(lua_State *L) {
-  lua_pushlightuserdata(L, NATIVE);
-  lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
-
 /* The native kind, too, where the debug library took the metatable away. */
 static void push_kind(lua_State *L, int index) {
-  if (!lua_getmetatable(L, index)) {
-    push_native_kind(L);
+  push_kind_or_nil(L, index);
+  if (lua_istable(L, -1))
     return;
-  }
-  lua_pushlightuserdata(L, NATIVE);
-  lua_rawget(L, -2);
-  lua_remove(L, -2);
-  if (!lua_istable(L, -1)) {
-    lua_pop(L, 1);
-    push_native_kind(L);
-  }
+  lua_pop(L, 1);
+  push_from_registry(L, NATIVE);
 }
 
 
 bool sock99_has_native_kind(lua_State *L) {
   bool has;
-  push_native_kind(L);
+  push_from_registry(L, NATIVE);
   has = lua_istable(L, -1);
   lua_pop(L, 1);
   return has;
 }
 
 
+static void set_in_registry(lua_State *L, void *key) {
+  lua_pushlightuserdata(L, key);
+  lua_insert(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+
+static void push_kinds(lua_State *L) {
+  push_from_registry(L, KINDS);
+  if (lua_istable(L, -1))
+    return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  set_in_registry(L, KINDS);
+}
+
+
 void sock99_join_kind(lua_State *L) {
-  lua_pushlightuserdata(L, NATIVE);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, -4);
+  push_kinds(L);
+  lua_pushvalue(L, -3);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
 }
 
 
 void sock99_set_native_kind(lua_State *L) {
-  lua_pushlightuserdata(L, NATIVE);
-  lua_insert(L, -2);
-  lua_rawset(L, LUA_REGISTRYINDEX);
+  set_in_registry(L, NATIVE);
 }
 
 
@@ -130,7 +153,7 @@ struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99_class class) 
 
 struct sock99_socket *sock99_new_socket(lua_State *L, enum sock99_class class) {
   luaL_checkstack(L, LUA_MINSTACK, "too many values");
-  push_native_kind(L);
+  push_from_registry(L, NATIVE);
   return sock99_new_of_kind(L, class);
 }
 
@@ -205,18 +228,18 @@ static int ask_class(int fd, int type, enum sock99_class before, enum sock99_cla
 
 int sock99_adopt(lua_State *L, int index, int fd) {
   struct sock99_socket *s = lua_touserdata(L, index);
-  struct s99_address own;
+  struct s99_address local;
   enum sock99_class class;
   int type, error = get_int(fd, SO_TYPE, &type);
   if (error != 0)
     return error;
   if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
     return EPROTOTYPE;
-  memset(&own, 0, sizeof(own));
-  own.len = sizeof(own.addr);
-  if (getsockname(fd, &own.addr.sa, &own.len) != 0)
+  memset(&local, 0, sizeof(local));
+  local.len = sizeof(local.addr);
+  if (getsockname(fd, &local.addr.sa, &local.len) != 0)
     return errno;
-  switch (own.addr.sa.sa_family) {
+  switch (local.addr.sa.sa_family) {
   case AF_INET:
   case AF_INET6:
   case AF_UNIX:
@@ -229,8 +252,8 @@ int sock99_adopt(lua_State *L, int index, int fd) {
     return error;
   sock99_set_class(L, index, class);
   s->fd = fd;
-  s->type = type;
-  s->family = own.addr.sa.sa_family;
+  s->type = (unsigned char)type;
+  s->family = (unsigned char)local.addr.sa.sa_family;
   return 0;
 }
 
@@ -248,8 +271,9 @@ static void forget_unread(lua_State *L, struct sock99_socket *s) {
 void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
   int fd = s->fd;
   forget_unread(L, s);
+  sock99_close_pending(s);
   s->fd = -1;
-  s->connecting = s->wants_writing = s->is_nonblocking = false;
+  s->is_connecting = s->wants_writing = s->is_nonblocking = false;
   s->pending_error = 0;
   if (fd >= 0)
     close(fd);
@@ -258,5 +282,6 @@ void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
 
 void sock99_bury_socket(lua_State *L, struct sock99_socket *s) {
   sock99_close_socket(L, s);
+  sock99_end_pending(s);
   s->mark = &dead_mark;
 }

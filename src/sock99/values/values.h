@@ -179,6 +179,23 @@ SOCK99_HIDDEN int sock99_push_address(lua_State *L, const struct s99_address *ad
 /* Pushes two values: host, port; or path, nil. */
 SOCK99_HIDDEN void sock99_push_origin(lua_State *L, const struct s99_address *from);
 
+/* Reads an address, for a socket of this family and type, from the arguments (host,
+** port) or, for AF_UNIX, (path) from `first` on; "*" is every address of the family.
+** Of a name, `lookup` says what to look up, as long as the arguments are there. */
+enum sock99_endpoint {
+  SOCK99_NO_ENDPOINT, /* `failure` says why not */
+  SOCK99_ADDRESS,
+  SOCK99_NAME
+};
+SOCK99_HIDDEN enum sock99_endpoint sock99_read_endpoint(lua_State *L, int family, int type,
+                                                        int first, struct s99_address *out,
+                                                        socket99_config *lookup,
+                                                        struct sock99_failure *failure);
+
+/* The address at `place`, from 0 on, of those that a lookup for this family has found. */
+SOCK99_HIDDEN void sock99_pick_address(const struct sockaddr_storage *found, size_t count,
+                                       int family, size_t place, struct s99_address *out);
+
 /* Reads the address, for a socket of this family and type, from the arguments (host,
 ** port) or, for AF_UNIX, (path) from `first` on; "*" is every address of the family.
 ** Names are looked up, for as long as `limit` allows. False: `failure` says why. */
