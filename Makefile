@@ -191,6 +191,10 @@ bench-report:
 	@scripts/with-lua $$(scripts/find-lua bench) bench/write.lua doc/bench/data.tsv doc/bench \
 	  README.md CHANGELOG.md doc/*.md
 
+# From the LDoc above functions and the rows of options.
+definitions:
+	@$$(scripts/find-lua interpreter $$(scripts/find-lua tour)) scripts/definitions.lua library
+
 doc:
 	@scripts/install-dependencies doc
 	@scripts/build-doc $(BUILD)/doc
@@ -273,6 +277,7 @@ make bench          all benchmarks, ten minutes; writes doc/bench. QUICK=1: a ro
 make bench-report   writes doc/bench again, from what was measured last
 make instructions   how many each operation takes; BEFORE=dir/build: beside another build's
 make doc            guide, reference, options, C API and examples, as HTML: $(BUILD)/doc
+make definitions    writes library/ again, the definitions for editors
 make install        libsocket99 to PREFIX=$(PREFIX), below DESTDIR
 make install-lua    the Lua module to PREFIX, or to INST_CPATH and INST_LPATH;
                     definitions for editors to $(PREFIX)/share/sock99/library
@@ -290,6 +295,6 @@ help:
 	@:
 
 .PHONY: all lib modules c-tests lua-tests fault-modules run test test-built faults check coverage \
-  soak fuzz fuzz-merge bench instructions bench-report doc install uninstall install-lua \
-  uninstall-lua clean help
+  soak fuzz fuzz-merge bench instructions bench-report definitions doc install uninstall \
+  install-lua uninstall-lua clean help
 .DELETE_ON_ERROR:

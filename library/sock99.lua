@@ -1,29 +1,127 @@
 ---@meta sock99
 
--- What editors know of the module: definitions in LuaCATS, for
--- lua-language-server. Nothing here is ever run. On package.path this file
--- would be found in place of the module itself, so it must not get there.
-
+-- Definitions for editors, in LuaCATS, by scripts/definitions.lua (make definitions).
+-- On package.path this file would be found in place of the module, so it must not
+-- get there.
 
 ---One call opens any socket.
 ---
----Functions that fail return nil, a message, and a number of `sock99.errno` by
----which a program can tell errors apart; those that open a socket add the stage
----that failed. What only the program's text can have wrong is raised.
+---Functions that fail return nil, a message, and a number of `errno` by which a
+---program can tell errors apart; those that open a socket add the stage that
+---failed. What only the program's text can have wrong (a value of the wrong type,
+---an unknown field) is raised.
+---
+---A socket object is of the class `socket`, and, by its type, a `stream` or a
+---`datagram` as well.
 ---@class sock99
----@field _VERSION string name and version: "sock99 1.0.0"
+---@field _VERSION string Name and version: "sock99 1.0.0".
 ---@field errno sock99.errno
 local sock99 = {}
 
+---A client's own address.
+---@class sock99.address
+---@field host? string numeric
+---@field port? integer|string
+---@field path? string
 
--- What is given
+---What to open. Fields count also when they are inherited through `__index`.
+---@class sock99.config
+---@field host? string name or numeric address to connect to, or to listen on
+---@field port? integer|string 0 to 65535, or a service's name; 0 or missing with `server`: any free port
+---@field path? string of a Unix domain socket; a leading `"\0"` is an abstract name
+---@field ipv4? string numeric IPv4 address, in place of `host`
+---@field ipv6? string numeric IPv6 address, in place of `host`
+---@field family? 'inet'|'inet6'|'unix' only addresses of this family
+---@field connect? boolean false: only create the socket, with its options and its own address
+---@field server? boolean bind and listen; a datagram server binds
+---@field datagram? boolean datagrams instead of a stream
+---@field seqpacket? boolean SOCK_SEQPACKET, for Unix domain sockets
+---@field nonblocking? boolean the descriptor has O_NONBLOCK set; an object never waits
+---@field backlog? integer of a stream server: connections that may wait; 0 or missing: SOMAXCONN
+---@field bind? sock99.address a client's own address
+---@field sockopts? sock99.options set before the socket is bound or connected
+---@field mode? string|integer permission bits of a Unix server's file: octal digits, `'0660'`
+---@field unlink? boolean a Unix server replaces a socket file that nobody listens on
+---@field cloexec? boolean close-on-exec; true where missing
+---@field timeout? number seconds for the whole opening, name lookup and every attempt; more than 0
+---@field attempt_delay? number seconds that one attempt has before the next address is tried beside it, 0.01 to 2; 0.25 where missing
 
----Numbers of errors by name, EAI_ codes, too: `sock99.errno.ECONNREFUSED`; and
----names by number: `sock99.errno[111]`.
----@class sock99.errno
----@field [string] integer
----@field [integer] string
+---An address that was found.
+---@class sock99.found
+---@field host string numeric
+---@field port integer
+---@field family 'inet'|'inet6'
 
+---What to look up: one of `host`, `ipv4`, `ipv6`.
+---@class sock99.lookup
+---@field host? string
+---@field ipv4? string
+---@field ipv6? string
+---@field port? integer|string
+---@field family? 'inet'|'inet6'
+---@field datagram? boolean
+---@field timeout? number seconds; more than 0
+
+---A multicast group to join or to leave.
+---@class sock99.membership
+---@field group string numeric address
+---@field interface? string|integer its name, its index, or, for IPv4, an address of it
+---@field source? string numeric address; of source-specific options
+
+---The value of an option.
+---@alias sock99.option_value
+---| boolean
+---| number
+---| string
+---| sock99.membership # to join or to leave
+---| sock99.membership[]
+
+---A datagram and where it came from, or goes to.
+---@class sock99.packet
+---@field [1] string data
+---@field [2] string? numeric host; of a Unix socket the path
+---@field [3] integer? port
+---@field truncated? integer the whole length of a datagram that was cut, since another reader came between
+
+---What `pair` makes.
+---@class sock99.pair_config
+---@field datagram? boolean
+---@field seqpacket? boolean
+---@field nonblocking? boolean the two never wait
+---@field cloexec? boolean close-on-exec; true where missing
+
+---A socket passed by systemd.
+---@class sock99.passed
+---@field name string the FileDescriptorName of the socket unit, or "unknown" if it has none
+---@field fd integer
+---@field socket? sock99.any the object that owns the descriptor; nil if that is not a TCP, UDP or Unix domain socket
+
+---Who is at the other end.
+---@class sock99.peercred
+---@field pid? integer macOS and the BSDs may not tell it
+---@field uid integer
+---@field gid integer
+
+---The same to be asked for: `{level, option, size}`.
+---@class sock99.raw_name
+---@field [1] integer level
+---@field [2] integer option
+---@field [3] integer? bytes of the value
+
+---An option that has no name: `{level, option, value}`.
+---@class sock99.raw_option
+---@field [1] integer level
+---@field [2] integer option
+---@field [3] integer|string value
+
+---What `select` takes.
+---@alias sock99.selectable
+---| integer
+---| sock99.any
+---| sock99.opening # belongs among the readers
+---| {getfd: fun(self: table): integer} # any object with `getfd`
+
+---What failed: the fourth result of functions that open.
 ---@alias sock99.stage
 ---| 'configuration' # a value out of range, or fields that contradict each other
 ---| 'getaddrinfo' # the name or the service was not found; the code is an EAI_ one
@@ -37,489 +135,16 @@ local sock99 = {}
 ---| 'timeout' # the deadline passed
 ---| 'unknown' # memory or descriptors ran out
 
----What to open. Fields count also when they are inherited through `__index`.
----@class sock99.config
----@field host? string name or numeric address to connect to, or to listen on
----@field port? integer|string 0 to 65535, or a service's name; 0 or missing with `server`: any free port
----@field path? string of a Unix domain socket; a leading "\0" is an abstract name
----@field ipv4? string numeric IPv4 address, in place of `host`
----@field ipv6? string numeric IPv6 address, in place of `host`
----@field family? 'inet'|'inet6'|'unix' only addresses of this family
----@field connect? boolean false: only create the socket, with its options and its own address
----@field server? boolean bind and listen; a datagram server binds
----@field datagram? boolean datagrams instead of a stream
----@field seqpacket? boolean SOCK_SEQPACKET, for Unix domain sockets
----@field nonblocking? boolean the descriptor has O_NONBLOCK set; an object never waits
----@field backlog? integer of a stream server: connections that may wait; 0 or missing: SOMAXCONN
----@field bind? sock99.address a client's own address
----@field sockopts? sock99.options set before the socket is bound or connected
----@field mode? string|integer permission bits of a Unix server's file: octal digits, '0660'
----@field unlink? boolean a Unix server replaces a socket file that nobody listens on
----@field cloexec? boolean close-on-exec; true where missing
----@field timeout? number seconds for the whole opening, name lookup included; more than 0
----@field attempt_delay? number seconds that one attempt has before the next address is tried beside it, 0.01 to 2; 0.25 where missing
-
----@class sock99.address
----@field host? string numeric
----@field port? integer|string
----@field path? string
-
----What to look up.
----@class sock99.lookup
----@field host? string
----@field ipv4? string
----@field ipv6? string
----@field port? integer|string
----@field family? 'inet'|'inet6'
----@field datagram? boolean
----@field timeout? number seconds; more than 0
-
----@class sock99.found
----@field host string numeric
----@field port integer
----@field family 'inet'|'inet6'
-
----What `sock99.pair` makes.
----@class sock99.pair_config
----@field datagram? boolean
----@field seqpacket? boolean
----@field nonblocking? boolean the two never wait
----@field cloexec? boolean close-on-exec; true where missing
-
----A multicast group to join or to leave.
----@class sock99.membership
----@field group string numeric address
----@field interface? string|integer its name, its index, or, for IPv4, an address of it
----@field source? string numeric address; of source-specific options
-
----@alias sock99.option_value boolean|number|string|sock99.membership|sock99.membership[]
-
----What has no name: `{level, option, value}`.
----@class sock99.raw_option
----@field [1] integer
----@field [2] integer
----@field [3] integer|string
-
----What has no name, to be asked for: `{level, option, size}`.
----@class sock99.raw_name
----@field [1] integer
----@field [2] integer
----@field [3] integer? bytes of the value
-
----A datagram and where it came from, or goes to.
----@class sock99.packet
----@field [1] string
----@field [2] string? numeric host; of a Unix socket the path
----@field [3] integer? port
-
----A socket that systemd passed.
----@class sock99.passed
----@field name string what the socket unit gives, "unknown" where it gives none
----@field fd integer
----@field socket? sock99.any the object that owns the descriptor; nil where that is no socket
-
-
--- The module
-
----Open the socket that a table describes, and get its descriptor.
----@param t sock99.config
----@return integer? fd yours to close
----@return string? message what failed on what, and why
----@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
----@return sock99.stage? stage
-function sock99.open(t) end
-
----Look up the addresses of a name, without opening anything.
----@param t sock99.lookup
----@return sock99.found[]? addresses in the system's order
----@return string? message
----@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
----@return sock99.stage? stage
-function sock99.resolve(t) end
-
----Close a raw descriptor.
----@param fd integer
----@return true? done
----@return string? message
----@return integer? code
-function sock99.close(fd) end
-
----Seconds since the Epoch, with a fraction.
----@return number
-function sock99.gettime() end
-
----Wait.
----@param seconds number fractions count; 0 or less: not at all
-function sock99.sleep(seconds) end
-
----Open the socket that a table describes, as an object.
----@param t sock99.config `timeout` is for the opening alone
----@return sock99.any? socket
----@return string? message what failed on what, and why
----@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
----@return sock99.stage? stage
-function sock99.socket(t) end
-
----Make an object of a descriptor, which the object owns from then on.
----@param fd integer a TCP, UDP or Unix domain socket
----@return sock99.any? socket
----@return string? message the descriptor is still yours
----@return integer? code
-function sock99.wrap(fd) end
-
----Two Unix domain sockets that are connected to each other.
----@param t? sock99.pair_config
----@return sock99.any? one
----@return sock99.any|string other a message where `one` is nil
----@return integer? code
----@return sock99.stage? stage
-function sock99.pair(t) end
-
----Begin to open the socket that a table describes, without ever blocking.
----@param t sock99.config
----@return sock99.opening? opening what to step
----@return string? message what is wrong with the table
----@return integer? code
----@return sock99.stage? stage
-function sock99.start(t) end
-
----@alias sock99.selectable integer|sock99.any|sock99.opening|{ getfd: fun(self: any): integer }
-
----Wait until some of many can be read or written without waiting.
----@param readers? sock99.selectable[] openings belong here
----@param writers? sock99.selectable[]
----@param timeout? number seconds; nil or negative: no limit; 0: only look
----@return table readable a list, in which each object is a key, too
----@return table writable a list, in which each object is a key, too
----@return 'timeout'? message where none is ready
-function sock99.select(readers, writers, timeout) end
-
----The sockets that systemd, or whoever speaks its protocol, has passed; a second
----call gives an empty list.
----@return sock99.passed[]
-function sock99.listen_fds() end
-
-
--- Openings
-
----What `sock99.start` returns.
----@class sock99.opening
-local opening = {}
-
----Go on as far as it gets. Never blocks.
----@return sock99.any|false|nil socket false: not yet
----@return string? message what failed on what, and why
----@return integer? code EALREADY after the final result, ECANCELED after `cancel`
----@return sock99.stage? stage
-function opening:step() end
-
----What to wait for: readable whenever a step would get further.
----@return integer fd the same from `start` to `cancel`; -1 after that
-function opening:pollfd() end
-
----What `pollfd` is to be watched for.
----@return 'r'
-function opening:events() end
-
----When a step is due even if `pollfd` is not watched; a hint.
----@return number? seconds nil where only the network can say
-function opening:timeout() end
-
----End it, whatever its state. Also `__gc` and `__close`.
-function opening:cancel() end
-
-
--- Socket objects
-
----@alias sock99.any sock99.stream|sock99.datagram
-
----A socket object: what every one has.
----@class sock99.socket
----@field class 'tcp{master}'|'tcp{client}'|'tcp{server}'|'udp{connected}'|'udp{unconnected}' what the object is at the moment
-local socket = {}
-
----Close the socket. The object stays, and is of no more use.
----@return 1
-function socket:close() end
-
----Give the descriptor up: the object is closed, the descriptor is not.
----@return integer? fd yours to close
----@return string? unread what was received and not taken; why not, where `fd` is nil
----@return integer? code
----@return string? stage
-function socket:detach() end
-
----The descriptor, which stays the object's.
----@return integer fd -1 where the object is closed
-function socket:getfd() end
-
----Give the object another descriptor, or none. The old one is not closed.
----@param fd integer what the object owns from now on; -1: nothing
----@return 1? done
----@return string? message
----@return integer? code
-function socket:setfd(fd) end
-
----Whether bytes are read ahead, so that `receive` need not wait for more.
----@return boolean
-function socket:dirty() end
-
----What an event loop watches. The same as `getfd`.
----@return integer fd -1 where the object is closed
-function socket:pollfd() end
-
----What `pollfd` is to be watched for.
----@return 'r'|'w' events "w" after a call that timed out while sending or connecting
-function socket:events() end
-
----When the object is ready whatever its descriptor says.
----@return integer? seconds 0 while bytes are read ahead
-function socket:timeout() end
-
----Limit how long calls on the object may take.
----@param seconds? number nil, negative or math.huge: no limit; 0: never wait
----@param mode? 'b'|'t' "b", where missing: the limit of each wait; "t": that of the whole call
----@return 1
-function socket:settimeout(seconds, mode) end
-
----The limits that `settimeout` has set; -1: no limit.
----@return number each_wait
----@return number whole_call
-function socket:gettimeout() end
-
----How much has passed through the object.
----@return integer received bytes
----@return integer sent bytes
----@return number age seconds
-function socket:getstats() end
-
----Set what `getstats` counts from.
----@param received? integer
----@param sent? integer
----@param age? number
----@return 1
-function socket:setstats(received, sent, age) end
-
----The object's own address.
----@return string? host numeric; of a Unix socket its path, "" where it has none
----@return integer|string|nil port a message where `host` is nil
----@return 'inet'|'inet6'|integer|nil family a code where `host` is nil
-function socket:getsockname() end
-
----The address of the peer.
----@return string? host numeric; of a Unix socket its path, "" where it has none
----@return integer|string|nil port a message where `host` is nil
----@return 'inet'|'inet6'|integer|nil family a code where `host` is nil
-function socket:getpeername() end
-
----The family of the object's descriptor.
----@return 'inet4'|'inet6'|'unix'|nil family
----@return string? message "closed"
-function socket:getfamily() end
-
----Give the object an address of its own.
----@param host string numeric, or a name, or "*"; of a Unix socket the path
----@param port? integer|string 0, where missing: any that is free
----@return 1? done
----@return string? message
----@return integer? code
----@return string? stage
-function socket:bind(host, port) end
-
----End one direction of a connection, or both.
----@param how? 'both'|'send'|'receive' "both" where missing
----@return 1? done
----@return string? message
----@return integer? code
-function socket:shutdown(how) end
-
----Set an option of the socket.
----@param name string|sock99.raw_option a field of `sock99.options`, or the constant's name; or `{level, option, value}`
----@param value? sock99.option_value true where missing
----@return 1? done
----@return string? message "closed", or why not
----@return integer? code ENOPROTOOPT where this system lacks the option
-function socket:setoption(name, value) end
-
----Get an option of the socket.
----@param name string|sock99.raw_name a field of `sock99.options`, or the constant's name; or `{level, option, size}`
----@return sock99.option_value? value
----@return string? message "closed", or why not
----@return integer? code ENOPROTOOPT where this system lacks the option, or it can only be set
-function socket:getoption(name) end
-
----Send data to a Unix peer, and descriptors with its first byte.
----@param data string at least 1 byte
----@param fd integer|table|file* a descriptor, a socket, a Lua file, or any object with `getfd`; it stays yours
----@param ... integer|table|file* more of them, 253 in all
----@return integer? sent bytes
----@return string? message "timeout", "closed", or why not
----@return integer? partial bytes that were sent; if not 0, the descriptors are, too
----@return integer? code
-function socket:sendfds(data, fd, ...) end
-
----Receive data, and the descriptors that came with it.
----@param max? integer how many descriptors at most; more stay for the next call
----@return string? data a message, or what is there of a stream
----@return integer[]|string fds close-on-exec, yours to close; where `data` is nil "timeout", "closed", or why not
----@return 'truncated'|integer|nil truncated where the process has too many open, and some were closed; where `data` is nil a code
-function socket:receivefds(max) end
-
----Who the peer of a Unix socket is.
----@return { pid: integer?, uid: integer, gid: integer }? cred
----@return string? message
----@return integer? code
-function socket:getpeercred() end
-
-
----Sockets of bytes: TCP, Unix streams, and SOCK_SEQPACKET.
----@class sock99.stream: sock99.socket
-local stream = {}
-
----Wait for connections, from now on: the object becomes a server.
----@param backlog? integer connections that may wait; SOMAXCONN where it is missing
----@return 1? done
----@return string? message
----@return integer? code
----@return string? stage
-function stream:listen(backlog) end
-
----The next connection to a server.
----@return sock99.stream? connection without a timeout
----@return string? message "timeout", "closed", or why not
----@return integer? code
-function stream:accept() end
-
----Connect the object, which becomes a client. After a timeout, call it again.
----@param host string numeric, or a name; of a Unix socket the path
----@param port? integer|string
----@return 1? done
----@return string? message "timeout", or why not
----@return integer? code
----@return string? stage
-function stream:connect(host, port) end
-
----Send bytes.
----@param data string|number|(string|number)[] a list goes in one system call
----@param i? integer the first byte to send, as in `string.sub`
----@param j? integer the last one
----@return integer? last index of the last byte sent; of a list, the number of bytes
----@return string? message "timeout", "closed", or why not
----@return integer? partial the same index or number: go on with the byte after it
----@return integer? code
-function stream:send(data, i, j) end
-
----Receive bytes.
----@param pattern? integer|'*l'|'*L'|'*a'|'l'|'L'|'a' so many bytes; a line ("*l", where missing), a line with its end, or all
----@param prefix? string what an earlier call returned as partial
----@return string? data
----@return string? message "timeout", "closed", or why not
----@return string? partial what came so far, the prefix before it
----@return integer? code nil where the peer ended the stream
-function stream:receive(pattern, prefix) end
-
----Receive what is there: at least one byte.
----@param max? integer at most so many bytes
----@return string? data
----@return string? message "timeout", "closed", or why not
----@return string? partial ""
----@return integer? code nil where the peer ended the stream
-function stream:receiveany(max) end
-
----Iterate over lines, until the peer ends the stream; whatever else ends it is raised.
----@param keep? boolean the line's end stays on
----@return fun(): string?
-function stream:lines(keep) end
-
----Send a file, without its passing through Lua.
----@param file file*|integer a file of Lua's, or a descriptor
----@param offset? integer where to begin; 0 is the first byte, nil the file's own position, which moves
----@param count? integer bytes; to the end of the file where it is missing
----@return integer? sent bytes: fewer than `count` where the file has ended
----@return string? message "timeout", "closed", or why not
----@return integer? partial bytes sent so far
----@return integer? code
----@return string? unsent what was read from a pipe and not sent
-function stream:sendfile(file, offset, count) end
-
-
----Sockets of messages: UDP, and Unix datagrams.
----@class sock99.datagram: sock99.socket
-local datagram = {}
-
----Send a datagram to the peer. It is sent whole, or not at all.
----@param data string|number|(string|number)[] the strings of a list are sent as one
----@param i? integer the first byte to send, as in `string.sub`
----@param j? integer the last one
----@return integer? last index of the last byte sent
----@return string? message "timeout", "closed", or why not
----@return integer? code
-function datagram:send(data, i, j) end
-
----Send a datagram to an address. It is sent whole, or not at all.
----@param data string|number
----@param host string numeric, or a name; of a Unix socket the path
----@param port? integer|string
----@return integer? sent bytes
----@return string? message "timeout", "closed", or why not
----@return integer? code
----@return string? stage
-function datagram:sendto(data, host, port) end
-
----Send many datagrams, 64 of them in one system call.
----@param list (string|sock99.packet)[] what has no address goes to the peer
----@return integer? sent datagrams: all
----@return string? message "timeout", "closed", or why the next one was not sent
----@return integer? partial datagrams that were sent
----@return integer? code
-function datagram:sendmany(list) end
-
----Receive a datagram: the whole of it, whatever its size.
----@param max? integer at most so many bytes of it; the rest is dropped
----@return string? data "" is an empty datagram, not the end
----@return 'truncated'|string|nil message "truncated" where it was longer than `max`; where `data` is nil "timeout", "closed", or why not
----@return integer? length the whole length of a truncated one; where `data` is nil a code
-function datagram:receive(max) end
-
----Receive a datagram, and where it came from.
----@param max? integer at most so many bytes of it; the rest is dropped
----@return string? data "" is an empty datagram, not the end
----@return string host numeric; of a Unix socket the path, "" where it has none; where `data` is nil "timeout", "closed", or why not
----@return integer? port nil of a Unix socket; where `data` is nil a code
----@return 'truncated'? truncated where it was longer than `max`
----@return integer? length the whole length then
-function datagram:receivefrom(max) end
-
----Receive many datagrams: waits for the first, and takes what else is there.
----@param max? integer how many at most; 64, which is the most, where missing
----@return (string|sock99.packet)[]? list of strings where the object is connected
----@return string? message "timeout", "closed", or why not
----@return integer? code
-function datagram:receivemany(max) end
-
----Connect to a peer, or to no peer any more.
----@param host string numeric, or a name; of a Unix socket the path; "*": no peer
----@param port? integer|string
----@return 1? done
----@return string? message "timeout", "closed", or why not
----@return integer? code
----@return string? stage
-function datagram:setpeername(host, port) end
-
----Give the object an address of its own.
----@param host string numeric, or a name, or "*"; of a Unix socket the path
----@param port? integer|string 0, where missing: any that is free
----@return 1? done
----@return string? message
----@return integer? code
----@return string? stage
-function datagram:setsockname(host, port) end
-
-
--- Socket options: which of them there are depends on the system
-
----Options by name, in lower or upper case, with or without the prefix of their
----constant; and entries `{level, option, value}`.
+---Error numbers by name, and names by number.
+---
+---The `code` that a failed call returns is one of these numbers: an EAI_ code for
+---the stage "getaddrinfo", otherwise an errno.
+---@class sock99.errno
+---@field [string] integer
+---@field [integer] string
+
+---Options by name (all of them), in lower or upper case, with or
+---without the prefix of their constant; and entries `{level, option, value}`.
 ---@class sock99.options
 ---@field [integer] sock99.raw_option
 ---@field [string] sock99.option_value
@@ -762,5 +387,464 @@ function datagram:setsockname(host, port) end
 ---@field zerocopy boolean|nil SO_ZEROCOPY
 ---@field zerocopy_receive string|nil TCP_ZEROCOPY_RECEIVE
 
+---An opening: what `start` returns.
+---@class sock99.opening
+local opening = {}
+
+---@alias sock99.any sock99.stream|sock99.datagram
+
+---A socket object: what every one has.
+---
+---After `close`, `detach` and `setfd(-1)` methods return nil and "closed"; those
+---that ask nothing of the system still answer. A method that the object's kind
+---does not have raises an error.
+---@class sock99.socket
+---@field class 'tcp{master}'|'tcp{client}'|'tcp{server}'|'udp{connected}'|'udp{unconnected}' What the object is at the moment.
+local socket = {}
+
+---Sockets of bytes: TCP, Unix streams, and SOCK_SEQPACKET, whose messages
+---`send` and `receive` pass whole.
+---
+---What an object can do depends on its `class`: `"tcp{master}"` is neither
+---connected nor listening, `"tcp{client}"` is connected, `"tcp{server}"` listens;
+---Unix sockets have the same names.
+---@class sock99.stream: sock99.socket
+local stream = {}
+
+---Datagram sockets: UDP and Unix domain.
+---
+---A message is sent and received whole. An object with a peer has the class
+---`"udp{connected}"` and reports errors from the network; one without has the class
+---`"udp{unconnected}"`. Unix sockets use the same class names.
+---@class sock99.datagram: sock99.socket
+local datagram = {}
+
+---Receive a whole datagram of any size.
+---@param max? integer at most this many bytes; the rest is dropped
+---@return string? # the datagram; "" is an empty datagram, not the end
+---@return 'truncated'|string|nil # if it was longer than `max`; on failure "timeout", "closed", or another error
+---@return integer? # its whole length in that case; on failure errno
+function datagram:receive(max) end
+
+---Receive a datagram and the address of its sender.
+---@param max? integer at most this many bytes; the rest is dropped
+---@return string? # the datagram
+---@return string # the sender's numeric address; for a Unix socket its path, or "" if it has none; on failure "timeout", "closed", or another error
+---@return integer? # the sender's port; nil for a Unix socket; on failure errno
+---@return 'truncated'? # if the datagram was longer than `max`
+---@return integer? # its whole length in that case
+function datagram:receivefrom(max) end
+
+---Receive many datagrams: wait for the first, then add all that are available.
+---
+---Over IP this is one system call.
+---@param max? integer how many at most; a call never returns more than 64 (default: 64)
+---@return (string|sock99.packet)[]|nil # strings if the object is connected
+---@return string? message "timeout", "closed", or another error
+---@return integer? code errno
+function datagram:receivemany(max) end
+
+---Send a datagram to the peer, whole or not at all.
+---@param data string|number|(string|number)[] the datagram; a list of strings and numbers is joined into one
+---@param i? integer the first byte to send, as in `string.sub` (default: 1)
+---@param j? integer the last one (default: -1)
+---@return integer? # index of the last byte sent; without `i`, this is the number of bytes
+---@return string? message "timeout", "closed", or another error; an error that an earlier datagram caused ("Connection refused") is reported here or by `receive`
+---@return integer? code errno
+function datagram:send(data, i, j) end
+
+---Send many datagrams, 64 of them in one system call.
+---@param list (string|sock99.packet)[] as `receivemany` returns it; an entry without an address is sent to the peer
+---@return integer? # how many were sent: all of them
+---@return string? message "timeout", "closed", or the error of the first one that was not sent
+---@return integer? partial how many were sent
+---@return integer? code errno
+function datagram:sendmany(list) end
+
+---Send a datagram to an address, whole or not at all.
+---@param data string|number the datagram
+---@param host string a numeric address or a name; the path for a Unix socket
+---@param port? integer|string not for a Unix socket
+---@return integer? # the number of bytes sent
+---@return string? message "timeout", "closed", or another error
+---@return integer? code errno, or the EAI_ code for the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "sendto", "timeout", "configuration"
+function datagram:sendto(data, host, port) end
+
+---Connect to a peer, or disconnect from it.
+---
+---The peer becomes the destination of `send`, and only datagrams from it are
+---received. So use `sendto` for a broadcast or multicast address: answers come from
+---other addresses. With "*", a port chosen by the system may be lost.
+---@param host string a numeric address or a name; the path for a Unix socket; "*" to disconnect
+---@param port? integer|string not for a Unix socket
+---@return 1?
+---@return string? message "timeout", "closed", or another error; the peer is unchanged
+---@return integer? code errno, or the EAI_ code for the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "connect", "timeout", "configuration"
+function datagram:setpeername(host, port) end
+
+---Bind the object to a local address.
+---@param host string a numeric address, a name, or "*"; the path for a Unix socket
+---@param port? integer|string 0: any free port (default: 0)
+---@return 1?
+---@return string? message the error
+---@return integer? code errno, or the EAI_ code for the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "bind", "timeout", "configuration"
+function datagram:setsockname(host, port) end
+
+---End it, whatever its state. Also `__gc` and `__close`.
+function opening:cancel() end
+
+---What `pollfd` is to be watched for.
+---@return 'r'
+function opening:events() end
+
+---What to wait for: readable whenever a step would get further.
+---@return integer # a descriptor, the same from `start` to `cancel`; -1 after that
+function opening:pollfd() end
+
+---Go on as far as it gets. Never blocks.
+---@return sock99.any|false|nil # an object: it is done; or not yet done
+---@return string? message what failed on what, and why
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"; EALREADY after the final result, ECANCELED after `cancel`
+---@return sock99.stage? stage
+function opening:step() end
+
+---When a step is due even if `pollfd` is not watched; a hint.
+---@return number? # seconds, or nil where only the network can say
+function opening:timeout() end
+
+---Close a raw descriptor.
+---@param fd integer the descriptor
+---@return true?
+---@return string? message why not
+---@return integer? code errno
+function sock99.close(fd) end
+
+---Seconds since the Epoch, with a fraction.
+---@return number
+function sock99.gettime() end
+
+---Get the sockets passed by systemd, or by another program with its protocol.
+---
+---They become close-on-exec, and the variables LISTEN_PID, LISTEN_FDS and
+---LISTEN_FDNAMES are removed from the environment, so child processes do not see
+---them and a second call returns an empty list.
+---@return sock99.passed[]
+function sock99.listen_fds() end
+
+---Open the socket that a table describes.
+---
+---Programmer's errors (no table, an unknown field, a field of the wrong type, a
+---number with a fraction where an integer is due) are raised; everything else is
+---returned.
+---@param t sock99.config what to open
+---@return integer? # the file descriptor, yours to close
+---@return string? message what failed on what, and why
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return sock99.stage? stage
+function sock99.open(t) end
+
+---Two Unix domain sockets that are connected to each other.
+---@param t? sock99.pair_config
+---@return sock99.any? # one end
+---@return sock99.any|string # the other; on failure why not
+---@return integer? code errno
+---@return sock99.stage? stage
+function sock99.pair(t) end
+
+---Look up the addresses of a name, without opening anything.
+---@param t sock99.lookup what to look up
+---@return sock99.found[]? # in the system's order
+---@return string? message why not
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return sock99.stage? stage
+function sock99.resolve(t) end
+
+---Wait until some of many can be read or written without waiting.
+---
+---An entry is a socket object, a descriptor, or any object with `getfd` (and
+---`dirty`, which says that something was read ahead), or else with `pollfd`, as
+---openings have it: they belong among the readers. Objects whose descriptor is
+---negative are skipped. One that has an error to tell, or has ended, is ready. An
+---object that connects to a name gets further with this call, and can be written to
+---once it is connected.
+---@param readers? sock99.selectable[]
+---@param writers? sock99.selectable[]
+---@param timeout? number seconds; nil or negative: no limit; 0: only look
+---@return table # the readers that are ready: a list, in which each object is a key, too, whose value is its index
+---@return table # the writers that are ready
+---@return 'timeout'? # where none is
+function sock99.select(readers, writers, timeout) end
+
+---Wait.
+---@param seconds number fractions count; 0 or less: not at all
+function sock99.sleep(seconds) end
+
+---Open the socket that a table describes, as an object.
+---
+---A listener's descriptor is always non-blocking; that its calls wait, or not, is
+---the object's timeout.
+---@param t sock99.config as `open` takes it; `nonblocking` is `settimeout(0)`, and `timeout` is for the opening alone
+---@return sock99.any? # the object
+---@return string? message what failed on what, and why
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return sock99.stage? stage
+function sock99.socket(t) end
+
+---Begin to open the socket that a table describes, without ever blocking.
+---@param t sock99.config as `open` takes it
+---@return sock99.opening? # what to step
+---@return string? message what is wrong with the table
+---@return integer? code errno
+---@return sock99.stage? stage
+function sock99.start(t) end
+
+---Make an object of a descriptor, which the object owns from then on.
+---
+---What it is (family, type, whether it listens or is connected) the kernel is
+---asked; its flags are left alone.
+---@param fd integer a TCP, UDP or Unix domain socket
+---@return sock99.any? # the object
+---@return string? message why not; the descriptor is still yours
+---@return integer? code errno
+function sock99.wrap(fd) end
+
+---Give the object an address of its own.
+---@param host string numeric, or a name, or "*"; of a Unix socket the path
+---@param port? integer|string 0: any that is free (default: 0)
+---@return 1?
+---@return string? message why not
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "bind", "timeout", "configuration"
+function socket:bind(host, port) end
+
+---Close the socket. The object stays, and is of no more use.
+---
+---Bytes and descriptors that were received and not taken are dropped. Closing
+---again does nothing.
+---@return 1
+function socket:close() end
+
+---Give the descriptor up: the object is closed, the descriptor is not.
+---
+---Descriptors that came along and that nobody claimed are closed.
+---@return integer? # the descriptor, yours to close
+---@return string? # what was received and not taken; nil where there is none; on failure "closed", or why a connect under way has failed
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return string? # the stage of a connect that has failed
+function socket:detach() end
+
+---Whether bytes are read ahead, so that `receive` need not wait for more.
+---@return boolean
+function socket:dirty() end
+
+---What `pollfd` is to be watched for.
+---@return 'r'|'w' # "w" after a call that timed out while sending or connecting; "r" also while a name is looked up or its addresses are raced
+function socket:events() end
+
+---The family of the object's descriptor.
+---@return 'inet4'|'inet6'|'unix'|nil
+---@return string? message "closed"
+function socket:getfamily() end
+
+---The descriptor, which stays the object's.
+---
+---While the object connects to a name, this waits until the name is looked up, as long
+---as it takes; then the connection goes on with one address, on the descriptor that this
+---returns. `pollfd` never waits.
+---@return integer # the descriptor; -1 where the object is closed
+function socket:getfd() end
+
+---Get an option of the socket.
+---@param name string|sock99.raw_name a field of `options`, or the constant's name; or by number
+---@return sock99.option_value? # a boolean, an integer, seconds, or a string, depending on the option. `linger` is false if it is off. By number: an integer if the value has 4 bytes, otherwise its bytes. An integer too large for this Lua's numbers is a string of its 8 bytes.
+---@return string? message "closed" or another error
+---@return integer? code errno; ENOPROTOOPT if this system lacks the option, or it can only be set
+function socket:getoption(name) end
+
+---Get the credentials of the peer of a Unix domain connection.
+---
+---They are those of the process that connected, listened or created the pair; its
+---descriptor may have been passed to another process since.
+---@return sock99.peercred?
+---@return string? message "closed" or another error
+---@return integer? code errno
+function socket:getpeercred() end
+
+---The address of the peer. Results are those of `getsockname`.
+---@return string? # the host
+---@return integer|string|nil # the port; on failure why not
+---@return 'inet'|'inet6'|integer|nil # the family; on failure errno
+function socket:getpeername() end
+
+---The object's own address.
+---@return string? # the host, numeric; of a Unix socket its path, "" where it has none
+---@return integer|string|nil # the port; nil of a Unix socket; on failure why not
+---@return 'inet'|'inet6'|integer|nil # family; IPv4 through an IPv6 socket is "inet"; on failure errno
+function socket:getsockname() end
+
+---How much has passed through the object.
+---@return integer # bytes received
+---@return integer # bytes sent
+---@return number # the object's age, in seconds
+function socket:getstats() end
+
+---The limits that `settimeout` has set.
+---@return number # seconds of each wait; -1: no limit
+---@return number # seconds of a whole call; -1: no limit
+function socket:gettimeout() end
+
+---What a loop watches: the descriptor. While the object connects to a name, it is one
+---that is readable whenever the next call gets further; ask anew after each call.
+---@return integer # the descriptor; -1 where the object is closed
+function socket:pollfd() end
+
+---Receive data and the descriptors sent with it.
+---
+---They are close-on-exec, and yours to close. Data that `receive` has read ahead, and
+---descriptors sent with it, are returned at once. `close` closes descriptors that were
+---not requested.
+---@param max? integer how many descriptors at most; the next call returns the others, with the data ""
+---@return string? # data: a message, or the available bytes of a stream
+---@return integer[]|string # descriptors; on failure "timeout", "closed", or another error
+---@return 'truncated'|integer|nil # if the system closed some because the process has too many open; on failure errno; nil if the peer ended the stream
+function socket:receivefds(max) end
+
+---Send data to a Unix peer, and descriptors with its first byte.
+---
+---The peer receives duplicates; yours stay open and remain yours. A peer that reads
+---without requesting descriptors may lose them.
+---@param data string at least 1 byte
+---@param fd integer|table|file* a descriptor, a socket, a Lua file, or any object with `getfd`; it stays yours
+---@param ... integer|table|file* more descriptors, at most 253 in total
+---@return integer? # the number of bytes sent
+---@return string? message "timeout", "closed", or another error
+---@return integer? partial the number of bytes sent; if it is not 0, the descriptors have been sent; continue with `send` and the next byte
+---@return integer? code errno
+function socket:sendfds(data, fd, ...) end
+
+---Give the object another descriptor, or none.
+---
+---The old one is not closed; what was received and not taken is dropped.
+---@param fd integer what the object owns from now on; -1: nothing, it is closed
+---@return 1?
+---@return string? message why the descriptor was not taken; the object is closed
+---@return integer? code errno
+function socket:setfd(fd) end
+
+---Set an option of the socket.
+---
+---The name is the system's constant in lower case, with or without its prefix.
+---@param name string|sock99.raw_option a field of `options`, or the constant's name; or by number
+---@param value? sock99.option_value a boolean, an integer, seconds, a string, or `{group=, interface=, source=}` or a list of them, depending on the option; only a boolean may be omitted (default: true)
+---@return 1?
+---@return string? message "closed" or another error
+---@return integer? code errno; ENOPROTOOPT if this system lacks the option
+function socket:setoption(name, value) end
+
+---Set what `getstats` counts from.
+---@param received? integer bytes; left as it is where missing
+---@param sent? integer bytes
+---@param age? number in seconds
+---@return 1
+function socket:setstats(received, sent, age) end
+
+---Limit how long calls on the object may take.
+---
+---Without a limit they take as long as it takes. With 0 they never wait.
+---@param seconds? number nil, negative or math.huge: no limit
+---@param mode? 'b'|'t' "b": the limit of each wait within a call; "t": that of the whole call. Both can be set. (default: "b")
+---@return 1
+function socket:settimeout(seconds, mode) end
+
+---End one direction of a connection, or both.
+---@param how? 'both'|'send'|'receive' (default: "both")
+---@return 1?
+---@return string? message why not
+---@return integer? code errno
+function socket:shutdown(how) end
+
+---When the object is ready whatever its descriptor says.
+---@return integer? # 0 while bytes are read ahead, or `connect` has a failure to tell; else nil
+function socket:timeout() end
+
+---The next connection to a server.
+---@return sock99.stream? # the connection, without a timeout
+---@return string? message "timeout", "closed", or why not
+---@return integer? code errno
+function stream:accept() end
+
+---Connect the object, which becomes a client.
+---
+---A call ends when the timeouts do, also while a name is looked up. After a timeout
+---the connection is still being made, and the object is a client: call again, with the
+---same host and port, to go on, or wait until it is writable and use it. With others
+---the error is EALREADY. A name's addresses are tried one after the other.
+---@param host string numeric, or a name; of a Unix socket the path
+---@param port integer|string
+---@return 1?
+---@return string? message "timeout", "closed", or why not
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "connect", "timeout", "configuration"
+function stream:connect(host, port) end
+
+---Iterate over lines until the peer ends the stream.
+---
+---A last line without an end is returned, too. Any other error is raised.
+---@param keep? boolean whether lines keep their ends (default: false)
+---@return fun(): string|nil # an iterator
+function stream:lines(keep) end
+
+---Wait for connections, from now on: the object becomes a server.
+---@param backlog? integer connections that may wait; SOMAXCONN where it is missing
+---@return 1?
+---@return string? message why not
+---@return integer? code errno
+---@return string? # the stage: "listen", "fcntl"
+function stream:listen(backlog) end
+
+---Receive bytes.
+---@param pattern? integer|'*l'|'*L'|'*a'|'l'|'L'|'a' a number: that many bytes; `"*l"` or `"l"`: a line without its end (LF or CR LF); `"*L"` or `"L"`: a line with its end; `"*a"` or `"a"`: everything until the peer ends the stream (default: "*l")
+---@param prefix? string the partial result of an earlier call; the result begins with it, and a number of bytes includes it
+---@return string? # the bytes or the line
+---@return string? message "timeout", "closed", or another error
+---@return string? partial the partial result, which begins with the prefix
+---@return integer? code errno; nil if the peer ended the stream
+function stream:receive(pattern, prefix) end
+
+---Receive available bytes, at least one.
+---@param max? integer at most this many bytes
+---@return string? # the bytes
+---@return string? message "timeout", "closed", or another error
+---@return string? partial ""
+---@return integer? code errno; nil if the peer ended the stream
+function stream:receiveany(max) end
+
+---Send bytes.
+---@param data string|number|(string|number)[] the bytes; a list of strings and numbers is sent with one system call for every 1,024 entries
+---@param i? integer the first byte to send, as in `string.sub` (default: 1)
+---@param j? integer the last one (default: -1)
+---@return integer? # index of the last byte sent; for a list, the number of bytes
+---@return string? message "timeout", "closed", or another error
+---@return integer? partial the same index or number; continue with the next byte
+---@return integer? code errno
+function stream:send(data, i, j) end
+
+---Send a file without passing its contents through Lua.
+---
+---A Lua file is flushed first. Without `offset`, the file's position moves past the
+---bytes sent, so after a timeout the same call continues. The object's timeouts
+---apply to sending, and to reading from a descriptor that cannot seek (a pipe).
+---@param file file*|integer a Lua file or a descriptor
+---@param offset? integer of the first byte to send, from 0; default: the file's position
+---@param count? integer number of bytes; default: up to the end of the file
+---@return integer? # bytes sent; fewer than `count` if the file has ended
+---@return string? message "timeout", "closed", or another error
+---@return integer? partial bytes sent so far
+---@return integer? code errno
+---@return string? # bytes that were read from a pipe but not sent; they cannot be read again
+function stream:sendfile(file, offset, count) end
 
 return sock99

@@ -21,16 +21,16 @@ local streams = require 'sock99.luasocket.streams'
 local try = require 'sock99.luasocket.try'
 
 --- The version of LuaSocket that this core stands for: "LuaSocket 3.0.0".
--- @field _VERSION
+-- @tfield string _VERSION
 
 --- What LuaSocket's datagrams are cut at by default: 8192. Ours are whole.
--- @field _DATAGRAMSIZE
+-- @tfield integer _DATAGRAMSIZE
 
 --- How many descriptors the process may have, all of which `select` takes.
--- @field _SETSIZE
+-- @tfield integer _SETSIZE
 
 --- What `getfd` tells of an object without a descriptor: -1.
--- @field _SOCKETINVALID
+-- @tfield integer _SOCKETINVALID
 
 --- Wait until some of many can be read or written without waiting.
 -- @function select
@@ -131,6 +131,9 @@ end
 local unix = {}
 
 
+--- Objects for Unix domain sockets; a call is `unix.stream`.
+-- @table unix
+
 --- A stream object for Unix paths and abstract names. `unix()` is the same.
 -- @function unix.stream
 -- @treturn[1] tcp
@@ -193,7 +196,7 @@ local installed = { ['socket'] = core, ['socket.core'] = core, ['socket.unix'] =
 -- this core; where they are not installed, `require 'socket'` finds what
 -- socket.lua would have added.
 -- @function install
--- @treturn table this core
+-- @treturn luasocket this core
 -- @raise where LuaSocket's core is loaded already
 -- @usage
 -- require 'sock99.luasocket'.install()

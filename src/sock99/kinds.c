@@ -182,7 +182,7 @@ static int l_kind(lua_State *L) {
                                        {"send", l_send_datagram},
                                        {"sendto", l_sendto},
                                        {NULL, NULL}};
-  static const struct sock99_faces faces = {streams, datagrams};
+  static const struct sock99_overrides faces = {streams, datagrams};
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
   sock99_new_kind(L, 1, &faces);

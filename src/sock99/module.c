@@ -22,6 +22,60 @@ local client = assert(sock99.socket{ host = 'localhost', port = 'http', timeout 
 */
 
 
+/*** What to open. Fields count also when they are inherited through `__index`.
+
+@record config
+@tfield ?string host name or numeric address to connect to, or to listen on
+@tfield ?integer|string port 0 to 65535, or a service's name; 0 or missing with
+`server`: any free port
+@tfield ?string path of a Unix domain socket; a leading `"\0"` is an abstract name
+@tfield ?string ipv4 numeric IPv4 address, in place of `host`
+@tfield ?string ipv6 numeric IPv6 address, in place of `host`
+@tfield ?'inet'|'inet6'|'unix' family only addresses of this family
+@tfield ?boolean connect false: only create the socket, with its options and its own
+address
+@tfield ?boolean server bind and listen; a datagram server binds
+@tfield ?boolean datagram datagrams instead of a stream
+@tfield ?boolean seqpacket SOCK_SEQPACKET, for Unix domain sockets
+@tfield ?boolean nonblocking the descriptor has O_NONBLOCK set; an object never waits
+@tfield ?integer backlog of a stream server: connections that may wait; 0 or missing:
+SOMAXCONN
+@tfield ?address bind a client's own address
+@tfield ?options sockopts set before the socket is bound or connected
+@tfield ?string|integer mode permission bits of a Unix server's file: octal digits,
+`'0660'`
+@tfield ?boolean unlink a Unix server replaces a socket file that nobody listens on
+@tfield ?boolean cloexec close-on-exec; true where missing
+@tfield ?number timeout seconds for the whole opening, name lookup and every attempt;
+more than 0
+@tfield ?number attempt_delay seconds that one attempt has before the next address is
+tried beside it, 0.01 to 2; 0.25 where missing
+*/
+
+/*** A client's own address.
+
+@record address
+@tfield ?string host numeric
+@tfield ?integer|string port
+@tfield ?string path
+*/
+
+/*** What failed: the fourth result of functions that open.
+
+@words stage
+@field configuration a value out of range, or fields that contradict each other
+@field getaddrinfo the name or the service was not found; the code is an EAI_ one
+@field socket
+@field setsockopt
+@field bind
+@field listen
+@field connect
+@field fcntl
+@field snprintf
+@field timeout the deadline passed
+@field unknown memory or descriptors ran out
+*/
+
 /*** Open the socket that a table describes.
 
 Programmer's errors (no table, an unknown field, a field of the wrong type, a
@@ -29,33 +83,12 @@ number with a fraction where an integer is due) are raised; everything else is
 returned.
 
 @function open
-@tparam table t what to open:
-
- - `host` string: name or numeric address to connect to, or to listen on
- - `port` integer 0-65535, or a string: number or service name
- - `path` string: Unix domain socket; a leading `"\0"` is an abstract name
- - `ipv4`, `ipv6` string: numeric address of that family, in place of `host`
- - `family` `'inet'`, `'inet6'`, `'unix'`: only addresses of this family
- - `connect` boolean: false only creates the socket
- - `server` boolean: bind and listen
- - `datagram`, `seqpacket` boolean: not a stream
- - `nonblocking` boolean: the descriptor has O_NONBLOCK set
- - `backlog` integer: of a stream server
- - `bind` table `{host=, port=}` or `{path=}`: a client's own address
- - `sockopts` table: socket options by name, or `{level, option, value}`
- - `mode` string of octal digits: permission bits of a Unix server's file
- - `unlink` boolean: a Unix server replaces a stale socket file
- - `cloexec` boolean: close-on-exec, true where missing
- - `timeout` seconds for the whole opening, name lookup and every attempt
- - `attempt_delay` seconds, 0.01-2: what one attempt to connect has before the
-   next address is tried beside it; 0.25 where missing
-
+@tparam config t what to open
 @treturn[1] integer the file descriptor, yours to close
 @treturn[2] nil
 @treturn[2] string what failed on what, and why
 @treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
-@treturn[2] string the stage: "getaddrinfo", "socket", "setsockopt", "bind",
-"listen", "connect", "fcntl", "snprintf", "configuration", "timeout", "unknown"
+@treturn[2] stage
 @usage
 local fd = assert(sock99.open{ host = '127.0.0.1', port = 0, server = true })
 */
@@ -79,7 +112,7 @@ static void push_address(lua_State *L, const struct sockaddr_storage *found) {
   memcpy(&address.addr, found, address.len);
   lua_createtable(L, 0, 3);
   table = lua_gettop(L);
-  (void)sock99_push_address(L, &address);
+  (void)sock99_push_endpoint(L, &address);
   for (i = 0; i < 3; i++)
     lua_setfield(L, table, names[i]);
 }
@@ -115,17 +148,35 @@ static struct addresses *new_addresses(lua_State *L) {
 }
 
 
+/*** What to look up: one of `host`, `ipv4`, `ipv6`.
+
+@record lookup
+@tfield ?string host
+@tfield ?string ipv4
+@tfield ?string ipv6
+@tfield ?integer|string port
+@tfield ?'inet'|'inet6' family
+@tfield ?boolean datagram
+@tfield ?number timeout seconds; more than 0
+*/
+
+/*** An address that was found.
+
+@record found
+@tfield string host numeric
+@tfield integer port
+@tfield 'inet'|'inet6' family
+*/
+
 /*** Look up the addresses of a name, without opening anything.
 
 @function resolve
-@tparam table t `host`, `ipv4` or `ipv6`, and `port`, `family`, `datagram`,
-`timeout` as in `open`
-@treturn[1] table a list of `{host=, port=, family="inet" or "inet6"}`, in the
-system's order
+@tparam lookup t what to look up
+@treturn[1] found[] in the system's order
 @treturn[2] nil
 @treturn[2] string why not
 @treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
-@treturn[2] string the stage
+@treturn[2] stage
 @usage
 for _, a in ipairs(assert(sock99.resolve{ host = 'localhost', port = 80 })) do
   print(a.host, a.port, a.family)
@@ -195,13 +246,13 @@ static int l_sleep(lua_State *L) {
   lua_Number seconds = luaL_checknumber(L, 1);
   luaL_argcheck(L, seconds == seconds, 1, "not a number");
   if (seconds > 0)
-    sock99_sleep_until(sock99_end_after((double)seconds));
+    sock99_sleep_until(L, sock99_end_after((double)seconds));
   return 0;
 }
 
 
 /*** Name and version: "sock99 1.0.0".
-@field _VERSION
+@tfield string _VERSION
 */
 
 static const luaL_Reg functions[] = {

@@ -20,12 +20,12 @@ static struct sock99_opening *check_opening(lua_State *L) {
 /*** Begin to open the socket that a table describes, without ever blocking.
 
 @function start
-@tparam table t as `open` takes it
+@tparam config t as `open` takes it
 @treturn[1] opening what to step
 @treturn[2] nil
 @treturn[2] string what is wrong with the table
 @treturn[2] integer errno
-@treturn[2] string the stage
+@treturn[2] stage
 @usage
 local opening = assert(sock99.start{ host = 'localhost', port = 80, timeout = 2 })
 -- whenever opening:pollfd() is readable:
@@ -47,7 +47,7 @@ int sock99_start(lua_State *L) {
 }
 
 
-/*** An opening.
+/*** An opening: what `start` returns.
 @type opening
 */
 
@@ -55,12 +55,12 @@ int sock99_start(lua_State *L) {
 
 @function step
 @treturn[1] socket an object: it is done
-@treturn[2] boolean false: not yet
+@treturn[2] false not yet done
 @treturn[3] nil
 @treturn[3] string what failed on what, and why
 @treturn[3] integer errno, or the EAI_ code of the stage "getaddrinfo";
 EALREADY after the final result, ECANCELED after `cancel`
-@treturn[3] string the stage
+@treturn[3] stage
 */
 static int l_step(lua_State *L) {
   struct sock99_opening *opening = check_opening(L);
@@ -100,7 +100,7 @@ static int l_pollfd(lua_State *L) {
 /*** What `pollfd` is to be watched for.
 
 @function events
-@treturn string "r"
+@treturn 'r'
 */
 static int l_events(lua_State *L) {
   check_opening(L);

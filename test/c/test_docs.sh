@@ -3,7 +3,6 @@
 # that a program may use is in it, and the table of options is the library's own.
 #
 # test_docs.sh options     prints that table, for doc/options.md
-# test_docs.sh fields      prints the same for editors, for library/sock99.lua
 
 set -eu
 tmp=$(mktemp -d)
@@ -66,55 +65,10 @@ options() {
     }' src/socket99/option_rows.h
 }
 
-# The same as fields in LuaCATS; a name that means two things has both their types.
-fields() {
-  options | awk -F ' \\| ' '
-    BEGIN {
-      type["boolean"] = type["boolean; true does it"] = "boolean"
-      type["integer"] = type["integer, 0 to 4294967295"] = type["integer, -1 to 255"] = "integer"
-      type["integer, or 8 bytes; -1: no limit"] = "integer|string"
-      type["whole seconds, or false"] = "integer|false"
-      type["seconds, or false"] = "number|false"
-      type["string, up to 15 bytes"] = type["bytes"] = "string"
-      type["interface"] = "string|integer"
-      type["membership"] = type["membership with a source"] = \
-        "sock99.membership|sock99.membership[]"
-    }
-    function tell() {
-      if (name != "")
-        print "---@field " name " " types "|nil " constants
-    }
-    {
-      sub(/^\| `/, "", $1)
-      sub(/`$/, "", $1)
-      sub(/ \|$/, "", $3)
-      gsub(/`/, "", $2)
-      if (!($3 in type)) {
-        print "no type for: " $3
-        exit 1
-      }
-      if ($1 ~ /^[0-9]/)
-        $1 = "[\047" $1 "\047]"
-      if ($1 == name) {
-        if (type[$3] != types)
-          types = types "|" type[$3]
-        constants = constants ", " $2
-        next
-      }
-      tell()
-      name = $1
-      types = type[$3]
-      constants = $2
-    }
-    END { tell() }'
-}
-
-case ${1:-} in
-options | fields)
-  "$1"
+if [ "${1:-}" = options ]; then
+  options
   exit
-  ;;
-esac
+fi
 
 
 # The nth block of code in a Markdown file, by its language; empty if there is none.
@@ -213,12 +167,6 @@ options >"$tmp/options" || fail "$(tail -n 1 "$tmp/options")"
 cut -d '`' -f 2 "$tmp/options" | LC_ALL=C sort -c || fail 'src/socket99/option_rows.h: not sorted'
 grep '^| `' doc/options.md | diff - "$tmp/options" ||
   fail 'doc/options.md: not the table that test_docs.sh options prints'
-
-fields >"$tmp/fields" || fail "$(tail -n 1 "$tmp/fields")"
-[ "$(wc -l <"$tmp/fields")" -gt 200 ] || fail 'too few fields found'
-sed -n '/^---@class sock99\.options$/,/^$/p' library/sock99.lua | grep '|nil ' |
-  diff - "$tmp/fields" ||
-  fail 'library/sock99.lua: sock99.options are not the fields that test_docs.sh fields prints'
 
 # Programs
 if command -v man >/dev/null && man --version >/dev/null 2>&1; then

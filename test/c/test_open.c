@@ -496,6 +496,26 @@ static void test_an_own_address_of_another_family_fails_to_bind(void **state) {
 }
 
 
+/* A local port alone is bound in the family of each candidate. */
+static void test_a_used_local_port_is_named_with_the_family_of_the_candidate(void **state) {
+  socket99_config server = {.server = true};
+  socket99_config client = {.ipv4 = "127.0.0.1", .port = 9};
+  char step[64];
+  int listener;
+  (void)state;
+  need_ipv6();
+  listener = opened(&server);
+  client.bind_port = own_port(listener);
+  snprintf(step, sizeof(step), "bind 0.0.0.0:%d", client.bind_port);
+  assert_string_equal(failure(&client, SOCKET99_ERROR_BIND, EADDRINUSE), told(step, EADDRINUSE));
+  client.ipv4 = NULL;
+  client.ipv6 = "::1";
+  snprintf(step, sizeof(step), "bind [::]:%d", client.bind_port);
+  assert_string_equal(failure(&client, SOCKET99_ERROR_BIND, EADDRINUSE), told(step, EADDRINUSE));
+  close(listener);
+}
+
+
 /* No host: of ::1 and 127.0.0.1 only the one of bind's family is tried. */
 static void test_an_own_address_chooses_the_family(void **state) {
   socket99_config server = {.server = true};
@@ -854,6 +874,7 @@ int main(void) {
     cmocka_unit_test(test_a_client_comes_from_the_address_it_binds),
     cmocka_unit_test(test_an_unconnected_socket_takes_the_family_of_what_it_binds),
     cmocka_unit_test(test_an_own_address_of_another_family_fails_to_bind),
+    cmocka_unit_test(test_a_used_local_port_is_named_with_the_family_of_the_candidate),
     cmocka_unit_test(test_an_own_address_chooses_the_family),
     cmocka_unit_test(test_a_unix_client_may_have_a_name),
     cmocka_unit_test(test_a_client_that_fails_leaves_no_file_of_its_own),

@@ -67,7 +67,7 @@ static int l_line_work(lua_State *L) {
     char *room;
     while (left > 0) {
       size_t some;
-      if (!sock99_input_room(&input, &scratch, SOCK99_LEAST_ROOM, &room, &size))
+      if (!sock99_input_reserve(&input, &scratch, SOCK99_LEAST_READ, &room, &size))
         return luaL_error(L, "not enough memory");
       some = size < left ? size : left;
       memset(room, 'x', some);

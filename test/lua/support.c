@@ -731,6 +731,44 @@ static int l_alarms(lua_State *L) {
 }
 
 
+static lua_State *alarmed;
+static int handler = LUA_NOREF;
+
+static void run_handler(lua_State *L, lua_Debug *event) {
+  (void)event;
+  lua_sethook(L, NULL, 0, 0);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, handler);
+  lua_call(L, 0, 0);
+}
+
+
+static void hook_handler(int signal) {
+  (void)signal;
+  lua_sethook(alarmed, run_handler, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+
+/* on_alarm(seconds, f): calls f once, in a hook, as lua(1) and luaposix run the handlers
+** of signals. */
+static int l_on_alarm(lua_State *L) {
+  double seconds = luaL_checknumber(L, 1);
+  struct itimerval timer;
+  struct sigaction action;
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  luaL_unref(L, LUA_REGISTRYINDEX, handler);
+  lua_settop(L, 2);
+  handler = luaL_ref(L, LUA_REGISTRYINDEX);
+  alarmed = L;
+  memset(&action, 0, sizeof(action));
+  action.sa_handler = hook_handler;
+  sigaction(SIGALRM, &action, NULL);
+  memset(&timer, 0, sizeof(timer));
+  timer.it_value.tv_sec = (time_t)seconds;
+  timer.it_value.tv_usec = (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6);
+  return outcome(L, setitimer(ITIMER_REAL, &timer, NULL), "setitimer");
+}
+
+
 /* Whoever started us may have had SIGPIPE ignored. */
 static int l_default_sigpipe(lua_State *L) {
   signal(SIGPIPE, SIG_DFL);
@@ -867,6 +905,7 @@ static const luaL_Reg functions[] = {
     {"deny", l_deny},
     {"interface_up", l_interface_up},
     {"alarms", l_alarms},
+    {"on_alarm", l_on_alarm},
     {"default_sigpipe", l_default_sigpipe},
     {"sleep", l_sleep},
     {"now", l_now},

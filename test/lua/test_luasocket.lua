@@ -202,9 +202,13 @@ function TestPending.test_an_object_in_both_sets_may_get_there_in_the_middle_of_
   local server, port = listener()
   for _ = 1, 50 do
     local client = pending_to(port, server)
-    local both = late_list(client, client:pollfd())
-    local _, writables, message = core.select({ client }, both, LONG)
-    lu.assertIs(writables[1], client, message)
+    local pollfd = client:pollfd()
+    -- If the lookup has just ended, that was the descriptor of the connection.
+    if client:getfd() < 0 then
+      local both = late_list(client, pollfd)
+      local _, writables, message = core.select({ client }, both, LONG)
+      lu.assertIs(writables[1], client, message)
+    end
     keep(server:accept()):close()
     client:close()
   end

@@ -132,7 +132,7 @@ end
 
 function TestRaised:test_numbers_that_are_in_no_list_of_options()
   for _, key in ipairs { 0, -1, 1.5, 30, 2 ^ 60 } do
-    raises('is no name and in no list of entries', { server = true, sockopts = { [key] = 1 } })
+    raises('is neither a name nor an index of the list', { server = true, sockopts = { [key] = 1 } })
   end
 end
 
@@ -283,7 +283,7 @@ function TestReturned:test_a_stream_client_needs_somewhere_to_go()
   refuses({ family = 'unix' }, 'family unix needs a path')
   refuses({ family = 'unix', server = true }, 'family unix needs a path')
   refuses({ datagram = true, connect = true },
-          'connect goes with an address: no host, ipv4, ipv6 or path')
+          'connect needs an address: give host, ipv4, ipv6 or path')
 end
 
 
@@ -366,7 +366,7 @@ end
 function TestContradictions:test_bind()
   refuses({ server = true, bind = { host = '127.0.0.1' } },
           'bind cannot be combined with server: host, port or path say where it listens')
-  refuses({ datagram = true, bind = {} }, 'bind is empty: it has host, port or path')
+  refuses({ datagram = true, bind = {} }, 'bind is empty: give host, port or path')
   refuses({ datagram = true, bind = { host = '127.0.0.1', path = '/x' } },
           'bind: path cannot be combined with host or port')
   refuses({ path = '/x', bind = { host = '127.0.0.1' } },

@@ -79,7 +79,7 @@ local scripts = {
     equal(master:connect('localhost', tostring(port)), 1)
     local listener = hold(sock99.socket { family = 'inet', connect = false })
     equal(listener:listen(), 1)
-    equal(select(2, listener:bind('::1', 0)), "::1 is no address of the socket's family")
+    equal(select(2, listener:bind('::1', 0)), "::1 is not an address of the socket's family")
     server:settimeout(0)
     hold(server:accept())
     equal(select(2, server:accept()), 'timeout')

@@ -156,7 +156,7 @@ differ('udp_datagrams', "udp:sendto('x', 'no-such-host.invalid', PORT)",
   "nil, 'host or service not provided, or not known'")
 differ('udp_datagrams', "udp:sendto('x', '::1', PORT)",
   "nil, 'Address family for hostname not supported'",
-  "nil, '::1 is no address of the socket's family'")
+  "nil, '::1 is not an address of the socket's family'")
 differ('unix_dgram', "dgram:sendto('x', '')", "nil, 'Invalid argument'", "nil, 'path is empty'")
 
 

@@ -53,7 +53,7 @@ local function with_unix(object, method, path)
 end
 
 
---- Datagrams.
+--- A socket for datagrams.
 -- @type udp
 
 --- Give the object an address of its own; a Unix object takes a path alone.
@@ -153,12 +153,12 @@ end
 
 --- The family.
 -- @function getfamily
--- @treturn string "inet4", "inet6" or "unix"
+-- @treturn 'inet4'|'inet6'|'unix'
 
 --- Set an option by LuaSocket's name, or by any of sock99's.
 -- @function setoption
 -- @string name
--- @param[opt] value a boolean, a number, an address, or LuaSocket's table:
+-- @tparam[opt] any value a boolean, a number, an address, or LuaSocket's table:
 -- `{ multiaddr =, interface = }` for a membership
 -- @treturn[1] integer 1
 -- @treturn[2] nil

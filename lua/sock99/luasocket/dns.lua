@@ -10,6 +10,9 @@ local errors = require 'sock99.luasocket.errors'
 local dns = {}
 
 
+--- Names and addresses.
+-- @table dns
+
 --- The name of this machine.
 -- @function dns.gethostname
 -- @treturn string

@@ -17,18 +17,18 @@ local getaddrinfo = dns.getaddrinfo
 -- @section half
 
 --- The greatest chunk of a source: 2048.
--- @field BLOCKSIZE
+-- @tfield integer BLOCKSIZE
 
 --- The sinks by name: "close-when-done", "keep-open", "default".
--- @field sinkt
+-- @tfield {[string]=function} sinkt
 
 --- The sources by name: "by-length", "until-closed", "default".
--- @field sourcet
+-- @tfield {[string]=function} sourcet
 
 --- What `newtry()` returns.
 -- @function try
--- @param ... any values
--- @treturn any all of them, where the first is neither false nor nil
+-- @tparam any ... values
+-- @treturn any ... all of them, where the first is neither false nor nil
 core.try = try.newtry()
 
 core.BLOCKSIZE = 2048

@@ -58,7 +58,7 @@ local function bind_to_first(object, list)
 end
 
 
---- Streams.
+--- A stream of TCP, or of a Unix path.
 -- @type tcp
 
 --- Give the object an address of its own; a Unix object takes a path alone.
@@ -311,7 +311,7 @@ end
 
 --- End one direction, or both.
 -- @function shutdown
--- @tparam[opt="both"] string how "send", "receive" or "both"
+-- @tparam[opt="both"] 'send'|'receive'|'both' how
 -- @treturn integer 1; that the peer has gone already is no error
 
 local function shutdown(object, how)
@@ -338,12 +338,12 @@ end
 
 --- The family.
 -- @function getfamily
--- @treturn string "inet4", "inet6" or "unix"
+-- @treturn 'inet4'|'inet6'|'unix'
 
 --- Set an option by LuaSocket's name, or by any of sock99's.
 -- @function setoption
 -- @string name
--- @param[opt] value a boolean, a number, or LuaSocket's table:
+-- @tparam[opt] any value a boolean, a number, or LuaSocket's table:
 -- `{ on =, timeout = }` for "linger"
 -- @treturn[1] integer 1
 -- @treturn[2] nil

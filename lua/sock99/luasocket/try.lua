@@ -70,8 +70,8 @@ end
 --- Its arguments, without the first n.
 -- @function skip
 -- @tparam integer n
--- @param ... any values
--- @treturn any those after the nth
+-- @tparam any ... values
+-- @treturn any ... those after the nth
 function try.skip(n, ...)
   return select(arguments.number(n, 1, 'skip') + 1, ...)
 end

@@ -23,8 +23,8 @@ static void add_functions(lua_State *L, const luaL_Reg *functions, int upvalues)
 
 
 /* What the methods of a class are, in a table on top of the stack. */
-static void push_methods(lua_State *L, enum sock99_class class, const struct sock99_faces *faces,
-                         int upvalues) {
+static void push_methods(lua_State *L, enum sock99_class class,
+                         const struct sock99_overrides *overrides, int upvalues) {
   lua_newtable(L);
   add_functions(L, sock99_handle_methods, upvalues);
   add_functions(L, sock99_socket_methods, upvalues);
@@ -34,13 +34,13 @@ static void push_methods(lua_State *L, enum sock99_class class, const struct soc
     add_functions(L, sock99_datagram_methods, upvalues);
     add_functions(L, sock99_many_methods, upvalues);
     add_functions(L, datagram_aliases, upvalues);
-    add_functions(L, faces->datagrams, upvalues);
+    add_functions(L, overrides->datagrams, upvalues);
   } else {
     add_functions(L, sock99_connection_methods, upvalues);
     add_functions(L, sock99_connect_methods, upvalues);
     add_functions(L, sock99_stream_methods, upvalues);
     add_functions(L, sock99_sendfile_methods, upvalues);
-    add_functions(L, faces->streams, upvalues);
+    add_functions(L, overrides->streams, upvalues);
   }
   lua_pushstring(L, sock99_class_names[class]);
   lua_setfield(L, -2, "class");
@@ -49,14 +49,14 @@ static void push_methods(lua_State *L, enum sock99_class class, const struct soc
 
 /* The scratch buffer and the kind's words are on top of the stack; the kind, a list
 ** of metatables, takes their place. */
-static void push_new_kind(lua_State *L, const struct sock99_faces *faces) {
+static void push_new_kind(lua_State *L, const struct sock99_overrides *overrides) {
   int class, kind, upvalues = lua_gettop(L) - 1;
   lua_newtable(L);
   kind = lua_gettop(L);
   for (class = 0; class < SOCK99_CLASS_COUNT; class ++) {
     lua_newtable(L);
     add_functions(L, sock99_handle_metamethods, upvalues);
-    push_methods(L, (enum sock99_class) class, faces, upvalues);
+    push_methods(L, (enum sock99_class) class, overrides, upvalues);
     lua_setfield(L, -2, "__index");
     lua_pushvalue(L, kind);
     sock99_join_kind(L);
@@ -68,16 +68,16 @@ static void push_new_kind(lua_State *L, const struct sock99_faces *faces) {
 }
 
 
-void sock99_new_kind(lua_State *L, int words, const struct sock99_faces *faces) {
+void sock99_new_kind(lua_State *L, int messages, const struct sock99_overrides *overrides) {
   sock99_push_scratch(L);
-  lua_pushvalue(L, words);
-  push_new_kind(L, faces);
+  lua_pushvalue(L, messages);
+  push_new_kind(L, overrides);
 }
 
 
 void sock99_register_objects(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  static const struct sock99_faces native = {none, none};
+  static const struct sock99_overrides native = {none, none};
   if (sock99_has_native_kind(L))
     return;
   sock99_push_scratch(L);

@@ -18,28 +18,29 @@
 */
 
 /* A connect that goes on by itself. */
-static int finish_connect(struct sock99_socket *s, struct sock99_limit *limit) {
-  int error = sock99_look_for(s, limit, POLLOUT);
+static int finish_connect(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
+  int error = sock99_look_for(L, s, limit, POLLOUT);
   s->is_connecting = error == SOCK99_TIMEOUT;
   return error != 0 ? error : sock99_connect_error(s->fd);
 }
 
 
-static int connect_inet(struct sock99_socket *s, const struct s99_address *peer,
+static int connect_inet(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
                         struct sock99_limit *limit) {
   int error = sock99_start_connect(s->fd, peer);
-  return error == EINPROGRESS ? finish_connect(s, limit) : error;
+  return error == EINPROGRESS ? finish_connect(L, s, limit) : error;
 }
 
 
-static int connect_unix(struct sock99_socket *s, const struct s99_address *peer,
+static int connect_unix(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
                         struct sock99_limit *limit) {
-  struct sock99_retry retry = {0, 0};
+  int64_t pause = 0;
   int error = 0;
   while (error == 0 && connect(s->fd, &peer->addr.sa, peer->len) != 0) {
-    error = errno == EINTR ? 0 : errno;
-    if (error == EAGAIN)
-      error = sock99_sleep_for_room(s, limit, &retry);
+    if (errno == EAGAIN)
+      error = sock99_sleep_to_retry(L, s, limit, &pause);
+    else
+      error = sock99_try_again(L, s, limit, POLLOUT, errno);
   }
   return error;
 }
@@ -55,14 +56,14 @@ static int refuse_itself(struct sock99_socket *s, const struct s99_address *peer
 }
 
 
-static int connect_to(struct sock99_socket *s, const struct s99_address *peer,
+static int connect_to(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
                       struct sock99_limit *limit) {
   int error = sock99_unblock(s);
   if (error != 0)
     return error;
   if (s->family == AF_UNIX)
-    return connect_unix(s, peer, limit);
-  error = connect_inet(s, peer, limit);
+    return connect_unix(L, s, peer, limit);
+  error = connect_inet(L, s, peer, limit);
   return error == 0 ? refuse_itself(s, peer) : error;
 }
 
@@ -103,11 +104,13 @@ static int fail_destination(lua_State *L, int first, int error) {
 int sock99_go_on_connecting(lua_State *L, struct sock99_socket *s, int first,
                             struct sock99_limit *limit) {
   socket99_result result;
-  int error = sock99_is_pending(s) ? sock99_await(s, limit) : 0;
+  int error = sock99_is_pending(s) ? sock99_await(L, s, limit) : 0;
   if (sock99_take_failure(s, &result))
     return sock99_fail_result(L, &result);
+  if (error == 0 && s->fd < 0)
+    error = SOCK99_CLOSED;
   if (error == 0 && s->is_connecting)
-    error = finish_connect(s, limit);
+    error = finish_connect(L, s, limit);
   if (error == 0) {
     struct s99_address peer;
     peer.len = sizeof(peer.addr);
@@ -133,7 +136,7 @@ static int connect_blocking(lua_State *L, struct sock99_socket *s, const socket9
     return sock99_fail_result(L, &result);
   for (i = 0; i < count && error != 0; i++) {
     sock99_pick_address(found, count, s->family, i, &peer);
-    error = connect_to(s, &peer, limit);
+    error = connect_to(L, s, &peer, limit);
   }
   free(found);
   return error == 0 ? sock99_push_done(L) : sock99_fail_address(L, "connect", &peer, error);
@@ -158,7 +161,7 @@ static int connect_name(lua_State *L, struct sock99_socket *s, const socket99_co
 
 static int connect_address(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
                            struct sock99_limit *limit) {
-  int error = connect_to(s, peer, limit);
+  int error = connect_to(L, s, peer, limit);
   if (s->is_connecting)
     s->destination = sock99_destination(L, 2);
   return error == 0 ? sock99_push_done(L) : sock99_fail_address(L, "connect", peer, error);

@@ -1,15 +1,16 @@
 /*
-** datagram.c: whole messages, one at a time: datagrams, and the records of
+** datagram.c: sends and receives one message at a time: datagrams, and records of
 ** SOCK_SEQPACKET.
 **
-** Every IP datagram fits 64 KiB. A message of a Unix socket may be of any size,
-** so its size is asked for first, and a large one lands in a userdata. A message
-** that another reader's took the place of meanwhile is cut, and reported like one
-** that the caller's own `max` cuts: "truncated", and the whole length.
+** Any IP datagram fits into 64 KiB. A Unix message may have any size, so its size
+** is queried first, and a large one is received into a userdata. If another reader
+** takes that message first, the next one may be longer and is truncated; this is
+** reported as when the caller's `max` truncates it: "truncated", and the whole
+** length.
 **
-** A message lands in a room that all objects share. Lua may collect garbage, and
-** so run other calls on sockets, while it makes a string of it: so a small one
-** is copied first, and with a large one the room is the call's alone meanwhile.
+** A message is received into a block that all objects share. While Lua creates a
+** string it may collect garbage, and so run other calls on sockets. Therefore a
+** small message is copied first, and for a large one the call claims the block.
 */
 
 #include "methods.h"
@@ -25,27 +26,23 @@ struct sock99_socket *sock99_check_datagram(lua_State *L) {
 
 
 /*
-** Out
+** Sending
 */
 
-/* After a call that could not send: 0 is "again". */
-int sock99_wait_to_send(struct sock99_socket *s, struct sock99_limit *limit, bool addressed,
-                        struct sock99_retry *retry, int error) {
-  if (error == EINTR)
-    return 0;
-  if (!sock99_would_block(error))
-    return error;
-  if (addressed && s->family == AF_UNIX)
-    return sock99_sleep_for_room(s, limit, retry);
-  return sock99_wait_for(s, limit, POLLOUT);
+int sock99_try_to_send_again(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                             bool addressed, int64_t *pause, int error) {
+  if (addressed && s->family == AF_UNIX && sock99_would_block(error))
+    return sock99_sleep_to_retry(L, s, limit, pause);
+  return sock99_try_again(L, s, limit, POLLOUT, error);
 }
 
 
 /* To the peer, or to an address. */
-static int send_one(struct sock99_socket *s, struct sock99_limit *limit, const char *data,
-                    size_t length, const struct s99_address *to) {
-  int flags = sock99_message_flags(s), error = 0;
-  struct sock99_retry retry = {0, 0};
+static int send_one(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                    const char *data, size_t length, const struct s99_address *to) {
+  int flags = sock99_message_flags(s), error = s->pending_error;
+  int64_t pause = 0;
+  s->pending_error = 0;
   while (error == 0) {
     ssize_t sent = to == NULL ? send(s->fd, data, length, flags)
                               : sendto(s->fd, data, length, flags, &to->addr.sa, to->len);
@@ -53,16 +50,16 @@ static int send_one(struct sock99_socket *s, struct sock99_limit *limit, const c
       s->sent += (uint64_t)sent;
       return 0;
     }
-    error = sock99_wait_to_send(s, limit, to != NULL, &retry, errno);
+    error = sock99_try_to_send_again(L, s, limit, to != NULL, &pause, errno);
   }
   return error;
 }
 
 
-/* Strings that are joined at once: so many fit Lua's stack. */
+/* Strings joined at once; Lua's stack limits their number. */
 #define JOINED 100
 
-/* The list at index 2 becomes one string. */
+/* Replaces the list at index 2 by one string. */
 static void join_list(lua_State *L) {
   int i, count = (int)lua_rawlen(L, 2);
   lua_settop(L, 2);
@@ -85,10 +82,12 @@ static int fail_to_send(lua_State *L, const struct sock99_socket *s, size_t part
 }
 
 
-/* The peer would take an empty record for the end. */
+/* The peer would mistake an empty record for the end of the stream. */
 static int refuse_empty(lua_State *L, size_t partial) {
   static const struct sock99_failure failure = {
-      .error = EINVAL, .text = "an empty message would mean the end", .has_partial = true};
+      .error = EINVAL,
+      .text = "an empty message would signal the end of the stream",
+      .has_partial = true};
   sock99_push_count(L, partial);
   return sock99_push_failure(L, &failure);
 }
@@ -107,7 +106,7 @@ int sock99_send_message(lua_State *L, struct sock99_socket *s) {
     return refuse_empty(L, first - 1);
   sock99_begin_wait(s, &limit);
   if (s->fd >= 0)
-    error = send_one(s, &limit, length > 0 ? data + first - 1 : data, length, NULL);
+    error = send_one(L, s, &limit, length > 0 ? data + first - 1 : data, length, NULL);
   if (error != 0)
     return fail_to_send(L, s, first - 1, error);
   sock99_push_count(L, first - 1 + length);
@@ -115,27 +114,27 @@ int sock99_send_message(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/*** Sockets of messages: UDP, and Unix datagrams.
+/*** Datagram sockets: UDP and Unix domain.
 
-A message is sent and received whole. An object that has a peer is
-`"udp{connected}"`, and hears of errors that the network reports; other ones
-are `"udp{unconnected}"`. Unix sockets have the same names.
+A message is sent and received whole. An object with a peer has the class
+`"udp{connected}"` and reports errors from the network; one without has the class
+`"udp{unconnected}"`. Unix sockets use the same class names.
 
 @type datagram
 */
 
-/*** Send a datagram to the peer. It is sent whole, or not at all.
+/*** Send a datagram to the peer, whole or not at all.
 
 @function send
-@tparam string|number|table data the datagram; the strings and numbers of a
-list are sent as one
+@tparam string|number|(string|number)[] data the datagram; a list of strings and
+numbers is joined into one
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
-@treturn[1] integer index of the last byte sent, which is the number of bytes
-where `i` is missing
+@treturn[1] integer index of the last byte sent; without `i`, this is the number
+of bytes
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not; what the peer's system said
-to an earlier datagram ("Connection refused") is told here or by `receive`
+@treturn[2] string "timeout", "closed", or another error; an error that an earlier
+datagram caused ("Connection refused") is reported here or by `receive`
 @treturn[2] ?integer errno
 */
 static int l_send(lua_State *L) {
@@ -143,7 +142,7 @@ static int l_send(lua_State *L) {
 }
 
 
-/* 0 is no port to send to, but Linux would connect to it. */
+/* Port 0 is not a valid destination, but Linux would connect to it. */
 static bool has_port(const struct s99_address *address) {
   switch (address->addr.sa.sa_family) {
   case AF_INET:
@@ -163,16 +162,16 @@ static int fail_to_send_to(lua_State *L, int error) {
 }
 
 
-/*** Send a datagram to an address. It is sent whole, or not at all.
+/*** Send a datagram to an address, whole or not at all.
 
 @function sendto
 @tparam string|number data the datagram
-@tparam string host numeric, or a name; of a Unix socket the path
-@tparam integer|string port
+@tparam string host a numeric address or a name; the path for a Unix socket
+@tparam[opt] integer|string port not for a Unix socket
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] ?integer errno, or the EAI_ code for the stage "getaddrinfo"
 @treturn[2] ?string the stage: "getaddrinfo", "sendto", "timeout", "configuration"
 @usage
 local data, host, port = server:receivefrom()
@@ -193,7 +192,7 @@ int sock99_sendto(lua_State *L) {
     return sock99_push_failure(L, &failure);
   if (!has_port(&to))
     return sock99_fail_address(L, "sendto", &to, EINVAL);
-  error = send_one(s, &limit, data, length, &to);
+  error = send_one(L, s, &limit, data, length, &to);
   if (error != 0)
     return fail_to_send_to(L, error);
   sock99_push_count(L, length);
@@ -202,7 +201,7 @@ int sock99_sendto(lua_State *L) {
 
 
 /*
-** In
+** Receiving
 */
 
 static int fill_message(struct sock99_message *in, ssize_t got, const struct iovec *part) {
@@ -216,28 +215,28 @@ static int fill_message(struct sock99_message *in, ssize_t got, const struct iov
 }
 
 
-/* recvfrom(2) is quicker than recvmsg(2). */
-static int receive_inet(const struct sock99_socket *s, int flags, char *room,
+/* recvfrom(2) is faster than recvmsg(2). */
+static int receive_inet(const struct sock99_socket *s, int flags, char *block,
                         struct sock99_message *in) {
-  struct iovec part = {room, SOCK99_ROOM_SIZE};
+  struct iovec part = {block, SOCK99_BLOCK_SIZE};
   struct sockaddr *from = in->wants_from ? &in->from.addr.sa : NULL;
   in->from.len = sizeof(in->from.addr);
   return fill_message(in,
-                      recvfrom(s->fd, room, SOCK99_ROOM_SIZE, flags | SOCK99_MSG_WHOLE_LENGTH, from,
-                               from != NULL ? &in->from.len : NULL),
+                      recvfrom(s->fd, block, SOCK99_BLOCK_SIZE, flags | SOCK99_MSG_WHOLE_LENGTH,
+                               from, from != NULL ? &in->from.len : NULL),
                       &part);
 }
 
 
-/* Makes `part` fit the next message: 0 or an error. What is larger than the room
-** goes to a userdata on top of the stack. */
-static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *room,
+/* Sets `part` to memory for the next message: `block`, or a new userdata on top of the
+** stack if the message is larger. Returns 0 or an errno. */
+static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char *block,
                     struct iovec *part) {
   ssize_t size = sock99_next_message_size(s->fd, flags);
   if (size < 0)
     return errno;
-  part->iov_base = room;
-  part->iov_len = SOCK99_ROOM_SIZE;
+  part->iov_base = block;
+  part->iov_len = SOCK99_BLOCK_SIZE;
   if ((size_t)size > part->iov_len) {
     part->iov_len = (size_t)size;
     part->iov_base = sock99_newuserdata(L, part->iov_len);
@@ -246,11 +245,11 @@ static int fit_next(lua_State *L, const struct sock99_socket *s, int flags, char
 }
 
 
-static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *room,
+static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *block,
                         struct sock99_message *in) {
   struct msghdr message;
   struct iovec part;
-  int error = fit_next(L, s, flags, room, &part);
+  int top = lua_gettop(L), error = fit_next(L, s, flags, block, &part);
   if (error != 0)
     return error;
   memset(&message, 0, sizeof(message));
@@ -258,57 +257,45 @@ static int receive_unix(lua_State *L, struct sock99_socket *s, int flags, char *
   message.msg_iovlen = 1;
   message.msg_name = &in->from.addr;
   message.msg_namelen = sizeof(in->from.addr);
-  /* The room is for the message that is there; another is not waited for. */
+  /* If another reader has taken the message, do not wait for the next one. */
   flags |= MSG_DONTWAIT | SOCK99_MSG_WHOLE_LENGTH;
   error = fill_message(in, sock99_receive_message_rights(s, &message, flags), &part);
   in->is_cut = (message.msg_flags & MSG_TRUNC) != 0;
   in->from.len = message.msg_namelen;
+  if (error != 0)
+    lua_settop(L, top);
   return error;
 }
 
 
-int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *room,
+int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char *block,
                           struct sock99_message *in) {
-  return s->family == AF_UNIX ? receive_unix(L, s, flags, room, in)
-                              : receive_inet(s, flags, room, in);
+  return s->family == AF_UNIX ? receive_unix(L, s, flags, block, in)
+                              : receive_inet(s, flags, block, in);
 }
 
 
-int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *room,
-                       struct sock99_message *in) {
-  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL;
-  int top = lua_gettop(L), error = s->pending_error;
+/* Where it waits, a signal's handler may receive into the room, too, or have it
+** replaced: so the room is asked for each time. */
+int sock99_receive_into_block(lua_State *L, struct sock99_socket *s, struct sock99_message *in) {
+  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL, error = s->pending_error;
   struct sock99_limit limit;
+  if (s->fd < 0)
+    return SOCK99_CLOSED;
   s->pending_error = 0;
   sock99_begin_wait(s, &limit);
   while (error == 0) {
-    lua_settop(L, top);
-    error = sock99_try_to_receive(L, s, flags, room, in);
+    char *block = sock99_message_block(sock99_scratch_of(L));
+    if (block == NULL)
+      return ENOMEM;
+    error = sock99_try_to_receive(L, s, flags, block, in);
     if (error == 0) {
       s->received += in->length;
       return 0;
     }
-    if (sock99_would_block(error))
-      error = sock99_wait_for(s, &limit, POLLIN);
-    else if (error == EINTR)
-      error = 0;
+    error = sock99_try_again(L, s, &limit, POLLIN, error);
   }
   return error;
-}
-
-
-int sock99_receive_into_room(lua_State *L, struct sock99_socket *s, struct sock99_message *in) {
-  char *room;
-  if (s->fd < 0)
-    return SOCK99_CLOSED;
-  room = sock99_message_room(sock99_scratch_of(L));
-  return room == NULL ? ENOMEM : sock99_receive_one(L, s, room, in);
-}
-
-
-static void push_large(lua_State *L, const struct sock99_message *in) {
-  struct sock99_rooms *rooms = sock99_take_rooms(sock99_scratch_of(L), 1);
-  sock99_push_from_rooms(L, in->data, in->size, rooms);
 }
 
 
@@ -329,11 +316,12 @@ void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max) {
   else if (in->size <= SOCK99_SMALL_PIECE)
     push_small(L, in);
   else
-    push_large(L, in);
+    sock99_push_from_blocks(L, in->data, in->size);
 }
 
 
-/* The results, `count` of them so far, end in "truncated", length if it was. */
+/* Appends "truncated" and the length to the `count` results if the message was cut.
+** Returns the number of results. */
 static int end_results(lua_State *L, const struct sock99_message *in, int count) {
   if (!in->is_cut)
     return count;
@@ -356,7 +344,7 @@ int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
   struct sock99_message in;
   int error;
   in.wants_from = false;
-  error = sock99_receive_into_room(L, s, &in);
+  error = sock99_receive_into_block(L, s, &in);
   if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)
     error = SOCK99_CLOSED;
   if (error != 0)
@@ -366,15 +354,15 @@ int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/*** Receive a datagram: the whole of it, whatever its size.
+/*** Receive a whole datagram of any size.
 
 @function receive
-@tparam[opt] integer max at most so many bytes of it; the rest is dropped
-@treturn[1] string the datagram; "" is an empty one, not the end
-@treturn[1] ?string "truncated" where it was longer than `max`
-@treturn[1] ?integer the whole length then
+@tparam[opt] integer max at most this many bytes; the rest is dropped
+@treturn[1] string the datagram; "" is an empty datagram, not the end
+@treturn[1] ?'truncated' if it was longer than `max`
+@treturn[1] ?integer its whole length in that case
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno
 */
 static int l_receive(lua_State *L) {
@@ -382,18 +370,18 @@ static int l_receive(lua_State *L) {
 }
 
 
-/*** Receive a datagram, and where it came from.
+/*** Receive a datagram and the address of its sender.
 
 @function receivefrom
-@tparam[opt] integer max at most so many bytes of it; the rest is dropped
+@tparam[opt] integer max at most this many bytes; the rest is dropped
 @treturn[1] string the datagram
-@treturn[1] string the sender's host, numeric; of a Unix socket its path, ""
-where it has none
-@treturn[1] ?integer the sender's port; nil of a Unix socket
-@treturn[1] ?string "truncated" where the datagram was longer than `max`
-@treturn[1] ?integer the whole length then
+@treturn[1] string the sender's numeric address; for a Unix socket its path, or ""
+if it has none
+@treturn[1] ?integer the sender's port; nil for a Unix socket
+@treturn[1] ?'truncated' if the datagram was longer than `max`
+@treturn[1] ?integer its whole length in that case
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno
 */
 int sock99_receivefrom(lua_State *L) {
@@ -402,11 +390,11 @@ int sock99_receivefrom(lua_State *L) {
   struct sock99_message in;
   int error;
   in.wants_from = true;
-  error = sock99_receive_into_room(L, s, &in);
+  error = sock99_receive_into_block(L, s, &in);
   if (error != 0)
     return sock99_fail(L, error);
   sock99_push_message(L, &in, max);
-  sock99_push_origin(L, &in.from);
+  sock99_push_sender(L, &in.from);
   return end_results(L, &in, 3);
 }
 
@@ -423,18 +411,19 @@ static int forget_peer(lua_State *L, const struct sock99_socket *s) {
 }
 
 
-/*** Connect to a peer, or to no peer any more.
+/*** Connect to a peer, or disconnect from it.
 
-What is sent goes there, and only what comes from there is received: a
-broadcast or multicast address is better sent to with `sendto`, since answers
-come from others. With "*", a port that the system had chosen may be gone.
+The peer becomes the destination of `send`, and only datagrams from it are
+received. So use `sendto` for a broadcast or multicast address: answers come from
+other addresses. With "*", a port chosen by the system may be lost.
 @function setpeername
-@tparam string host numeric, or a name; of a Unix socket the path; "*": no peer
-@tparam integer|string port
+@tparam string host a numeric address or a name; the path for a Unix socket; "*"
+to disconnect
+@tparam[opt] integer|string port not for a Unix socket
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not; the peer is the same as before
-@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] string "timeout", "closed", or another error; the peer is unchanged
+@treturn[2] ?integer errno, or the EAI_ code for the stage "getaddrinfo"
 @treturn[2] ?string the stage: "getaddrinfo", "connect", "timeout", "configuration"
 */
 static int l_setpeername(lua_State *L) {
@@ -461,15 +450,15 @@ static int l_setpeername(lua_State *L) {
 }
 
 
-/*** Give the object an address of its own.
+/*** Bind the object to a local address.
 
 @function setsockname
-@tparam string host numeric, or a name, or "*"; of a Unix socket the path
-@tparam[opt=0] integer|string port 0: any that is free
+@tparam string host a numeric address, a name, or "*"; the path for a Unix socket
+@tparam[opt=0] integer|string port 0: any free port
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string why not
-@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] string the error
+@treturn[2] ?integer errno, or the EAI_ code for the stage "getaddrinfo"
 @treturn[2] ?string the stage: "getaddrinfo", "bind", "timeout", "configuration"
 */
 

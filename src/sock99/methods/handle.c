@@ -21,9 +21,8 @@ does not have raises an error.
 */
 
 
-/*** What the object is at the moment: "tcp{master}", "tcp{client}",
-"tcp{server}", "udp{connected}" or "udp{unconnected}".
-@field class
+/*** What the object is at the moment.
+@tfield 'tcp{master}'|'tcp{client}'|'tcp{server}'|'udp{connected}'|'udp{unconnected}' class
 */
 
 /*** Close the socket. The object stays, and is of no more use.
@@ -47,7 +46,7 @@ static int l_end(lua_State *L) {
 
 
 static int l_gc(lua_State *L) {
-  sock99_bury_socket(L, sock99_check_any(L));
+  sock99_finalize_socket(L, sock99_check_any(L));
   return 0;
 }
 
@@ -68,7 +67,7 @@ static int l_detach(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   socket99_result result;
   size_t unread;
-  sock99_settle(s);
+  sock99_settle(L, s);
   if (sock99_take_failure(s, &result) && s->fd < 0)
     return sock99_fail_result(L, &result);
   do
@@ -101,7 +100,7 @@ returns. `pollfd` never waits.
 */
 static int l_getfd(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
-  sock99_settle(s);
+  sock99_settle(L, s);
   lua_pushinteger(L, sock99_descriptor(s));
   return 1;
 }
@@ -162,8 +161,8 @@ static int l_pollfd(lua_State *L) {
 /*** What `pollfd` is to be watched for.
 
 @function events
-@treturn string "w" after a call that timed out while sending or connecting,
-else "r"; "r", too, while a name is looked up or its addresses are raced
+@treturn 'r'|'w' "w" after a call that timed out while sending or connecting; "r" also
+while a name is looked up or its addresses are raced
 */
 static int l_events(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
@@ -200,7 +199,7 @@ static int l_timeout(lua_State *L) {
 Without a limit they take as long as it takes. With 0 they never wait.
 @function settimeout
 @tparam ?number seconds nil, negative or math.huge: no limit
-@tparam[opt="b"] string mode "b": the limit of each wait within a call; "t":
+@tparam[opt="b"] 'b'|'t' mode "b": the limit of each wait within a call; "t":
 that of the whole call. Both can be set.
 @treturn integer 1
 @usage
@@ -250,7 +249,7 @@ static int l_getstats(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
   sock99_push_count(L, s->received);
   sock99_push_count(L, s->sent);
-  lua_pushnumber(L, sock99_seconds() - s->birth);
+  lua_pushnumber(L, sock99_seconds() - s->created);
   return 3;
 }
 
@@ -272,10 +271,10 @@ static int l_setstats(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   uint64_t received = opt_stat(L, 2, "received", s->received);
   uint64_t sent = opt_stat(L, 3, "sent", s->sent);
-  double now = sock99_seconds(), age = (double)luaL_optnumber(L, 4, now - s->birth);
+  double now = sock99_seconds(), age = (double)luaL_optnumber(L, 4, now - s->created);
   s->received = received;
   s->sent = sent;
-  s->birth = now - age;
+  s->created = now - age;
   lua_pushinteger(L, 1);
   return 1;
 }

@@ -1,35 +1,48 @@
 /*
-** many.c: many datagrams in one call, in and out.
+** many.c: sends and receives many datagrams in one call.
 **
-** Over IP, up to 64 of them are one system call. In: the rooms that they land in
-** belong to the call until Lua has a list of all; the Lua state keeps them for the
-** next one. Out: the whole list is looked at before anything is sent, so that
-** a bad entry sends none.
+** Over IP, up to 64 of them are one system call. What such a call needs lies in rooms
+** of the Lua state, which are the call's alone, in a protected call: it gives them back
+** whatever error is raised. Out: the whole list is checked before anything is sent, so
+** that a bad entry sends none.
 */
 
 #include "methods.h"
 
 #include <poll.h>
 
-/* Datagrams that one system call sends or receives. */
+/* Datagrams per system call. */
 #define BATCH 64
 
 /*** @module sock99 */
+
+/*** A datagram and where it came from, or goes to.
+
+@record packet
+@tfield string 1 data
+@tfield ?string 2 numeric host; of a Unix socket the path
+@tfield ?integer 3 port
+@tfield ?integer truncated the whole length of a datagram that was cut, since another
+reader came between
+*/
 
 /*** @type datagram */
 
 
 /*
-** Out
+** Sending
 */
 
-/* The arrays lie in a userdata at stack index 3, above the object and the list. */
 struct outgoing {
-  struct sock99_mmsghdr *messages;
-  struct iovec *parts;
-  struct s99_address *addresses;
+  struct sock99_mmsghdr messages[BATCH];
+  struct iovec parts[BATCH];
+  struct s99_address addresses[BATCH];
   int count;
   bool addressed;
+  struct sock99_socket *socket;
+  struct sock99_limit limit;
+  uint64_t done;
+  struct sock99_failure failure;
 };
 
 
@@ -43,7 +56,7 @@ static bool is_text(lua_State *L, int index) {
 }
 
 
-/* A service's name will do as well, and, for the peer's, nothing. */
+/* A port number, a service name, or nil, which an entry for the peer has. */
 static bool is_port(lua_State *L, int index) {
   if (lua_isnumber(L, index))
     return sock99_is_port(L, index);
@@ -51,8 +64,7 @@ static bool is_port(lua_State *L, int index) {
 }
 
 
-/* Pushes data, host, port of an entry of the list at index 2, nil for what is
-** missing. */
+/* Pushes data, host and port of an entry of the list at index 2; missing ones are nil. */
 static void push_entry(lua_State *L, int i) {
   int entry, field;
   lua_rawgeti(L, 2, i);
@@ -74,7 +86,7 @@ static void push_entry(lua_State *L, int i) {
 }
 
 
-/* A bad entry must not be found when half of them are sent. */
+/* Checks all entries before anything is sent. */
 static void check_entries(lua_State *L, const struct sock99_socket *s, int count) {
   int i;
   for (i = 1; i <= count; i++) {
@@ -86,16 +98,16 @@ static void check_entries(lua_State *L, const struct sock99_socket *s, int count
 }
 
 
-/* Whether the host or path at `index` means anybody else than the peer. What
-** came from a Unix socket without a name has the path "". */
+/* Whether the host or path at `index` is a destination other than the peer. A message
+** received from an unnamed Unix socket has the path "". */
 static bool has_address(lua_State *L, const struct sock99_socket *s, int index) {
   return !lua_isnil(L, index) && (s->family != AF_UNIX || lua_rawlen(L, index) > 0);
 }
 
 
 /* On top of the stack are data, host, port; the data stays there. */
-static bool add_message(lua_State *L, const struct sock99_socket *s, struct sock99_limit *limit,
-                        struct outgoing *out, struct sock99_failure *failure) {
+static bool add_message(lua_State *L, struct outgoing *out) {
+  const struct sock99_socket *s = out->socket;
   struct msghdr *message = &out->messages[out->count].msg_hdr;
   struct iovec *part = &out->parts[out->count];
   struct s99_address *to = &out->addresses[out->count];
@@ -105,7 +117,7 @@ static bool add_message(lua_State *L, const struct sock99_socket *s, struct sock
   message->msg_iov = part;
   message->msg_iovlen = 1;
   if (has_address(L, s, host)) {
-    if (!sock99_read_address(L, s->family, s->type, host, limit, to, failure))
+    if (!sock99_read_address(L, s->family, s->type, host, &out->limit, to, &out->failure))
       return false;
     message->msg_name = &to->addr;
     message->msg_namelen = to->len;
@@ -119,81 +131,94 @@ static bool add_message(lua_State *L, const struct sock99_socket *s, struct sock
 
 /* The next entries, whose data is kept on the stack. False: the last of them has no
 ** address. */
-static bool collect(lua_State *L, const struct sock99_socket *s, struct sock99_limit *limit,
-                    int *next, int last, struct outgoing *out, struct sock99_failure *failure) {
+static bool collect(lua_State *L, struct outgoing *out, int *next, int last) {
   out->count = 0;
   out->addressed = false;
-  lua_settop(L, 3);
+  lua_settop(L, 2);
   for (; *next <= last && out->count < BATCH; (*next)++) {
     push_entry(L, *next);
-    if (!add_message(L, s, limit, out, failure))
+    if (!add_message(L, out))
       return false;
   }
   return true;
 }
 
 
-static int send_collected(struct sock99_socket *s, struct sock99_limit *limit, struct outgoing *out,
-                          uint64_t *done) {
+static int send_collected(lua_State *L, struct outgoing *out) {
+  struct sock99_socket *s = out->socket;
   int flags = sock99_message_flags(s), first = 0, error = 0;
-  struct sock99_retry retry = {0, 0};
+  int64_t pause = 0;
   while (error == 0 && first < out->count) {
     int i, sent = sock99_send_many(s->fd, out->messages + first, out->count - first, flags);
+    size_t bytes = 0;
     if (sent < 0) {
-      error = sock99_wait_to_send(s, limit, out->addressed, &retry, errno);
+      error = sock99_try_to_send_again(L, s, &out->limit, out->addressed, &pause, errno);
       continue;
     }
     for (i = first; i < first + sent; i++)
-      s->sent += out->messages[i].msg_len;
+      bytes += out->messages[i].msg_len;
+    s->sent += bytes;
     first += sent;
-    retry.pause = 0;
+    pause = 0;
+    if (first < out->count && sock99_is_over(&out->limit, bytes))
+      error = SOCK99_TIMEOUT;
   }
-  *done += (uint64_t)first;
+  out->done += (uint64_t)first;
   return error;
 }
 
 
-static void make_outgoing(lua_State *L, int count, struct outgoing *out) {
-  size_t size = count < BATCH ? (size_t)count : BATCH;
-  out->messages = sock99_newuserdata(
-      L, size * (sizeof(*out->messages) + sizeof(*out->parts) + sizeof(*out->addresses)));
-  out->parts = (void *)(out->messages + size);
-  out->addresses = (void *)(out->parts + size);
+/* Called by Lua, with a pointer to a struct outgoing and the list. Returns the text of the failure,
+** which lives as long as its caller has it. */
+static int l_send_all(lua_State *L) {
+  struct outgoing *out = *(struct outgoing **)lua_touserdata(L, 1);
+  int next = 1, last = (int)lua_rawlen(L, 2), error = 0;
+  bool has_addresses = true;
+  luaL_checkstack(L, BATCH + LUA_MINSTACK, "too many datagrams");
+  while (has_addresses && error == 0 && next <= last) {
+    has_addresses = collect(L, out, &next, last);
+    error = send_collected(L, out);
+  }
+  if (error != 0)
+    out->failure = (struct sock99_failure){.error = error};
+  lua_pushstring(L, out->failure.text);
+  return 1;
 }
 
 
-/* Sends the list at index 2, `*done` messages of it; false: `failure` says why not all. */
-static bool send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
-                     struct sock99_failure *failure) {
-  struct outgoing out;
-  struct sock99_limit limit;
-  int next = 1, last = (int)lua_rawlen(L, 2);
-  bool has_addresses = true;
-  lua_settop(L, 2);
-  make_outgoing(L, last, &out);
-  sock99_begin_wait(s, &limit);
-  while (has_addresses && next <= last) {
-    int error;
-    has_addresses = collect(L, s, &limit, &next, last, &out, failure);
-    error = send_collected(s, &limit, &out, done);
-    if (error != 0) {
-      *failure = (struct sock99_failure){.error = error};
-      return false;
-    }
-  }
-  return has_addresses;
+/* Sends the list at index 2, `*done` messages of it; 0: all, or `failure` says why not. */
+static int send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
+                    struct sock99_failure *failure) {
+  struct sock99_blocks *blocks;
+  struct outgoing *out;
+  int status;
+  lua_pushcfunction(L, l_send_all);
+  lua_pushlightuserdata(L, &out);
+  lua_pushvalue(L, 2);
+  blocks = sock99_claim_blocks(sock99_scratch_of(L), 1);
+  if (blocks == NULL)
+    return failure->error = ENOMEM;
+  out = (void *)blocks->bytes;
+  out->socket = s;
+  out->done = 0;
+  out->failure = (struct sock99_failure){.error = 0};
+  sock99_begin_wait(s, &out->limit);
+  status = lua_pcall(L, 2, 1, 0);
+  *done = out->done;
+  *failure = out->failure;
+  sock99_return_blocks(sock99_scratch_of(L), blocks);
+  return status == 0 ? failure->error : lua_error(L);
 }
 
 
 /*** Send many datagrams, 64 of them in one system call.
 
 @function sendmany
-@tparam table list of strings, or of `{data, host, port}` (of a Unix socket
-`{data, path}`), as `receivemany` returns them; what has no address goes to the
-peer
-@treturn[1] integer how many were sent: all
+@tparam (string|packet)[] list as `receivemany` returns it; an entry without an
+address is sent to the peer
+@treturn[1] integer how many were sent: all of them
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why the next one was not sent
+@treturn[2] string "timeout", "closed", or the error of the first one that was not sent
 @treturn[2] integer how many were sent
 @treturn[2] ?integer errno
 @usage
@@ -203,40 +228,40 @@ static int l_sendmany(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
   struct sock99_failure failure = {.error = SOCK99_CLOSED};
   uint64_t done = 0;
-  bool is_done;
   luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checkstack(L, BATCH + LUA_MINSTACK, "too many datagrams");
   check_entries(L, s, (int)lua_rawlen(L, 2));
-  is_done = s->fd >= 0 && send_all(L, s, &done, &failure);
+  if (s->fd >= 0)
+    (void)send_all(L, s, &done, &failure);
   sock99_push_count(L, done);
   failure.has_partial = true;
-  return is_done ? 1 : sock99_push_failure(L, &failure);
+  return failure.error == 0 ? 1 : sock99_push_failure(L, &failure);
 }
 
 
 /*
-** In
+** Receiving
 */
 
+/* At the beginning of the rooms that the datagrams land in. */
 struct incoming {
   struct sock99_socket *socket;
   struct sock99_mmsghdr messages[BATCH];
   struct iovec parts[BATCH];
   struct s99_address addresses[BATCH];
-  int count;                   /* received; over Unix, at most to be received */
-  struct sock99_message first; /* over Unix, in `room` */
-  char *room;
+  int max, count;
+  char *block;                 /* the first */
+  struct sock99_message first; /* over Unix */
 };
 
 
-static void prepare_rooms(struct incoming *in, char *rooms, int count) {
+static void prepare_blocks(struct incoming *in) {
   bool wants_from = in->socket->class != SOCK99_CONNECTED;
   int i;
-  for (i = 0; i < count; i++) {
+  for (i = 0; i < in->max; i++) {
     struct msghdr *message = &in->messages[i].msg_hdr;
     memset(message, 0, sizeof(*message));
-    in->parts[i].iov_base = rooms + (size_t)i * SOCK99_ROOM_SIZE;
-    in->parts[i].iov_len = SOCK99_ROOM_SIZE;
+    in->parts[i].iov_base = in->block + (size_t)i * SOCK99_BLOCK_SIZE;
+    in->parts[i].iov_len = SOCK99_BLOCK_SIZE;
     message->msg_iov = &in->parts[i];
     message->msg_iovlen = 1;
     message->msg_name = wants_from ? &in->addresses[i].addr : NULL;
@@ -245,28 +270,35 @@ static void prepare_rooms(struct incoming *in, char *rooms, int count) {
 }
 
 
-static int receive_batch(struct sock99_socket *s, struct incoming *in, char *rooms, int max) {
-  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL, error = 0;
+/* The first message of a Unix socket, or as many of an IP socket as there are. */
+static int receive_batch(lua_State *L, struct incoming *in, int flags) {
+  if (in->socket->family == AF_UNIX)
+    return sock99_try_to_receive(L, in->socket, flags, in->block, &in->first);
+  prepare_blocks(in);
+  in->count = sock99_receive_many(in->socket->fd, in->messages, in->max, flags);
+  return in->count < 0 ? errno : 0;
+}
+
+
+static int receive_first(lua_State *L, struct incoming *in) {
+  struct sock99_socket *s = in->socket;
+  int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL, error = s->pending_error;
   struct sock99_limit limit;
+  s->pending_error = 0;
   sock99_begin_wait(s, &limit);
   while (error == 0) {
-    prepare_rooms(in, rooms, max);
-    in->count = sock99_receive_many(s->fd, in->messages, max, flags);
-    if (in->count >= 0)
+    error = receive_batch(L, in, flags);
+    if (error == 0)
       return 0;
-    error = errno;
-    if (sock99_would_block(error))
-      error = sock99_wait_for(s, &limit, POLLIN);
-    else if (error == EINTR)
-      error = 0;
+    error = sock99_try_again(L, s, &limit, POLLIN, error);
   }
   return error;
 }
 
 
 /*
-** The list is at index `list` of the stack, where the last datagram came from
-** in the two places above it.
+** The list is at stack index `list`; the two slots above it hold the address of
+** the last sender.
 */
 static int new_list(lua_State *L, int count) {
   lua_createtable(L, count, 0);
@@ -276,14 +308,14 @@ static int new_list(lua_State *L, int count) {
 }
 
 
-static void set_origin(lua_State *L, int list, const struct s99_address *from) {
-  sock99_push_origin(L, from);
+static void set_sender(lua_State *L, int list, const struct s99_address *from) {
+  sock99_push_sender(L, from);
   lua_replace(L, list + 2);
   lua_replace(L, list + 1);
 }
 
 
-/* From the peer: a string; else, or where it was cut, a table that says more. */
+/* Adds a string, or a table if there is an address or the message was cut. */
 static void add_entry(lua_State *L, const struct sock99_socket *s, int list, int i,
                       const struct sock99_message *in) {
   if (s->class == SOCK99_CONNECTED && !in->is_cut) {
@@ -311,10 +343,8 @@ static bool is_same(const struct s99_address *a, const struct msghdr *b) {
 }
 
 
-/* Called by Lua, with a struct incoming; returns the list. Many datagrams of one
-** sender share its host. */
-static int push_batch(lua_State *L) {
-  const struct incoming *in = lua_touserdata(L, 1);
+/* Many datagrams of one sender share its host. */
+static void push_inet(lua_State *L, const struct incoming *in) {
   struct sock99_message one;
   int i, list = new_list(L, in->count);
   one.from.len = 0;
@@ -327,83 +357,81 @@ static int push_batch(lua_State *L) {
     if (in->socket->class != SOCK99_CONNECTED && !is_same(&one.from, message)) {
       one.from.addr = in->addresses[i].addr;
       one.from.len = message->msg_namelen;
-      set_origin(L, list, &one.from);
+      set_sender(L, list, &one.from);
     }
     add_entry(L, in->socket, list, i + 1, &one);
   }
   lua_settop(L, list);
-  return 1;
 }
 
 
-/* Called by Lua, with a struct incoming; returns the list. The sizes of Unix messages
-** are asked for one by one. The first lies in the room already. */
-static int push_unix(lua_State *L) {
-  struct incoming *in = lua_touserdata(L, 1);
+/* The sizes of Unix messages are asked for one by one. */
+static void push_unix(lua_State *L, struct incoming *in) {
   struct sock99_socket *s = in->socket;
   int flags = (sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL) | MSG_DONTWAIT;
-  int i, list = new_list(L, in->count), error = 0;
+  int i, list = new_list(L, in->max), error = 0;
   for (i = 1; error == 0; i++) {
+    s->received += in->first.length;
     if (s->class != SOCK99_CONNECTED || in->first.is_cut)
-      set_origin(L, list, &in->first.from);
+      set_sender(L, list, &in->first.from);
     add_entry(L, s, list, i, &in->first);
     lua_settop(L, list + 2);
-    error = i < in->count ? sock99_try_to_receive(L, s, flags, in->room, &in->first) : EAGAIN;
-    if (error == 0)
-      s->received += in->first.length;
+    error = i < in->max ? sock99_try_to_receive(L, s, flags, in->block, &in->first) : EAGAIN;
   }
   lua_settop(L, list);
   if (!sock99_would_block(error) && error != EINTR)
     s->pending_error = error;
-  return 1;
 }
 
 
-static int receive_first(lua_State *L, struct incoming *in, char *room, int max) {
-  in->count = max;
-  in->room = room;
-  in->first.wants_from = true;
-  return sock99_receive_one(L, in->socket, room, &in->first);
-}
-
-
-/* What is above the function and its argument holds a large message. */
-static int receive_many(lua_State *L, struct sock99_socket *s, int max) {
-  bool is_unix = s->family == AF_UNIX;
-  int error, status = 0, function = lua_gettop(L) + 1;
-  struct sock99_rooms *rooms;
-  struct incoming *in;
-  lua_pushcfunction(L, is_unix ? push_unix : push_batch);
-  lua_pushnil(L);
-  rooms = sock99_take_rooms(sock99_scratch_of(L), is_unix ? 2 : (size_t)max + 1);
-  if (rooms == NULL)
-    return sock99_fail(L, ENOMEM);
-  in = (void *)rooms->bytes;
-  in->socket = s;
-  lua_pushlightuserdata(L, in);
-  lua_replace(L, function + 1);
-  error = is_unix ? receive_first(L, in, rooms->bytes + SOCK99_ROOM_SIZE, max)
-                  : receive_batch(s, in, rooms->bytes + SOCK99_ROOM_SIZE, max);
-  if (error == 0)
-    status = lua_pcall(L, lua_gettop(L) - function, 1, 0);
-  sock99_return_rooms(sock99_scratch_of(L), rooms);
+/* Called by Lua, with a pointer to a struct incoming. Returns the error, and the list where it is
+ * 0. */
+static int l_receive_all(lua_State *L) {
+  struct incoming *in = *(struct incoming **)lua_touserdata(L, 1);
+  int error = receive_first(L, in);
+  lua_pushinteger(L, error);
   if (error != 0)
-    return sock99_fail(L, error);
-  return status == 0 ? 1 : lua_error(L);
+    return 1;
+  if (in->socket->family == AF_UNIX)
+    push_unix(L, in);
+  else
+    push_inet(L, in);
+  return 2;
 }
 
 
-/*** Receive many datagrams: waits for the first, and takes what else is there.
+static int receive_many(lua_State *L, struct sock99_socket *s, int max) {
+  struct sock99_blocks *blocks;
+  struct incoming *in;
+  int status;
+  lua_pushcfunction(L, l_receive_all);
+  lua_pushlightuserdata(L, &in);
+  blocks = sock99_claim_blocks(sock99_scratch_of(L), s->family == AF_UNIX ? 2 : (size_t)max + 1);
+  if (blocks == NULL)
+    return sock99_fail(L, ENOMEM);
+  in = (void *)blocks->bytes;
+  in->socket = s;
+  in->max = max;
+  in->block = blocks->bytes + SOCK99_BLOCK_SIZE;
+  in->first.wants_from = true;
+  status = lua_pcall(L, 1, 2, 0);
+  sock99_return_blocks(sock99_scratch_of(L), blocks);
+  if (status != 0)
+    return lua_error(L);
+  if (lua_istable(L, -1))
+    return 1;
+  return sock99_fail(L, (int)lua_tointeger(L, -2));
+}
 
-Over IP it is one system call.
+
+/*** Receive many datagrams: wait for the first, then add all that are available.
+
+Over IP this is one system call.
 @function receivemany
-@tparam[opt=64] integer max how many at most; more than 64 are never taken
-@treturn[1] table list as `sendmany` takes it: of strings where the object is
-connected, else of `{data, host, port}`, of a Unix socket `{data, path}`; one that
-was cut, since another reader came between, is a table with `truncated`, its
-whole length
+@tparam[opt=64] integer max how many at most; a call never returns more than 64
+@treturn[1] (string|packet)[] strings if the object is connected
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno
 @usage
 for _, datagram in ipairs(assert(server:receivemany())) do

@@ -1,6 +1,6 @@
 /*
-** methods.h: what an object can do. Each file adds its methods to those of
-** streams or of datagrams; class.c, which knows all of them, makes metatables.
+** methods.h: methods of objects. Each file defines methods of streams, datagrams
+** or all objects; class.c, which knows all of them, makes the metatables.
 */
 #ifndef SOCK99_METHODS_H
 #define SOCK99_METHODS_H
@@ -29,14 +29,15 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_many_methods[];       /* datagrams */
 ** class.c
 */
 
-/* A new kind, the list of its metatables, on top of the stack. `faces` are methods
-** in the place of native ones. At stack index `words` is a function that says a
-** failure in the kind's own words, by code, stage and text: its methods report these,
-** and leave out the number and what the failing call was about. */
-struct sock99_faces {
+/* Pushes a new kind, the list of its metatables. `overrides` are methods that replace
+** native ones. At stack index `messages` is nil or a function that returns the message
+** of an error, given its code, stage and text, of which the last two may be nil: the
+** kind's methods report these messages, without the code and the call's details. */
+struct sock99_overrides {
   const luaL_Reg *streams, *datagrams;
 };
-SOCK99_HIDDEN void sock99_new_kind(lua_State *L, int words, const struct sock99_faces *faces);
+SOCK99_HIDDEN void sock99_new_kind(lua_State *L, int messages,
+                                   const struct sock99_overrides *overrides);
 
 /* Makes the native kind, unless this Lua state has it already. */
 SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
@@ -46,8 +47,8 @@ SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
 ** socket.c
 */
 
-/* When an opening has ended well: the object on top of the stack takes the
-** descriptor, and is of the class that follows. */
+/* Called when an opening has succeeded: the object on top of the stack adopts the
+** descriptor. */
 SOCK99_HIDDEN void sock99_born(lua_State *L, const struct sock99_traits *traits,
                                const socket99_result *result);
 
@@ -56,7 +57,7 @@ SOCK99_HIDDEN int sock99_socket(lua_State *L);
 SOCK99_HIDDEN int sock99_wrap(lua_State *L);
 SOCK99_HIDDEN int sock99_pair(lua_State *L);
 
-/* bind(2), which datagrams call setsockname, too. */
+/* bind(2), which is also setsockname of datagrams. */
 SOCK99_HIDDEN int sock99_bind(lua_State *L);
 
 
@@ -76,13 +77,13 @@ SOCK99_HIDDEN int sock99_go_on_connecting(lua_State *L, struct sock99_socket *s,
 
 
 /*
-** datagram.c: messages, and what one of them and many have in common.
+** datagram.c: messages; shared with many.c.
 */
 
 struct sock99_message {
   const char *data;
-  size_t size;   /* of what is there of it */
-  size_t length; /* of the whole message */
+  size_t size;   /* bytes received */
+  size_t length; /* bytes in the whole message */
   bool is_cut;
   bool wants_from;
   struct s99_address from;
@@ -90,31 +91,31 @@ struct sock99_message {
 
 SOCK99_HIDDEN struct sock99_socket *sock99_check_datagram(lua_State *L);
 
-/* send and receive of what keeps messages apart (datagrams, SOCK_SEQPACKET). */
+/* send and receive for sockets with message boundaries (datagrams, SOCK_SEQPACKET). */
 SOCK99_HIDDEN int sock99_send_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_receive_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_receivefrom(lua_State *L);
 SOCK99_HIDDEN int sock99_sendto(lua_State *L);
 
-/* After a call that could not send: 0 is "again". `addressed`: to anybody else than
-** the peer; all zero in `retry` before the first call. */
-SOCK99_HIDDEN int sock99_wait_to_send(struct sock99_socket *s, struct sock99_limit *limit,
-                                      bool addressed, struct sock99_retry *retry, int error);
+/* Waits after a send that failed with `error`. Returns 0 if it is to be repeated, or an
+** error. `addressed`: the destination is not the peer; `*pause` is 0 before the first
+** call. */
+SOCK99_HIDDEN int sock99_try_to_send_again(lua_State *L, struct sock99_socket *s,
+                                           struct sock99_limit *limit, bool addressed,
+                                           int64_t *pause, int error);
 
-/* One message, if there is one, or where there is leave to block; 0 or an errno.
-** It lies in `room`, of SOCK99_ROOM_SIZE bytes, or, if it is larger, in a userdata on
-** top of the stack. */
+/* Receives one message; waits for it only if `flags` permit. It is stored in `block`, of
+** SOCK99_BLOCK_SIZE bytes, or in a userdata on top of the stack if it is larger. Returns
+** 0 or an errno. */
 SOCK99_HIDDEN int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags,
-                                        char *room, struct sock99_message *in);
+                                        char *block, struct sock99_message *in);
 
-/* The same, as long as the object's timeouts allow; and into the room that all objects
-** share, where it is good until Lua runs, for sock99_push_message. */
-SOCK99_HIDDEN int sock99_receive_one(lua_State *L, struct sock99_socket *s, char *room,
-                                     struct sock99_message *in);
-SOCK99_HIDDEN int sock99_receive_into_room(lua_State *L, struct sock99_socket *s,
-                                           struct sock99_message *in);
+/* The same, for as long as the object's limits allow, into the block that all objects
+** share, where the message is valid until Lua runs, for sock99_push_message. */
+SOCK99_HIDDEN int sock99_receive_into_block(lua_State *L, struct sock99_socket *s,
+                                            struct sock99_message *in);
 
-/* Pushes the first `max` bytes of a message that lies in the shared room. */
+/* Pushes the first `max` bytes of a message in the shared block. */
 SOCK99_HIDDEN void sock99_push_message(lua_State *L, struct sock99_message *in, size_t max);
 
 
@@ -122,12 +123,13 @@ SOCK99_HIDDEN void sock99_push_message(lua_State *L, struct sock99_message *in, 
 ** stream.c
 */
 
-/* One read's worth more to what is unread, for which there is room for `wanted`
-** bytes or more; 0 or an error. */
+/* Adds the bytes of one read to the input, `*count` of them, with space for at least
+** `least` if the input can hold them; none after a wait, since the handler of a signal
+** may have read. Returns 0 or an error. */
 SOCK99_HIDDEN int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
-                              size_t wanted);
+                              size_t least, size_t *count);
 
-/* receive as LuaSocket has it: "*l" ignores every CR, and 0 bytes are waited for. */
+/* receive as in LuaSocket: "*l" ignores every CR, and receive(0) waits for data. */
 SOCK99_HIDDEN int sock99_receive_luasocket(lua_State *L);
 
 #endif

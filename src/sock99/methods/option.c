@@ -1,23 +1,23 @@
 /*
 ** option.c: options of an object, by name or by number.
 **
-** read_option.c makes the C library's values of Lua's; here is the way back. A
-** name that no system has, or a value of the wrong type, is raised; all else is
-** returned.
+** read_option.c converts Lua values to those of the C library; this file converts
+** them back. A name that no system has, or a value of the wrong type, raises an
+** error; all other errors are returned.
 */
 
 #include "methods.h"
 
-/* What an option by number may be read into. */
-#define LARGEST ((lua_Integer)1024 * 1024)
+/* The largest buffer for an option by number. */
+#define LARGEST_SIZE ((lua_Integer)1024 * 1024)
 
-/* Most values fit; a larger one is read into a userdata. */
-#define ROOM 1024
+/* Most values fit this buffer; a larger one is read into a userdata. */
+#define BUFFER_SIZE 1024
 
-/* What an option by number is read into where no size is given. */
+/* The buffer for an option by number if no size is given. */
 #define DEFAULT_SIZE 4096
 
-/* The option's name or number, its value, and above them what must stay alive. */
+/* Stack indices: the option's name or number, its value, and strings to be kept alive. */
 #define OPTION 2
 #define VALUE 3
 #define ANCHOR 4
@@ -41,7 +41,7 @@ static int refuse(lua_State *L, const char *why) {
 
 
 /*
-** Setting. Each returns 0, or how many values it pushed: a failure.
+** Setting. Each function returns 0, or the number of values pushed for a failure.
 */
 
 static int set_option(lua_State *L, struct sock99_socket *s, const socket99_option *option) {
@@ -56,7 +56,7 @@ static int set_option(lua_State *L, struct sock99_socket *s, const socket99_opti
 }
 
 
-/* The value on top of the stack. */
+/* Sets an option to the value on top of the stack. */
 static int set_named(lua_State *L, struct sock99_socket *s, const char *name,
                      enum socket99_kind kind) {
   static const struct sock99_option_place place = {VALUE, ANCHOR};
@@ -68,7 +68,7 @@ static int set_named(lua_State *L, struct sock99_socket *s, const char *name,
 }
 
 
-/* One, or a list. */
+/* The value is one membership or a list of them. */
 static int set_memberships(lua_State *L, struct sock99_socket *s, const char *name) {
   int count = lua_istable(L, VALUE) ? (int)lua_rawlen(L, VALUE) : 0;
   int i, pushed = 0;
@@ -113,22 +113,62 @@ static int set_by_number(lua_State *L, struct sock99_socket *s) {
 }
 
 
+/*** Options by name ([all of them](options.md)), in lower or upper case, with or
+without the prefix of their constant; and entries `{level, option, value}`.
+
+@record options
+*/
+
+/*** The value of an option.
+
+@union option_value
+@tfield boolean flag
+@tfield number number
+@tfield string bytes
+@tfield membership group to join or to leave
+@tfield membership[] groups
+*/
+
+/*** A multicast group to join or to leave.
+
+@record membership
+@tfield string group numeric address
+@tfield ?string|integer interface its name, its index, or, for IPv4, an address of it
+@tfield ?string source numeric address; of source-specific options
+*/
+
+/*** An option that has no name: `{level, option, value}`.
+
+@record raw_option
+@tfield integer 1 level
+@tfield integer 2 option
+@tfield integer|string 3 value
+*/
+
+/*** The same to be asked for: `{level, option, size}`.
+
+@record raw_name
+@tfield integer 1 level
+@tfield integer 2 option
+@tfield ?integer 3 bytes of the value
+*/
+
 /*** @type socket */
 
 /*** Set an option of the socket.
 
-A name is the system's constant in lower case, with or without its prefix.
+The name is the system's constant in lower case, with or without its prefix.
 @function setoption
-@tparam string|table name the option, or `{level, option, value}` by number
-@param[opt=true] value a boolean, an integer, seconds, a string, or
-`{group=, interface=, source=}` and lists of them, whichever the option takes;
-only that of a boolean may be missing
+@tparam string|raw_option name a field of `options`, or the constant's name; or by
+number
+@tparam[opt=true] option_value value a boolean, an integer, seconds, a string, or
+`{group=, interface=, source=}` or a list of them, depending on the option; only a
+boolean may be omitted
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string "closed", or why not
-@treturn[2] ?integer errno; ENOPROTOOPT where this system lacks the option
-@raise where no system has an option of that name, or the value is of the wrong
-type
+@treturn[2] string "closed" or another error
+@treturn[2] ?integer errno; ENOPROTOOPT if this system lacks the option
+@raise if no system has an option of that name, or the value has the wrong type
 @usage
 client:setoption('nodelay', true)
 client:setoption('linger', 0)
@@ -168,14 +208,14 @@ static void push_value(lua_State *L, const socket99_value *value) {
 static int get_named(lua_State *L, const struct sock99_socket *s, const char *name) {
   socket99_option option;
   socket99_value value;
-  char room[ROOM];
+  char buffer[BUFFER_SIZE];
   int error, fd = sock99_descriptor(s);
   memset(&option, 0, sizeof(option));
   option.name = name;
   if (fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
-  error = socket99_option_get(fd, option.name, &value, room, sizeof(room));
-  if (error == ERANGE && value.length > sizeof(room)) {
+  error = socket99_option_get(fd, option.name, &value, buffer, sizeof(buffer));
+  if (error == ERANGE && value.length > sizeof(buffer)) {
     size_t size = value.length;
     void *larger = sock99_newuserdata(L, size);
     error = socket99_option_get(sock99_descriptor(s), option.name, &value, larger, size);
@@ -205,14 +245,15 @@ static void push_bytes(lua_State *L, const void *bytes, socklen_t length) {
 }
 
 
-/* The size in {level, option, size}; `missing` where there is none. */
+/* Returns the size in {level, option, size}, or `missing` if there is none. */
 static socklen_t check_size(lua_State *L, socklen_t missing) {
   long long size = 0;
   lua_rawgeti(L, OPTION, 3);
   if (lua_isnil(L, -1))
     return missing;
   luaL_argcheck(L, lua_type(L, -1) == LUA_TNUMBER, OPTION, "an option's size: integer expected");
-  luaL_argcheck(L, sock99_to_whole(L, -1, &size) == SOCK99_WHOLE && size > 0 && size <= LARGEST,
+  luaL_argcheck(L,
+                sock99_to_whole(L, -1, &size) == SOCK99_WHOLE && size > 0 && size <= LARGEST_SIZE,
                 OPTION, "an option's size is not in 1 to 1048576");
   return (socklen_t)size;
 }
@@ -222,18 +263,18 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
   static const struct sock99_option_place place = {OPTION, ANCHOR};
   socket99_option option;
   socket99_result result;
-  char room[ROOM];
-  void *bytes = room;
+  char buffer[BUFFER_SIZE];
+  void *bytes = buffer;
   socklen_t length;
   lua_settop(L, VALUE);
   lua_pushvalue(L, OPTION);
   if (!sock99_read_option_number(L, &place, &option, &result))
     return refuse(L, result.where);
   length = check_size(L, DEFAULT_SIZE);
-  /* The kernel would write eight times as many bytes as it was given. */
+  /* Its length counts instructions of 8 bytes, so the kernel would overrun the buffer. */
   if (option.level == SOL_SOCKET && option.option_id == SOCK99_COUNTED_OPTION)
     return get_named(L, s, "get_filter");
-  if (length > sizeof(room))
+  if (length > sizeof(buffer))
     bytes = sock99_newuserdata(L, length);
   if (sock99_descriptor(s) < 0)
     return sock99_fail(L, SOCK99_CLOSED);
@@ -247,17 +288,17 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
 /*** Get an option of the socket.
 
 @function getoption
-@tparam string|table name the option, or `{level, option, size}` by number; the
-size may be missing
-@return[1] a boolean, an integer, seconds, or a string, whichever the option has.
-`linger` is false where it is off. By number: an integer where the value has 4
-bytes, else its bytes. An integer that is too large for this Lua's numbers is a
-string, its 8 bytes.
+@tparam string|raw_name name a field of `options`, or the constant's name; or by
+number
+@treturn[1] option_value a boolean, an integer, seconds, or a string, depending on the
+option. `linger` is false if it is off. By number: an integer if the value has 4 bytes,
+otherwise its bytes. An integer too large for this Lua's numbers is a string of its 8
+bytes.
 @treturn[2] nil
-@treturn[2] string "closed", or why not
-@treturn[2] ?integer errno; ENOPROTOOPT where this system lacks the option, or it
+@treturn[2] string "closed" or another error
+@treturn[2] ?integer errno; ENOPROTOOPT if this system lacks the option, or it
 can only be set
-@raise where no system has an option of that name
+@raise if no system has an option of that name
 @usage
 print(client:getoption 'rcvbuf')
 */

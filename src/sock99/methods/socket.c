@@ -37,13 +37,13 @@ void sock99_born(lua_State *L, const struct sock99_traits *traits, const socket9
 A listener's descriptor is always non-blocking; that its calls wait, or not, is
 the object's timeout.
 @function socket
-@tparam table t as `open` takes it; `nonblocking` is `settimeout(0)`, and
+@tparam config t as `open` takes it; `nonblocking` is `settimeout(0)`, and
 `timeout` is for the opening alone
 @treturn[1] socket the object
 @treturn[2] nil
 @treturn[2] string what failed on what, and why
 @treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
-@treturn[2] string the stage
+@treturn[2] stage
 @usage
 local client = assert(sock99.socket{ host = 'example.com', port = 80, timeout = 2 })
 assert(client:send('HEAD / HTTP/1.0\r\n\r\n'))
@@ -98,16 +98,25 @@ static void set_end(lua_State *L, int index, int fd, const struct sock99_traits 
 }
 
 
+/*** What `pair` makes.
+
+@record pair_config
+@tfield ?boolean datagram
+@tfield ?boolean seqpacket
+@tfield ?boolean nonblocking the two never wait
+@tfield ?boolean cloexec close-on-exec; true where missing
+*/
+
 /*** Two Unix domain sockets that are connected to each other.
 
 @function pair
-@tparam[opt] table t `datagram`, `seqpacket`, `nonblocking`, `cloexec` as in `open`
+@tparam[opt] pair_config t
 @treturn[1] socket one end
 @treturn[1] socket the other
 @treturn[2] nil
 @treturn[2] string why not
 @treturn[2] integer errno
-@treturn[2] string the stage
+@treturn[2] stage
 @usage
 local parent, child = assert(sock99.pair())
 */
@@ -154,7 +163,7 @@ static int push_name(lua_State *L, get_name *name) {
   address.len = sizeof(address.addr);
   if (name(fd, &address.addr.sa, &address.len) != 0)
     return sock99_fail(L, errno);
-  return sock99_push_address(L, &address);
+  return sock99_push_endpoint(L, &address);
 }
 
 
@@ -162,8 +171,8 @@ static int push_name(lua_State *L, get_name *name) {
 
 @function getsockname
 @treturn[1] string the host, numeric; of a Unix socket its path, "" where it has none
-@treturn[1] integer the port
-@treturn[1] string "inet" or "inet6"; IPv4 through an IPv6 socket is "inet"
+@treturn[1] ?integer the port; nil of a Unix socket
+@treturn[1] ?'inet'|'inet6' family; IPv4 through an IPv6 socket is "inet"
 @treturn[2] nil
 @treturn[2] string why not
 @treturn[2] integer errno
@@ -176,9 +185,9 @@ static int l_getsockname(lua_State *L) {
 /*** The address of the peer. Results are those of `getsockname`.
 
 @function getpeername
-@treturn[1] string
-@treturn[1] integer
-@treturn[1] string
+@treturn[1] string the host
+@treturn[1] ?integer the port
+@treturn[1] ?'inet'|'inet6' the family
 @treturn[2] nil
 @treturn[2] string why not
 @treturn[2] integer errno
@@ -191,7 +200,7 @@ static int l_getpeername(lua_State *L) {
 /*** The family of the object's descriptor.
 
 @function getfamily
-@treturn[1] string "inet4", "inet6" or "unix"
+@treturn[1] 'inet4'|'inet6'|'unix'
 @treturn[2] nil
 @treturn[2] string "closed"
 */
@@ -220,13 +229,12 @@ int sock99_bind(lua_State *L) {
   struct sock99_limit limit;
   struct sock99_failure failure;
   struct s99_address local;
-  int fd = sock99_descriptor(s);
-  if (fd < 0)
+  if (sock99_descriptor(s) < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &limit);
   if (!sock99_read_address(L, s->family, s->type, 2, &limit, &local, &failure))
     return sock99_push_failure(L, &failure);
-  if (bind(fd, &local.addr.sa, local.len) != 0)
+  if (bind(sock99_descriptor(s), &local.addr.sa, local.len) != 0)
     return sock99_fail_address(L, "bind", &local, errno);
   return sock99_push_done(L);
 }
@@ -274,7 +282,8 @@ static int l_listen(lua_State *L) {
 
 
 /* A descriptor, or an error in `*error`. */
-static int accept_one(struct sock99_socket *s, struct sock99_limit *limit, int *error) {
+static int accept_one(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                      int *error) {
   /* Where somebody else takes the connection that poll(2) told of, accept(2) on
   ** a descriptor that was wrapped as it is would wait for the next one. */
   *error = sock99_unblock(s);
@@ -282,10 +291,8 @@ static int accept_one(struct sock99_socket *s, struct sock99_limit *limit, int *
     int fd = sock99_accept(s->fd, s->stays_nonblocking);
     if (fd >= 0)
       return fd;
-    if (sock99_would_block(errno))
-      *error = sock99_wait_for(s, limit, POLLIN);
-    else if (!sock99_concerns_the_connection(errno))
-      *error = errno;
+    if (errno == EINTR || !sock99_concerns_the_connection(errno))
+      *error = sock99_try_again(L, s, limit, POLLIN, errno);
   }
   return -1;
 }
@@ -294,7 +301,7 @@ static int accept_one(struct sock99_socket *s, struct sock99_limit *limit, int *
 /*** The next connection to a server.
 
 @function accept
-@treturn[1] socket the connection, without a timeout
+@treturn[1] stream the connection, without a timeout
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or why not
 @treturn[2] integer errno
@@ -313,7 +320,7 @@ static int l_accept(lua_State *L) {
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &limit);
-  peer->fd = accept_one(s, &limit, &error);
+  peer->fd = accept_one(L, s, &limit, &error);
   if (peer->fd < 0)
     return sock99_fail(L, error);
   peer->type = s->type;
@@ -328,7 +335,7 @@ static int l_accept(lua_State *L) {
 /*** End one direction of a connection, or both.
 
 @function shutdown
-@tparam[opt="both"] string how "both", "send", "receive"
+@tparam[opt="both"] 'both'|'send'|'receive' how
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string why not

@@ -1,11 +1,10 @@
 /*
-** stream.c: bytes of a stream, in and out.
+** stream.c: sends and receives the bytes of a stream.
 **
-** A receive is a loop over two questions: is what was read ahead enough for
-** what is asked for (input.c knows), and if not, what does the next read
-** bring. Where it ends early, all that is there is the partial result, so that
-** the caller can go on from it: with `prefix`, or, in the other direction,
-** with the index of the next byte.
+** A receive reads into the object's input (input.c) until that satisfies the
+** request. If it fails, all unread bytes become the partial result, from which
+** the caller can continue with `prefix`; a send continues from the index of the
+** next byte.
 */
 
 #include "methods.h"
@@ -15,7 +14,7 @@
 
 /*** @module sock99 */
 
-/* Strings that one system call takes (IOV_MAX is 1,024 on Linux and the BSDs). */
+/* Strings sent by one system call (IOV_MAX is 1,024 on Linux and the BSDs). */
 #define BATCH 1024
 
 
@@ -27,44 +26,61 @@ static struct sock99_socket *check_client(lua_State *L) {
 
 
 /*
-** Out
+** Sending
 */
 
-/* Writes what `parts` hold; *sent counts it. 0, or the error that ended it. */
-static int write_parts(struct sock99_socket *s, struct sock99_limit *limit, struct iovec *parts,
-                       size_t count, uint64_t *sent) {
+/* One call takes all, or where there is a limit, a mebibyte: while the peer takes what
+** comes, the system would go on and on. */
+static ssize_t write_some(const struct sock99_socket *s, struct iovec *parts, size_t count) {
   int flags = sock99_message_flags(s);
+  struct msghdr message;
+  size_t size = parts->iov_len, matched = 1;
+  if (sock99_has_timeout(s) && size > SOCK99_MOST_AT_ONCE)
+    return send(s->fd, parts->iov_base, SOCK99_MOST_AT_ONCE, flags);
+  if (count == 1)
+    return send(s->fd, parts->iov_base, size, flags);
+  while (matched < count &&
+         (!sock99_has_timeout(s) || size + parts[matched].iov_len <= SOCK99_MOST_AT_ONCE))
+    size += parts[matched++].iov_len;
+  memset(&message, 0, sizeof(message));
+  message.msg_iov = parts;
+  message.msg_iovlen = (SOCK99_IOV_COUNT)matched;
+  return sendmsg(s->fd, &message, flags);
+}
+
+
+/* Writes what `parts` hold; *sent counts it. 0, or the error that ended it. */
+static int write_parts(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                       struct iovec *parts, size_t count, uint64_t *sent) {
   while (count > 0) {
-    struct msghdr message;
-    ssize_t written;
-    memset(&message, 0, sizeof(message));
-    message.msg_iov = parts;
-    message.msg_iovlen = (SOCK99_IOV_COUNT)count;
-    written = count == 1 ? send(s->fd, parts->iov_base, parts->iov_len, flags)
-                         : sendmsg(s->fd, &message, flags);
+    ssize_t written = write_some(s, parts, count);
+    size_t left;
     if (written < 0) {
-      int error = errno;
-      if (sock99_would_block(error))
-        error = sock99_wait_for(s, limit, POLLOUT);
-      if (error != 0 && error != EINTR)
+      int error = sock99_try_again(L, s, limit, POLLOUT, errno);
+      if (error != 0)
         return error;
       continue;
     }
     s->sent += (uint64_t)written;
     *sent += (uint64_t)written;
-    while (count > 0 && (size_t)written >= parts->iov_len) {
-      written -= (ssize_t)parts->iov_len;
+    left = (size_t)written;
+    while (count > 0 && left >= parts->iov_len) {
+      left -= parts->iov_len;
       parts++;
       count--;
     }
     if (count > 0) {
-      parts->iov_base = (char *)parts->iov_base + written;
-      parts->iov_len -= (size_t)written;
+      parts->iov_base = (char *)parts->iov_base + left;
+      parts->iov_len -= left;
       /* A peer that takes every byte at once must not keep it from ending. */
-      if (sock99_is_over(limit)) {
+      if (sock99_is_over(limit, (size_t)written)) {
         s->wants_writing = true;
         return SOCK99_TIMEOUT;
       }
+      /* A signal ends a blocking call early. */
+      sock99_run_hooks(L);
+      if (s->fd < 0)
+        return SOCK99_CLOSED;
     }
   }
   return 0;
@@ -87,37 +103,40 @@ static int send_string(lua_State *L, struct sock99_socket *s) {
   struct iovec part;
   uint64_t sent = 0;
   int error = 0;
-  if (!sock99_has_descriptor(L, s, &failure))
+  sock99_begin_wait(s, &limit);
+  if (!sock99_has_descriptor(L, s, &limit, &failure))
     return fail_after(L, first - 1, &failure);
   if (first <= last) {
-    /* sendmsg(2) only reads it. */
+    /* send(2) does not write to it. */
     part.iov_base = (char *)data + first - 1;
     part.iov_len = last - first + 1;
-    sock99_begin_wait(s, &limit);
-    error = write_parts(s, &limit, &part, 1, &sent);
+    error = write_parts(L, s, &limit, &part, 1, &sent);
   }
   sock99_push_count(L, first - 1 + sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
-/* The next strings of the list at index 2. */
+/* The next strings of the list at index 2, which stay on the stack: a signal's handler
+** may take them out of the list while the call waits. */
 static size_t collect_parts(lua_State *L, int *next, int last, struct iovec *parts) {
   size_t count = 0;
+  lua_settop(L, 3);
   for (; *next <= last && count < BATCH; (*next)++) {
     size_t length;
     sock99_push_entry(L, 2, *next);
     parts[count].iov_base = (char *)lua_tolstring(L, -1, &length);
     parts[count].iov_len = length;
-    count += length > 0;
-    lua_pop(L, 1);
+    if (length > 0)
+      count++;
+    else
+      lua_pop(L, 1);
   }
   return count;
 }
 
 
-/* A bad entry must not be found when half of them are sent. Whether there are
-** numbers among them. */
+/* Checks all entries before anything is sent. Returns whether some are numbers. */
 static bool check_parts(lua_State *L, int count) {
   bool has_numbers = false;
   int i;
@@ -130,8 +149,8 @@ static bool check_parts(lua_State *L, int count) {
 }
 
 
-/* Numbers become strings in a list that nobody else knows: to make them is to
-** collect garbage, and a finalizer may drop strings from the program's own. */
+/* Converts numbers to strings in a private copy of the list: the conversion may collect
+** garbage, and a finalizer could remove strings from the program's list. */
 static void copy_parts(lua_State *L, int count) {
   int i;
   lua_createtable(L, count, 0);
@@ -144,33 +163,37 @@ static void copy_parts(lua_State *L, int count) {
 }
 
 
-/* The iovecs lie in the room that all objects share: nothing here runs Lua. */
-static int send_batches(lua_State *L, struct sock99_socket *s, int last, uint64_t *sent) {
-  struct sock99_scratch *scratch = sock99_scratch_of(L);
-  struct sock99_rooms *rooms = sock99_take_rooms(scratch, 1);
-  struct iovec *parts = rooms == NULL ? NULL : (void *)rooms->bytes;
-  struct sock99_limit limit;
-  int next = 1, error = parts == NULL ? ENOMEM : 0;
-  sock99_begin_wait(s, &limit);
+static int send_batches(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, int last,
+                        uint64_t *sent) {
+  size_t size = last < BATCH ? (size_t)last : BATCH;
+  struct iovec *parts = sock99_newuserdata(L, size * sizeof(*parts));
+  int next = 1, error = s->fd < 0 ? SOCK99_CLOSED : 0;
+  luaL_checkstack(L, (int)size + LUA_MINSTACK, "too many strings");
   while (error == 0 && next <= last) {
     size_t count = collect_parts(L, &next, last, parts);
-    error = write_parts(s, &limit, parts, count, sent);
+    uint64_t before = *sent;
+    error = write_parts(L, s, limit, parts, count, sent);
+    if (error == 0 && next <= last && sock99_is_over(limit, (size_t)(*sent - before))) {
+      s->wants_writing = true;
+      error = SOCK99_TIMEOUT;
+    }
   }
-  sock99_return_rooms(scratch, rooms);
   return error;
 }
 
 
 static int send_list(lua_State *L, struct sock99_socket *s) {
   struct sock99_failure failure;
+  struct sock99_limit limit;
   uint64_t sent = 0;
   int last = (int)lua_rawlen(L, 2), error;
   lua_settop(L, 2);
   if (check_parts(L, last))
     copy_parts(L, last);
-  if (!sock99_has_descriptor(L, s, &failure))
+  sock99_begin_wait(s, &limit);
+  if (!sock99_has_descriptor(L, s, &limit, &failure))
     return fail_after(L, 0, &failure);
-  error = send_batches(L, s, last, &sent);
+  error = send_batches(L, s, &limit, last, &sent);
   sock99_push_count(L, sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
@@ -179,14 +202,14 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
 /*** Send bytes.
 
 @function send
-@tparam string|number|table data what to send; a list of strings and numbers
-goes in one system call for each 1,024 of them
+@tparam string|number|(string|number)[] data the bytes; a list of strings and numbers
+is sent with one system call for every 1,024 entries
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
-@treturn[1] integer index of the last byte sent; of a list, the number of bytes
+@treturn[1] integer index of the last byte sent; for a list, the number of bytes
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] integer the same index or number: go on with the byte after it
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] integer the same index or number; continue with the next byte
 @treturn[2] ?integer errno
 @usage
 local last, message, partial = client:send(data)
@@ -201,56 +224,51 @@ static int l_send(lua_State *L) {
 
 
 /*
-** In
+** Receiving
 */
 
 enum until { UNTIL_NEWLINE, UNTIL_COUNT, UNTIL_END, UNTIL_ANY };
 
 struct request {
   enum until until;
-  size_t count;   /* bytes, the prefix not among them */
-  bool keep;      /* the newline is part of the line */
+  size_t count;   /* of bytes, without the prefix */
+  bool keep;      /* the result includes the newline */
   bool drops_crs; /* every CR is ignored, as LuaSocket does */
   const char *prefix;
   size_t prefix_length;
 };
 
 
-static ssize_t read_some(struct sock99_socket *s, void *room, size_t size) {
+static ssize_t read_some(struct sock99_socket *s, void *buffer, size_t size) {
   int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL;
   if (s->family == AF_UNIX)
-    return sock99_receive_rights(s, room, size, flags);
-  return recv(s->fd, room, size, flags);
+    return sock99_receive_rights(s, buffer, size, flags);
+  return recv(s->fd, buffer, size, flags);
 }
 
 
-int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, size_t wanted) {
-  for (;;) {
-    char *room;
-    size_t size;
-    ssize_t got;
-    int error;
-    if (!sock99_input_room(&s->input, sock99_scratch_of(L), wanted, &room, &size))
-      return ENOMEM;
-    got = read_some(s, room, size);
-    if (got > 0) {
-      sock99_input_add(&s->input, (size_t)got);
-      s->received += (uint64_t)got;
-      return 0;
-    }
-    if (got == 0)
-      return SOCK99_CLOSED;
-    error = errno;
-    if (sock99_would_block(error))
-      error = sock99_wait_for(s, limit, POLLIN);
-    if (error != 0 && error != EINTR)
-      return error;
-  }
+int sock99_fill(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, size_t read_size,
+                size_t *count) {
+  char *buffer;
+  size_t size;
+  ssize_t got;
+  *count = 0;
+  if (!sock99_input_reserve(&s->input, sock99_scratch_of(L), read_size, &buffer, &size))
+    return ENOMEM;
+  got = read_some(s, buffer, size);
+  if (got < 0)
+    return sock99_try_again(L, s, limit, POLLIN, errno);
+  if (got == 0)
+    return SOCK99_CLOSED;
+  *count = (size_t)got;
+  sock99_input_add(&s->input, *count);
+  s->received += *count;
+  return 0;
 }
 
 
-/* How much of what is unread the request takes; 0: there is not enough yet. */
-static size_t enough(struct sock99_input *input, const struct request *request) {
+/* Returns how many unread bytes satisfy the request; 0 if more must be read. */
+static size_t match(struct sock99_input *input, const struct request *request) {
   size_t unread = sock99_unread(input);
   switch (request->until) {
   case UNTIL_NEWLINE:
@@ -265,15 +283,15 @@ static size_t enough(struct sock99_input *input, const struct request *request) 
 }
 
 
-/* What to ask of the next read. A line's length is not known, nor that of all. */
-static size_t wanted(const struct sock99_input *input, const struct request *request) {
+/* Returns the size of the next read, if it is known; otherwise the least worth a read. */
+static size_t read_size(const struct sock99_input *input, const struct request *request) {
   if (request->until == UNTIL_COUNT)
     return request->count - sock99_unread(input);
-  return SOCK99_LEAST_ROOM;
+  return SOCK99_LEAST_READ;
 }
 
 
-/* The result, a string on top of the stack: the prefix and the bytes. */
+/* Pushes the prefix and the bytes as one string. */
 static void push_joined(lua_State *L, const struct request *request, const char *bytes,
                         size_t count) {
   if (request->prefix_length == 0) {
@@ -290,7 +308,7 @@ static void push_joined(lua_State *L, const struct request *request, const char 
 }
 
 
-/* The prefix has had its CRs dropped by the call that returned it. */
+/* The call that returned the prefix has already dropped its CRs. */
 static void push_without_crs(lua_State *L, const struct request *request, const char *bytes,
                              size_t count) {
   char *kept = sock99_newuserdata(L, count);
@@ -315,7 +333,7 @@ static void push_text(lua_State *L, const struct request *request, const char *b
 }
 
 
-/* LF goes, and the one CR before it, which may be the prefix's last byte. */
+/* Removes LF and one CR before it, which may be the last byte of the prefix. */
 static void push_line(lua_State *L, const struct request *request, const char *bytes,
                       size_t count) {
   if (request->keep) {
@@ -336,9 +354,8 @@ static void push_line(lua_State *L, const struct request *request, const char *b
 }
 
 
-/* The two ways to make a string of bytes: what was asked for, and all that is there,
-** which ended without it. */
-static void push_answer(lua_State *L, const void *request, const char *bytes, size_t count) {
+/* sock99_push functions for a complete and for a partial result. */
+static void push_match(lua_State *L, const void *request, const char *bytes, size_t count) {
   if (((const struct request *)request)->until == UNTIL_NEWLINE)
     push_line(L, request, bytes, count);
   else
@@ -346,46 +363,48 @@ static void push_answer(lua_State *L, const void *request, const char *bytes, si
 }
 
 
-static void push_rest(lua_State *L, const void *request, const char *bytes, size_t count) {
+static void push_partial(lua_State *L, const void *request, const char *bytes, size_t count) {
   push_text(L, request, bytes, count);
 }
 
 
-/* Until there is enough; *taken bytes answer the request. */
-static int gather(lua_State *L, struct sock99_socket *s, const struct request *request,
-                  size_t *taken) {
-  struct sock99_limit limit;
+/* Until there is enough; *taken bytes answer the request. Bytes that never end must not
+** keep the call from ending. */
+static int read_match(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                      const struct request *request, size_t *matched) {
   int error = s->fd < 0 ? SOCK99_CLOSED : 0;
-  *taken = 0;
-  sock99_begin_wait(s, &limit);
-  for (;;) {
-    if (error != 0 || (*taken = enough(&s->input, request)) > 0)
-      return error;
-    error = sock99_fill(L, s, &limit, wanted(&s->input, request));
-    /* Bytes that never end must not keep the call from ending. */
-    if (error == 0 && sock99_is_over(&limit) && enough(&s->input, request) == 0)
+  *matched = error == 0 ? match(&s->input, request) : 0;
+  while (error == 0 && *matched == 0) {
+    size_t count;
+    error = sock99_fill(L, s, limit, read_size(&s->input, request), &count);
+    if (error == 0)
+      *matched = match(&s->input, request);
+    if (error == 0 && *matched == 0 && count > 0 && sock99_is_over(limit, count))
       error = SOCK99_TIMEOUT;
   }
+  return error;
 }
 
 
-/* The string of the answer, or of all that is there, on top of the stack; and why it
-** is not the answer. What a finalizer takes meanwhile, it has taken first. */
-static int take(lua_State *L, struct sock99_socket *s, const struct request *request) {
+/* Pushes the result and returns 0, or pushes a partial result and returns the error.
+** Starts again if a finalizer has consumed some of the bytes. */
+static int push_received(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                         const struct request *request) {
   for (;;) {
-    size_t taken;
-    int error = gather(L, s, request, &taken);
+    size_t matched;
+    int error = read_match(L, s, limit, request, &matched);
     if (error != 0)
-      taken = sock99_unread(&s->input);
-    if (error == SOCK99_CLOSED && request->until == UNTIL_END && taken > 0)
+      matched = sock99_unread(&s->input);
+    if (error == SOCK99_CLOSED && request->until == UNTIL_END && matched > 0)
       error = 0;
-    if (sock99_push_piece(L, &s->input, taken, error == 0 ? push_answer : push_rest, request))
+    if (sock99_push_piece(L, &s->input, matched, error == 0 ? push_match : push_partial, request))
       return error;
   }
 }
 
 
-/* The prefix counts among the bytes asked for; true: it is enough. */
+/* Subtracts the prefix from the requested count. Returns true, and pushes the result, if
+** the prefix is long enough. */
 static bool is_in_prefix(lua_State *L, struct request *request) {
   if (request->until != UNTIL_COUNT)
     return false;
@@ -409,12 +428,14 @@ static int fail_before(lua_State *L, const struct request *request,
 
 static int receive(lua_State *L, struct sock99_socket *s, struct request *request) {
   struct sock99_failure failure;
+  struct sock99_limit limit;
   int error;
-  if (!sock99_has_descriptor(L, s, &failure))
+  sock99_begin_wait(s, &limit);
+  if (!sock99_has_descriptor(L, s, &limit, &failure))
     return fail_before(L, request, &failure);
   if (is_in_prefix(L, request))
     return 1;
-  error = take(L, s, request);
+  error = push_received(L, s, &limit, request);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
@@ -451,16 +472,16 @@ static void read_request(lua_State *L, struct request *request) {
 /*** Receive bytes.
 
 @function receive
-@tparam[opt="*l"] integer|string pattern a number: so many bytes; `"*l"` or `"l"`:
-a line, without its end (LF, or CR LF); `"*L"` or `"L"`: a line with it; `"*a"` or
-`"a"`: all, until the peer ends the stream
-@tparam[opt=""] string prefix what an earlier call returned as partial; it is
-put before the result, and counts among the bytes asked for
-@treturn[1] string what was asked for
+@tparam[opt="*l"] integer|'*l'|'*L'|'*a'|'l'|'L'|'a' pattern a number: that many
+bytes; `"*l"` or `"l"`: a line without its end (LF or CR LF); `"*L"` or `"L"`: a line
+with its end; `"*a"` or `"a"`: everything until the peer ends the stream
+@tparam[opt=""] string prefix the partial result of an earlier call; the result
+begins with it, and a number of bytes includes it
+@treturn[1] string the bytes or the line
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] string what came so far, the prefix before it
-@treturn[2] ?integer errno; nil where the peer ended the stream
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] string the partial result, which begins with the prefix
+@treturn[2] ?integer errno; nil if the peer ended the stream
 @usage
 local line, message, partial = client:receive()
 if not line and message == 'timeout' then line = client:receive('*l', partial) end
@@ -475,22 +496,23 @@ static int l_receive(lua_State *L) {
 }
 
 
-/* Nothing is asked for, but LuaSocket waits for something, and leaves it. */
+/* For receive(0), LuaSocket waits for data and leaves it unread. */
 static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request *request) {
   struct sock99_failure failure;
   struct sock99_limit limit;
+  size_t count;
   int error = 0;
-  if (!sock99_has_descriptor(L, s, &failure))
-    return fail_before(L, request, &failure);
   sock99_begin_wait(s, &limit);
-  if (sock99_unread(&s->input) == 0)
-    error = sock99_fill(L, s, &limit, 1);
+  if (!sock99_has_descriptor(L, s, &limit, &failure))
+    return fail_before(L, request, &failure);
+  while (error == 0 && sock99_unread(&s->input) == 0)
+    error = sock99_fill(L, s, &limit, 1, &count);
   push_joined(L, request, "", 0);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
-/* Half a byte more is not asked for. */
+/* LuaSocket truncates a count with a fraction. */
 static void cut_fraction(lua_State *L, int index) {
   lua_Number count = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : 0;
   if (!(count > 0 && count < (lua_Number)(SIZE_MAX / 4)) || count == (lua_Number)(size_t)count)
@@ -512,15 +534,15 @@ int sock99_receive_luasocket(lua_State *L) {
 }
 
 
-/*** Receive what is there: at least one byte.
+/*** Receive available bytes, at least one.
 
 @function receiveany
-@tparam[opt] integer max at most so many bytes
+@tparam[opt] integer max at most this many bytes
 @treturn[1] string the bytes
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] string ""
-@treturn[2] ?integer errno; nil where the peer ended the stream
+@treturn[2] ?integer errno; nil if the peer ended the stream
 */
 static int l_receiveany(lua_State *L) {
   struct sock99_socket *s = check_client(L);
@@ -536,8 +558,8 @@ static int l_receiveany(lua_State *L) {
 
 
 /*
-** Lines. The iterator's upvalues: the scratch buffer, the object, whether the
-** line's end stays on.
+** Lines. The iterator's upvalues are the scratch buffer, the object, and whether
+** lines keep their ends.
 */
 
 static void raise_failure(lua_State *L, const struct sock99_failure *failure) {
@@ -552,34 +574,37 @@ static void raise_failure(lua_State *L, const struct sock99_failure *failure) {
 static int next_line(lua_State *L) {
   struct sock99_socket *s = lua_touserdata(L, lua_upvalueindex(2));
   struct sock99_failure failure;
+  struct sock99_limit limit;
   struct request request;
-  size_t taken;
+  size_t matched;
   int error;
-  if (sock99_is_pending(s) && !sock99_arrive(L, s, &failure))
-    raise_failure(L, &failure);
   memset(&request, 0, sizeof(request));
   request.prefix = "";
   request.until = UNTIL_NEWLINE;
   request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
+  sock99_begin_wait(s, &limit);
+  if (sock99_is_pending(s) && !sock99_arrive(L, s, &limit, &failure))
+    raise_failure(L, &failure);
   do {
-    error = gather(L, s, &request, &taken);
+    error = read_match(L, s, &limit, &request, &matched);
     if (error != 0 && error != SOCK99_CLOSED)
       raise_failure(L, &(struct sock99_failure){.error = error});
     if (error != 0)
-      taken = sock99_unread(&s->input);
-    if (taken == 0)
+      matched = sock99_unread(&s->input);
+    if (matched == 0)
       return 0;
-  } while (!sock99_push_piece(L, &s->input, taken, error == 0 ? push_answer : push_rest, &request));
+  } while (
+      !sock99_push_piece(L, &s->input, matched, error == 0 ? push_match : push_partial, &request));
   return 1;
 }
 
 
-/*** Iterate over lines, until the peer ends the stream.
+/*** Iterate over lines until the peer ends the stream.
 
-A last line without an end counts, too. Whatever else ends it is raised.
+A last line without an end is returned, too. Any other error is raised.
 @function lines
-@tparam[opt=false] boolean keep the line's end stays on
-@treturn function an iterator
+@tparam[opt=false] boolean keep whether lines keep their ends
+@treturn fun():string|nil an iterator
 @usage
 for line in client:lines() do print(line) end
 */

@@ -1,5 +1,5 @@
 /*
-** unix.c: descriptors and credentials that pass through Unix domain sockets.
+** unix.c: passes descriptors and credentials over Unix domain sockets.
 */
 
 #include "methods.h"
@@ -9,7 +9,6 @@
 /*** @module sock99 */
 
 
-/* `has_partial`: the partial result is on top of the stack. */
 static int refuse_family(lua_State *L, const char *text, bool has_partial) {
   const struct sock99_failure failure = {
       .error = EAFNOSUPPORT, .text = text, .has_partial = has_partial};
@@ -18,10 +17,10 @@ static int refuse_family(lua_State *L, const char *text, bool has_partial) {
 
 
 /*
-** Descriptors out
+** Sending descriptors
 */
 
-/* The descriptors from argument 3 on; how many. */
+/* Reads the descriptors from argument 3 on. Returns how many. */
 static int check_fds(lua_State *L, int fds[SOCK99_MOST_FDS]) {
   int i, count = lua_gettop(L) - 2;
   luaL_argcheck(L, count >= 1, 3, "a descriptor, or an object with one, expected");
@@ -50,8 +49,8 @@ static void attach(struct msghdr *message, union sock99_control *control, const 
 
 /* The descriptors go with the first byte; what is left of a stream's data goes
 ** on without them. */
-static int send_with_fds(struct sock99_socket *s, const char *data, size_t length, const int *fds,
-                         int count, size_t *sent) {
+static int send_with_fds(lua_State *L, struct sock99_socket *s, const char *data, size_t length,
+                         const int *fds, int count, size_t *sent) {
   int flags = sock99_message_flags(s), error = 0;
   union sock99_control control;
   struct sock99_limit limit;
@@ -62,7 +61,7 @@ static int send_with_fds(struct sock99_socket *s, const char *data, size_t lengt
     struct iovec part;
     ssize_t written;
     memset(&message, 0, sizeof(message));
-    /* sendmsg(2) only reads it. */
+    /* sendmsg(2) does not write to it. */
     part.iov_base = (char *)data + *sent;
     part.iov_len = length - *sent;
     message.msg_iov = &part;
@@ -73,33 +72,40 @@ static int send_with_fds(struct sock99_socket *s, const char *data, size_t lengt
     if (written >= 0) {
       *sent += (size_t)written;
       s->sent += (uint64_t)written;
-      s->wants_writing = *sent < length && sock99_is_over(&limit);
-      error = s->wants_writing ? SOCK99_TIMEOUT : 0;
-    } else if (sock99_would_block(errno)) {
-      error = sock99_wait_for(s, &limit, POLLOUT);
-    } else if (errno != EINTR) {
-      error = errno;
+      s->wants_writing = *sent < length && sock99_is_over(&limit, (size_t)written);
+      error = s->wants_writing ? SOCK99_TIMEOUT : sock99_try_again(L, s, &limit, POLLOUT, EINTR);
+    } else {
+      error = sock99_try_again(L, s, &limit, POLLOUT, errno);
     }
   }
   return error;
 }
 
 
+/*** Who is at the other end.
+
+@record peercred
+@tfield ?integer pid macOS and the BSDs may not tell it
+@tfield integer uid
+@tfield integer gid
+*/
+
 /*** @type socket */
 
 /*** Send data to a Unix peer, and descriptors with its first byte.
 
-The peer gets descriptors of its own; yours stay open, and yours. A peer that
-reads without asking for descriptors may lose them.
+The peer receives duplicates; yours stay open and remain yours. A peer that reads
+without requesting descriptors may lose them.
 @function sendfds
 @tparam string data at least 1 byte
-@param fd a descriptor, a socket, a Lua file, or any object with `getfd`
-@param ... more of them, 253 in all
+@tparam integer|table|file fd a descriptor, a socket, a Lua file, or any object with
+`getfd`; it stays yours
+@tparam integer|table|file ... more descriptors, at most 253 in total
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] integer the number of bytes sent; if it is not 0, the descriptors are sent, and
-`send` goes on with the byte after them
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] integer the number of bytes sent; if it is not 0, the descriptors have
+been sent; continue with `send` and the next byte
 @treturn[2] ?integer errno
 @usage
 assert(worker:sendfds('a connection', client))
@@ -117,18 +123,18 @@ static int l_sendfds(lua_State *L) {
     return refuse_family(L, "sendfds: not a Unix domain socket", true);
   }
   if (s->fd >= 0)
-    error = send_with_fds(s, data, length, fds, count, &sent);
+    error = send_with_fds(L, s, data, length, fds, count, &sent);
   sock99_push_count(L, sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
 
 /*
-** Descriptors in
+** Receiving descriptors
 */
 
-/* As many as there are, at most `max`, in a list on top of the stack. For the list
-** Lua may collect garbage, and so close the object. */
+/* Pushes a list of at most `max` received descriptors. Returns how many. Creating the
+** list may collect garbage, and so close the object. */
 static int push_list(lua_State *L, const struct sock99_socket *s, long long max) {
   int i, count = s->rights == NULL ? 0 : s->rights->count;
   if (count > max)
@@ -142,7 +148,7 @@ static int push_list(lua_State *L, const struct sock99_socket *s, long long max)
 }
 
 
-/* The first `count` belong to the caller from now on. */
+/* Gives up the first `count` descriptors, which now belong to the caller. */
 static void hand_over(struct sock99_socket *s, int count) {
   struct sock99_rights *rights = s->rights;
   if (rights == NULL)
@@ -154,16 +160,17 @@ static void hand_over(struct sock99_socket *s, int count) {
 }
 
 
-/* The list is made before the bytes are taken: they stay if there is no memory for it. */
+/* Creates the list before consuming the bytes, so that they stay if memory runs out. */
 static int receive_stream_fds(lua_State *L, struct sock99_socket *s, long long max) {
   struct sock99_limit limit;
+  size_t size;
   int count;
   sock99_begin_wait(s, &limit);
   do {
     int error = s->fd < 0 ? SOCK99_CLOSED : 0;
     lua_settop(L, 1);
-    if (error == 0 && s->rights == NULL && sock99_unread(&s->input) == 0)
-      error = sock99_fill(L, s, &limit, 1);
+    while (error == 0 && s->rights == NULL && sock99_unread(&s->input) == 0)
+      error = sock99_fill(L, s, &limit, 1, &size);
     if (error != 0)
       return sock99_fail(L, error);
     if (s->rights != NULL && s->rights->truncated)
@@ -178,7 +185,7 @@ static int receive_stream_fds(lua_State *L, struct sock99_socket *s, long long m
 }
 
 
-/* Pushes the next message, or "" where descriptors of the last one are left. */
+/* Pushes the next message, or "" if descriptors of the last one remain. */
 static int push_data(lua_State *L, struct sock99_socket *s) {
   struct sock99_message in;
   int error;
@@ -187,7 +194,7 @@ static int push_data(lua_State *L, struct sock99_socket *s) {
     return 0;
   }
   in.wants_from = false;
-  error = sock99_receive_into_room(L, s, &in);
+  error = sock99_receive_into_block(L, s, &in);
   if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)
     error = SOCK99_CLOSED;
   if (error == 0)
@@ -212,21 +219,21 @@ static int receive_message_fds(lua_State *L, struct sock99_socket *s, long long 
 }
 
 
-/*** Receive data, and the descriptors that came with it.
+/*** Receive data and the descriptors sent with it.
 
-They are close-on-exec, and yours to close. What `receive` has read ahead, and
-the descriptors that came with it, are there at once. `close` closes those that
-nobody has asked for.
+They are close-on-exec, and yours to close. Data that `receive` has read ahead, and
+descriptors sent with it, are returned at once. `close` closes descriptors that were
+not requested.
 @function receivefds
-@tparam[opt] integer max how many descriptors at most; more stay for the next
-call, whose data is "" then
-@treturn[1] string data: a message, or what is there of a stream
-@treturn[1] table list of descriptors
-@treturn[1] ?string "truncated" where the system had to close some, since the
-process has too many open
+@tparam[opt] integer max how many descriptors at most; the next call returns the
+others, with the data ""
+@treturn[1] string data: a message, or the available bytes of a stream
+@treturn[1] integer[] descriptors
+@treturn[1] ?'truncated' if the system closed some because the process has too many
+open
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
-@treturn[2] ?integer errno; nil where the peer ended the stream
+@treturn[2] string "timeout", "closed", or another error
+@treturn[2] ?integer errno; nil if the peer ended the stream
 @usage
 local data, fds = assert(master:receivefds())
 local client = assert(sock99.wrap(fds[1]))
@@ -254,14 +261,14 @@ static void set_number(lua_State *L, const char *name, long long number) {
 }
 
 
-/*** Who is at the other end of a Unix domain connection.
+/*** Get the credentials of the peer of a Unix domain connection.
 
-It is who connected, listened, or made the pair; descriptors may have passed to
-others since.
+They are those of the process that connected, listened or created the pair; its
+descriptor may have been passed to another process since.
 @function getpeercred
-@treturn[1] table `pid`, `uid`, `gid`; macOS and the BSDs may not tell `pid`
+@treturn[1] peercred
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string "closed" or another error
 @treturn[2] ?integer errno
 */
 static int l_getpeercred(lua_State *L) {

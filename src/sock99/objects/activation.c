@@ -1,10 +1,10 @@
 /*
-** activation.c: sockets that were opened for this process before it began, as
-** systemd does it (sd_listen_fds_with_names(3)).
+** activation.c: sockets passed to this process by systemd
+** (sd_listen_fds_with_names(3)).
 **
-** Descriptors from 3 on are ours if LISTEN_PID is this process; LISTEN_FDS says
-** how many, LISTEN_FDNAMES their names, with colons between. All that may run
-** out of memory comes before the first of them is taken, so an error loses none.
+** If LISTEN_PID is this process, descriptors from 3 on are ours; LISTEN_FDS is
+** their number, LISTEN_FDNAMES their names, separated by colons. All memory is
+** allocated before the first descriptor is adopted, so an error loses none.
 */
 
 #include "objects.h"
@@ -14,7 +14,7 @@
 /*** @module sock99 */
 
 
-/* A number that is nothing but decimal digits; -1: it is none. */
+/* Parses a string of decimal digits. Returns -1 for anything else. */
 static long long decimal(const char *text) {
   char *end;
   long long number;
@@ -26,8 +26,8 @@ static long long decimal(const char *text) {
 }
 
 
-/* How many there are for this process, all of them open; 0 where what the
-** environment says of them is not true. */
+/* Returns how many descriptors were passed; 0 if the environment is wrong or one of them
+** is not open. */
 static int count_passed(void) {
   long long count = decimal(getenv("LISTEN_FDS"));
   int i;
@@ -41,7 +41,7 @@ static int count_passed(void) {
 }
 
 
-/* Pushes the next name, and takes it off the list; missing ones are "unknown". */
+/* Pushes the next name and advances *names; a missing name is "unknown". */
 static void push_name(lua_State *L, const char **names) {
   size_t length;
   if (*names == NULL) {
@@ -54,7 +54,8 @@ static void push_name(lua_State *L, const char **names) {
 }
 
 
-/* A list of {name=, fd=, socket=}, each socket a closed object yet. */
+/* Pushes a list of {name=, fd=, socket=}, whose sockets have no descriptor yet, and the
+** key "socket". */
 static void push_list(lua_State *L, int count) {
   const char *names;
   int i;
@@ -71,14 +72,13 @@ static void push_list(lua_State *L, int count) {
     lua_setfield(L, -2, "socket");
     lua_rawseti(L, -2, i + 1);
   }
-  /* The key that "socket" is taken away by. */
   lua_pushliteral(L, "socket");
 }
 
 
-/* The object of the list below the key on top of the stack gets its descriptor;
-** nothing here makes anything. */
-static void take(lua_State *L, int fd, int i) {
+/* Gives a descriptor to object `i` of the list below the key on top of the stack.
+** Allocates nothing. */
+static void adopt(lua_State *L, int fd, int i) {
   struct sock99_socket *s;
   int entry = lua_gettop(L) + 1;
   lua_rawgeti(L, -2, i);
@@ -91,22 +91,30 @@ static void take(lua_State *L, int fd, int i) {
     lua_pushnil(L);
     lua_rawset(L, entry);
   } else if (s->class == SOCK99_SERVER) {
-    /* accept(2) would hang where the peer has gone after poll(2) told of it. */
+    /* accept(2) would block if the peer had gone since poll(2) reported it. */
     (void)sock99_set_nonblocking(s);
   }
   lua_settop(L, entry - 1);
 }
 
 
-/*** The sockets that systemd, or whoever speaks its protocol, has passed.
+/*** A socket passed by systemd.
 
-They are close-on-exec from then on, and child processes are told nothing of
-them: the variables LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are removed from
-the environment. So a second call gives an empty list.
+@record passed
+@tfield string name the FileDescriptorName of the socket unit, or "unknown" if it has
+none
+@tfield integer fd
+@tfield ?socket socket the object that owns the descriptor; nil if that is not a TCP,
+UDP or Unix domain socket
+*/
+
+/*** Get the sockets passed by systemd, or by another program with its protocol.
+
+They become close-on-exec, and the variables LISTEN_PID, LISTEN_FDS and
+LISTEN_FDNAMES are removed from the environment, so child processes do not see
+them and a second call returns an empty list.
 @function listen_fds
-@treturn table a list of `{name=, fd=, socket=}`: the name that the socket unit
-gives (FileDescriptorName), "unknown" where it gives none; the descriptor; and
-its object, which owns it, or nil where it is no TCP, UDP or Unix domain socket
+@treturn passed[]
 @usage
 for _, passed in ipairs(sock99.listen_fds()) do
   print(passed.name, passed.fd, passed.socket)
@@ -119,7 +127,7 @@ int sock99_listen_fds(lua_State *L) {
   unsetenv("LISTEN_FDS");
   unsetenv("LISTEN_FDNAMES");
   for (i = 0; i < count; i++)
-    take(L, FIRST_FD + i, i + 1);
+    adopt(L, FIRST_FD + i, i + 1);
   lua_pop(L, 1);
   return 1;
 }

@@ -1,11 +1,10 @@
 /*
-** input.c: bytes that were read and not yet taken.
+** input.c: an object's input buffer: bytes read ahead and not yet consumed.
 **
-** Most reads are taken at once, so most of them never leave the scratch
-** buffer: one a Lua state, which the last reader keeps until another object
-** reads; only then is what it left unread moved to the heap. Results that are
-** larger than the scratch buffer grow on the heap, by doubling, with what
-** arrives.
+** Most bytes are consumed at once, so they never leave the scratch buffer. Each
+** Lua state has one; the last reader keeps it until another object reads, and only
+** then are its unread bytes moved to the heap. Results larger than the scratch
+** buffer grow on the heap, by doubling, as data arrives.
 */
 
 #include "input.h"
@@ -17,13 +16,13 @@ static bool is_borrowed(const struct sock99_input *input) {
 
 
 static void forget(struct sock99_input *input) {
-  unsigned int takes = input->takes;
+  unsigned int generation = input->generation;
   memset(input, 0, sizeof(*input));
-  input->takes = takes + 1;
+  input->generation = generation + 1;
 }
 
 
-/* What is unread goes to the front of a piece of the heap that is its own. */
+/* Moves the unread bytes to the front of a new heap buffer. */
 static bool move_to_heap(struct sock99_input *input, size_t capacity) {
   size_t unread = sock99_unread(input);
   char *data = malloc(capacity);
@@ -54,36 +53,36 @@ static bool evict(struct sock99_scratch *scratch) {
 }
 
 
-char *sock99_take_scratch(struct sock99_scratch *scratch) {
+char *sock99_claim_scratch(struct sock99_scratch *scratch) {
   if (scratch->bytes == NULL)
     scratch->bytes = malloc(SOCK99_SCRATCH_SIZE);
   return scratch->bytes != NULL && evict(scratch) ? scratch->bytes : NULL;
 }
 
 
-struct sock99_rooms *sock99_take_rooms(struct sock99_scratch *scratch, size_t count) {
-  struct sock99_rooms *rooms = scratch->rooms;
-  scratch->rooms = NULL;
-  if (rooms != NULL && rooms->count >= count)
-    return rooms;
-  free(rooms);
-  rooms = malloc(sizeof(*rooms) + count * SOCK99_ROOM_SIZE);
-  if (rooms != NULL)
-    rooms->count = count;
-  return rooms;
+struct sock99_blocks *sock99_claim_blocks(struct sock99_scratch *scratch, size_t count) {
+  struct sock99_blocks *blocks = scratch->blocks;
+  scratch->blocks = NULL;
+  if (blocks != NULL && blocks->count >= count)
+    return blocks;
+  free(blocks);
+  blocks = malloc(sizeof(*blocks) + count * SOCK99_BLOCK_SIZE);
+  if (blocks != NULL)
+    blocks->count = count;
+  return blocks;
 }
 
 
-void sock99_return_rooms(struct sock99_scratch *scratch, struct sock99_rooms *rooms) {
-  free(scratch->rooms);
-  scratch->rooms = rooms;
+void sock99_return_blocks(struct sock99_scratch *scratch, struct sock99_blocks *blocks) {
+  free(scratch->blocks);
+  scratch->blocks = blocks;
 }
 
 
-/* What little is unread moves to the scratch buffer. */
+/* Moves the unread bytes, which fit, to the scratch buffer. */
 static bool borrow(struct sock99_input *input, struct sock99_scratch *scratch) {
   size_t unread = sock99_unread(input);
-  char *bytes = sock99_take_scratch(scratch);
+  char *bytes = sock99_claim_scratch(scratch);
   if (bytes == NULL)
     return false;
   if (unread > 0)
@@ -118,8 +117,8 @@ static bool grow(struct sock99_input *input) {
 }
 
 
-/* A result that does not fit the scratch buffer, or no longer. */
-static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch *scratch) {
+/* For a result that does not fit into the scratch buffer, or no longer does. */
+static bool reserve_on_heap(struct sock99_input *input, struct sock99_scratch *scratch) {
   if (input->capacity < SOCK99_SCRATCH_SIZE) {
     bool borrowed = is_borrowed(input);
     if (!move_to_heap(input, 2 * SOCK99_SCRATCH_SIZE))
@@ -128,7 +127,7 @@ static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch 
       scratch->user = NULL;
     return true;
   }
-  if (input->capacity - input->end >= SOCK99_LEAST_ROOM)
+  if (input->capacity - input->end >= SOCK99_LEAST_READ)
     return true;
   if (sock99_unread(input) <= input->capacity / 2) {
     move_to_front(input);
@@ -138,25 +137,25 @@ static bool make_room_on_heap(struct sock99_input *input, struct sock99_scratch 
 }
 
 
-static bool make_room(struct sock99_input *input, struct sock99_scratch *scratch, size_t wanted) {
+static bool reserve(struct sock99_input *input, struct sock99_scratch *scratch, size_t least) {
   size_t unread = sock99_unread(input);
-  if (unread > SOCK99_SCRATCH_SIZE || wanted > SOCK99_SCRATCH_SIZE - unread)
-    return make_room_on_heap(input, scratch);
+  if (unread > SOCK99_SCRATCH_SIZE || least > SOCK99_SCRATCH_SIZE - unread)
+    return reserve_on_heap(input, scratch);
   if (!is_borrowed(input))
     return borrow(input, scratch);
-  /* A move of no more than was taken since the last one costs little, and the
-  ** next read can be a large one. */
-  if (unread <= input->begin || SOCK99_SCRATCH_SIZE - input->end < wanted)
+  /* Moving no more bytes than were consumed since the last move is cheap, and makes
+  ** space for a large read. */
+  if (unread <= input->begin || SOCK99_SCRATCH_SIZE - input->end < least)
     move_to_front(input);
   return true;
 }
 
 
-bool sock99_input_room(struct sock99_input *input, struct sock99_scratch *scratch, size_t wanted,
-                       char **room, size_t *size) {
-  if (!make_room(input, scratch, wanted))
+bool sock99_input_reserve(struct sock99_input *input, struct sock99_scratch *scratch, size_t least,
+                          char **space, size_t *size) {
+  if (!reserve(input, scratch, least))
     return false;
-  *room = input->data + input->end;
+  *space = input->data + input->end;
   *size = (is_borrowed(input) ? SOCK99_SCRATCH_SIZE : input->capacity) - input->end;
   return true;
 }
@@ -190,7 +189,7 @@ static void release(struct sock99_input *input, struct sock99_scratch *scratch) 
 }
 
 
-/* A little that is left of much must not hold all of its room. */
+/* A few remaining bytes must not keep a large buffer allocated. */
 static void shrink(struct sock99_input *input) {
   size_t unread = sock99_unread(input);
   if (input->capacity > 2 * SOCK99_SCRATCH_SIZE && unread < input->capacity / 4)
@@ -201,7 +200,7 @@ static void shrink(struct sock99_input *input) {
 void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratch, size_t count) {
   input->begin += count;
   input->searched = 0;
-  input->takes++;
+  input->generation++;
   if (input->begin == input->end)
     release(input, scratch);
   else
@@ -210,40 +209,40 @@ void sock99_input_drop(struct sock99_input *input, struct sock99_scratch *scratc
 
 
 /*
-** Pieces, and the function that makes strings of them in a protected call. It lies in
-** the registry, since to make it anew could collect garbage.
+** Pieces, and the function that turns them into strings in a protected call. It is
+** kept in the registry, since creating it for each call could collect garbage.
 */
 
 static const char pusher_key = 0;
 
 struct piece {
   sock99_push *push;
-  const void *how;
+  const void *context;
   const char *bytes;
   size_t count;
 };
 
 
-void sock99_push_bytes(lua_State *L, const void *how, const char *bytes, size_t count) {
-  (void)how;
+void sock99_push_bytes(lua_State *L, const void *context, const char *bytes, size_t count) {
+  (void)context;
   lua_pushlstring(L, bytes, count);
 }
 
 
-/* Called by Lua, with a struct piece. */
+/* Called through lua_pcall with a struct piece. */
 static int l_push(lua_State *L) {
   const struct piece *piece = lua_touserdata(L, 1);
-  piece->push(L, piece->how, piece->bytes, piece->count);
+  piece->push(L, piece->context, piece->bytes, piece->count);
   return 1;
 }
 
 
-/* Replaces nothing on the stack and allocates nothing. */
-static int call_pusher(lua_State *L, struct piece *piece) {
+/* Allocates nothing, except on LuaJIT, for an address in a part of the memory where it
+** has seen none before. */
+static void push_pusher(lua_State *L, struct piece *piece) {
   lua_pushlightuserdata(L, (void *)&pusher_key);
   lua_rawget(L, LUA_REGISTRYINDEX);
   lua_pushlightuserdata(L, piece);
-  return lua_pcall(L, 1, 1, 0);
 }
 
 
@@ -254,7 +253,7 @@ static int call_pusher(lua_State *L, struct piece *piece) {
 static int l_free(lua_State *L) {
   struct sock99_scratch *scratch = lua_touserdata(L, 1);
   free(scratch->bytes);
-  free(scratch->rooms);
+  free(scratch->blocks);
   memset(scratch, 0, sizeof(*scratch));
   return 0;
 }
@@ -270,8 +269,8 @@ static void push_new_scratch(lua_State *L) {
 }
 
 
-/* All objects share it, since any method may be called on any of them, however
-** often the module is loaded. */
+/* All objects share one, even if the module is loaded more than once, since any method
+** may be called on any of them. */
 void sock99_push_scratch(lua_State *L) {
   static const char key = 0;
   lua_pushlightuserdata(L, (void *)&key);
@@ -294,13 +293,13 @@ void sock99_push_scratch(lua_State *L) {
 */
 
 bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
-                      const void *how) {
+                      const void *context) {
   char copy[SOCK99_SMALL_PIECE];
-  unsigned int takes = input->takes;
+  unsigned int generation = input->generation;
   if (count > 0)
     memcpy(copy, sock99_unread_bytes(input), count);
-  push(L, how, copy, count);
-  if (input->takes != takes) {
+  push(L, context, copy, count);
+  if (input->generation != generation) {
     lua_pop(L, 1);
     return false;
   }
@@ -309,20 +308,20 @@ bool sock99_push_copy(lua_State *L, struct sock99_input *input, size_t count, so
 }
 
 
-/* More follows them: a copy on the heap. */
+/* Pushes some of the unread bytes from a copy on the heap. */
 static bool push_part(lua_State *L, struct sock99_input *input, struct piece *piece) {
-  unsigned int takes = input->takes;
+  unsigned int generation = input->generation;
   char *copy = malloc(piece->count);
   int status;
   if (copy == NULL)
     return luaL_error(L, "not enough memory") != 0;
   memcpy(copy, sock99_unread_bytes(input), piece->count);
   piece->bytes = copy;
-  status = call_pusher(L, piece);
+  status = lua_pcall(L, 1, 1, 0);
   free(copy);
   if (status != 0)
     lua_error(L);
-  if (input->takes != takes) {
+  if (input->generation != generation) {
     lua_pop(L, 1);
     return false;
   }
@@ -331,7 +330,7 @@ static bool push_part(lua_State *L, struct sock99_input *input, struct piece *pi
 }
 
 
-/* A scratch buffer may have been replaced meanwhile. */
+/* The state may have a new scratch buffer by now. */
 static void return_buffer(struct sock99_scratch *scratch, const struct sock99_input *taken) {
   if (taken->capacity == 0 && scratch->bytes == NULL)
     scratch->bytes = taken->data;
@@ -340,7 +339,7 @@ static void return_buffer(struct sock99_scratch *scratch, const struct sock99_in
 }
 
 
-/* As if nothing had been taken. */
+/* Restores the input that push_all detached. */
 static void put_back(struct sock99_input *input, struct sock99_scratch *scratch,
                      const struct sock99_input *taken) {
   *input = *taken;
@@ -355,11 +354,11 @@ static void put_back(struct sock99_input *input, struct sock99_scratch *scratch,
 }
 
 
-/* All that is there: the buffer is nobody's until the string is made. */
+/* Pushes all unread bytes. No object owns the buffer while the string is created. */
 static bool push_all(lua_State *L, struct sock99_input *input, struct piece *piece) {
   struct sock99_scratch *scratch = sock99_scratch_of(L);
   struct sock99_input taken = *input;
-  unsigned int takes;
+  unsigned int generation;
   int status;
   piece->bytes = sock99_unread_bytes(input);
   if (is_borrowed(input)) {
@@ -367,9 +366,9 @@ static bool push_all(lua_State *L, struct sock99_input *input, struct piece *pie
     scratch->bytes = NULL;
   }
   forget(input);
-  takes = input->takes;
-  status = call_pusher(L, piece);
-  if (status == 0 || input->takes != takes || input->data != NULL)
+  generation = input->generation;
+  status = lua_pcall(L, 1, 1, 0);
+  if (status == 0 || input->generation != generation || input->data != NULL)
     return_buffer(scratch, &taken);
   else
     put_back(input, scratch, &taken);
@@ -380,17 +379,22 @@ static bool push_all(lua_State *L, struct sock99_input *input, struct piece *pie
 
 
 bool sock99_push_large(lua_State *L, struct sock99_input *input, size_t count, sock99_push *push,
-                       const void *how) {
-  struct piece piece = {push, how, NULL, count};
+                       const void *context) {
+  struct piece piece = {push, context, NULL, count};
+  push_pusher(L, &piece);
   return sock99_unread(input) == count ? push_all(L, input, &piece) : push_part(L, input, &piece);
 }
 
 
-void sock99_push_from_rooms(lua_State *L, const char *bytes, size_t count,
-                            struct sock99_rooms *rooms) {
+void sock99_push_from_blocks(lua_State *L, const char *bytes, size_t count) {
   struct piece piece = {sock99_push_bytes, NULL, bytes, count};
-  int status = call_pusher(L, &piece);
-  sock99_return_rooms(sock99_scratch_of(L), rooms);
+  struct sock99_scratch *scratch = sock99_scratch_of(L);
+  struct sock99_blocks *blocks;
+  int status;
+  push_pusher(L, &piece);
+  blocks = sock99_claim_blocks(scratch, 1);
+  status = lua_pcall(L, 1, 1, 0);
+  sock99_return_blocks(scratch, blocks);
   if (status != 0)
     lua_error(L);
 }

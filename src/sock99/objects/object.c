@@ -1,17 +1,16 @@
 /*
-** object.c: the userdata that a socket object is: its mark, its class, its
-** descriptor, its end.
+** object.c: the userdata of a socket object: its mark, class and descriptor.
 */
 
 #include "objects.h"
 
 
-/* Their addresses mark objects, and those that were collected, which finalizers
-** may still use. */
-static const char mark = 0, dead_mark = 0;
+/* Their addresses mark objects, and finalized ones, which other finalizers may still
+** use. */
+static const char mark = 0, finalized_mark = 0;
 
-/* Keys of the registry, so that no program reaches what is there: the native kind;
-** and the kinds by metatable. A kind is the list of its metatables, by class. */
+/* Keys of the registry, where programs cannot reach them: the native kind; and the
+** kinds by metatable. A kind is the list of its metatables by class. */
 static const char native_key = 0, kinds_key = 0;
 
 #define NATIVE ((void *)&native_key)
@@ -22,7 +21,7 @@ const char *const sock99_class_names[SOCK99_CLASS_COUNT] = {
 
 
 /*
-** Knowing objects
+** Recognising objects
 */
 
 static void push_from_registry(lua_State *L, void *key) {
@@ -53,14 +52,14 @@ static bool has_kind(lua_State *L, int index) {
 }
 
 
-/* Looking into the metatable of every object would be a third of what it costs
-** to take a line out of the buffer. The memory of a dead one may be a userdata of
-** somebody else's by now, the mark still in it. Only a full userdata has a size. */
+/* Checking every object's metatable would be a third of the cost of receiving a buffered
+** line, so only finalized ones are checked: their memory may belong to another userdata
+** by now, with the mark still in it. Light userdata has no size. */
 struct sock99_socket *sock99_test_socket(lua_State *L, int index) {
   struct sock99_socket *s = lua_touserdata(L, index);
   if (s == NULL || lua_rawlen(L, index) != sizeof(*s))
     return NULL;
-  return s->mark == &mark || (s->mark == &dead_mark && has_kind(L, index)) ? s : NULL;
+  return s->mark == &mark || (s->mark == &finalized_mark && has_kind(L, index)) ? s : NULL;
 }
 
 
@@ -81,10 +80,10 @@ struct sock99_socket *sock99_check_any(lua_State *L) {
 
 
 /*
-** Birth and class
+** Creation and class
 */
 
-/* The native kind, too, where the debug library took the metatable away. */
+/* Pushes the native kind if the debug library removed the metatable. */
 static void push_kind(lua_State *L, int index) {
   push_kind_or_nil(L, index);
   if (lua_istable(L, -1))
@@ -143,7 +142,7 @@ struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99_class class) 
   s->type = class >= SOCK99_CONNECTED ? SOCK_DGRAM : SOCK_STREAM;
   s->class = (unsigned char)class;
   s->each_wait = s->whole_call = -1;
-  s->birth = sock99_seconds();
+  s->created = sock99_seconds();
   lua_rawgeti(L, -2, (int)class + 1);
   lua_setmetatable(L, -2);
   lua_remove(L, -2);
@@ -201,8 +200,8 @@ static int get_int(int fd, int option, int *out) {
 }
 
 
-/* BSD says EINVAL of a socket that was shut down. */
-static int ask_peer(int fd, bool *has_peer) {
+/* On BSD, getpeername fails with EINVAL after a shutdown. */
+static int find_peer(int fd, bool *has_peer) {
   struct s99_address peer;
   peer.len = sizeof(peer.addr);
   *has_peer = getpeername(fd, &peer.addr.sa, &peer.len) == 0;
@@ -210,14 +209,14 @@ static int ask_peer(int fd, bool *has_peer) {
 }
 
 
-/* A stream that has no peer any more is still what it was. */
-static int ask_class(int fd, int type, enum sock99_class before, enum sock99_class *class) {
+/* A stream that has lost its peer remains a client. */
+static int find_class(int fd, int type, enum sock99_class before, enum sock99_class *class) {
   int listens = 0, error = 0;
   bool has_peer = before == SOCK99_CLIENT;
   if (type != SOCK_DGRAM)
     error = get_int(fd, SO_ACCEPTCONN, &listens);
   if (error == 0 && !listens && (type == SOCK_DGRAM || !has_peer))
-    error = ask_peer(fd, &has_peer);
+    error = find_peer(fd, &has_peer);
   if (type == SOCK_DGRAM)
     *class = has_peer ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
   else
@@ -247,7 +246,7 @@ int sock99_adopt(lua_State *L, int index, int fd) {
   default:
     return EAFNOSUPPORT;
   }
-  error = ask_class(fd, type, s->class, &class);
+  error = find_class(fd, type, s->class, &class);
   if (error != 0)
     return error;
   sock99_set_class(L, index, class);
@@ -259,7 +258,7 @@ int sock99_adopt(lua_State *L, int index, int fd) {
 
 
 /*
-** Death
+** Close
 */
 
 static void forget_unread(lua_State *L, struct sock99_socket *s) {
@@ -280,8 +279,8 @@ void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
 }
 
 
-void sock99_bury_socket(lua_State *L, struct sock99_socket *s) {
+void sock99_finalize_socket(lua_State *L, struct sock99_socket *s) {
   sock99_close_socket(L, s);
   sock99_end_pending(s);
-  s->mark = &dead_mark;
+  s->mark = &finalized_mark;
 }

@@ -1,11 +1,10 @@
 /*
-** objects.h: what a socket object is, and what every method of one needs.
+** objects.h: the socket object, and what all its methods need.
 **
-** An object is one full userdata from birth to close. What it is at the
-** moment (its class) is its metatable; a set of five metatables, one for each
-** class, makes a kind of objects, and a change of class picks another one of
-** the same set. Methods know an object by its first word, which no program can
-** give to a userdata of its own.
+** An object is the same full userdata from creation to close. Its metatable
+** determines its class. A kind is a set of five metatables, one for each class;
+** a change of class selects another metatable of the same kind. Methods recognise
+** an object by its first word, which a program cannot write into another userdata.
 */
 #ifndef SOCK99_OBJECTS_H
 #define SOCK99_OBJECTS_H
@@ -14,7 +13,7 @@
 
 #include "input.h"
 
-/* What an object is; tostring and the field `class` tell its name. */
+/* The class of an object. Its name is in tostring and in the field `class`. */
 enum sock99_class {
   SOCK99_MASTER,      /* "tcp{master}": neither connected nor listening */
   SOCK99_CLIENT,      /* "tcp{client}" */
@@ -26,39 +25,39 @@ enum sock99_class {
 
 SOCK99_HIDDEN extern const char *const sock99_class_names[SOCK99_CLASS_COUNT];
 
-/* Classes as a set. */
+/* Sets of classes. */
 #define SOCK99_ONLY(class) (1u << (class))
 #define SOCK99_STREAMS                                                                             \
   (SOCK99_ONLY(SOCK99_MASTER) | SOCK99_ONLY(SOCK99_CLIENT) | SOCK99_ONLY(SOCK99_SERVER))
 #define SOCK99_DATAGRAMS (SOCK99_ONLY(SOCK99_CONNECTED) | SOCK99_ONLY(SOCK99_UNCONNECTED))
 #define SOCK99_ANY (SOCK99_STREAMS | SOCK99_DATAGRAMS)
 
-/* Descriptors that came with data and that nobody has claimed yet. */
+/* Descriptors that were received with data and not yet requested. */
 struct sock99_rights {
   int count, capacity;
-  bool truncated; /* there were more, for which the process had no room */
+  bool truncated; /* some could not be received, and are lost */
   int fds[];
 };
 
 struct sock99_socket {
-  const void *mark;               /* what tells it from the userdata of others */
-  struct sock99_pending *pending; /* NULL: it connects to no name */
-  int fd;                         /* -1: closed, or not there yet */
+  const void *mark;               /* distinguishes it from other userdata */
+  struct sock99_pending *pending; /* of an object that connects to a name; or NULL */
+  int fd;                         /* -1: closed, or not opened yet */
   unsigned char type;             /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
   unsigned char family;           /* AF_INET, AF_INET6, AF_UNIX */
   unsigned char class;
   bool wants_writing;     /* the last call that timed out was sending or connecting */
-  bool is_connecting;     /* the connect of `fd` is under way, or was not told to be over */
-  bool is_nonblocking;    /* O_NONBLOCK was set by us */
-  bool stays_nonblocking; /* of accepted connections, too */
-  uint32_t destination;   /* of a connect under way: a hash of its host and port */
-  int pending_error;      /* came behind datagrams that were received with it */
-  double each_wait;       /* seconds of one wait (timeout mode "b"); negative: forever */
-  double whole_call;      /* seconds of a call (mode "t"); negative: forever */
+  bool is_connecting;     /* no call has returned the result of connecting `fd` yet */
+  bool is_nonblocking;    /* we set O_NONBLOCK */
+  bool stays_nonblocking; /* also for accepted connections */
+  uint32_t destination;   /* of a connect in progress: a hash of its host and port */
+  int pending_error;      /* occurred after a batch of datagrams; the next call reports it */
+  double each_wait;       /* seconds for one wait (timeout mode "b"); negative: no limit */
+  double whole_call;      /* seconds for a whole call (mode "t"); negative: no limit */
   struct sock99_input input;
   struct sock99_rights *rights;
   uint64_t received, sent; /* bytes */
-  double birth;            /* sock99_seconds() */
+  double created;          /* sock99_seconds() */
 };
 
 
@@ -112,26 +111,27 @@ static inline bool sock99_is_pending(const struct sock99_socket *s) {
 SOCK99_HIDDEN void sock99_step(struct sock99_socket *s);
 
 /* Goes on until it has ended, well or not: 0, SOCK99_TIMEOUT, or an errno. */
-SOCK99_HIDDEN int sock99_await(struct sock99_socket *s, const struct sock99_limit *limit);
+SOCK99_HIDDEN int sock99_await(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit);
 
 /* Waits for the lookup, as long as it takes, and stays with one attempt to connect:
 ** the object has its descriptor then, or has failed. */
-SOCK99_HIDDEN void sock99_settle(struct sock99_socket *s);
+SOCK99_HIDDEN void sock99_settle(lua_State *L, struct sock99_socket *s);
 
 /* The failure that ended it, which is told once. The object has the descriptor then
 ** that it had before, or none. */
 SOCK99_HIDDEN bool sock99_has_failed(const struct sock99_socket *s);
 SOCK99_HIDDEN bool sock99_take_failure(struct sock99_socket *s, socket99_result *failure);
 
-/* At the head of a method that needs a connection: whether the object has its
-** descriptor, for which it waits as long as its timeouts allow. False: `failure` says
-** why not; its text is a string that this pushes. */
-SOCK99_HIDDEN bool sock99_arrive(lua_State *L, struct sock99_socket *s,
+/* At the head of a method that needs a connection: waits until the object has its
+** descriptor, for as long as `limit` allows. Returns false and sets `failure`, whose text
+** is a string that this pushes, if it has none. */
+SOCK99_HIDDEN bool sock99_arrive(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
                                  struct sock99_failure *failure);
 
 static inline bool sock99_has_descriptor(lua_State *L, struct sock99_socket *s,
+                                         struct sock99_limit *limit,
                                          struct sock99_failure *failure) {
-  return s->fd >= 0 || sock99_arrive(L, s, failure);
+  return s->fd >= 0 || sock99_arrive(L, s, limit, failure);
 }
 
 /* The descriptor that the object has, connected or not; -1: none. */
@@ -158,112 +158,124 @@ SOCK99_HIDDEN int sock99_connect_error(int fd);
 
 
 /*
-** object.c: birth, class, descriptor, end
+** object.c: creation, class, descriptor, close
 */
 
-/* A closed object of this class on top of the stack, of the native kind. */
+/* Pushes a new object of this class and of the native kind, without a descriptor. */
 SOCK99_HIDDEN struct sock99_socket *sock99_new_socket(lua_State *L, enum sock99_class class);
 
-/* The same, of the same kind as the object at `index`. */
+/* The same, but of the kind of the object at `index`. */
 SOCK99_HIDDEN struct sock99_socket *sock99_new_sibling(lua_State *L, int index,
                                                        enum sock99_class class);
 
-/* The same of the kind on top of the stack, in its place. */
+/* The same, but of the kind on top of the stack, which it replaces. */
 SOCK99_HIDDEN struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99_class class);
 
-/* A kind, the list of its metatables by class, is on top of the stack, the metatable
-** of one class below it: objects that wear it are of that kind. */
+/* Stores the kind on top of the stack, a list of metatables by class, in the metatable
+** below it. */
 SOCK99_HIDDEN void sock99_join_kind(lua_State *L);
 
+/* Whether this Lua state has the native kind; and pops a kind and makes it that. */
 SOCK99_HIDDEN bool sock99_has_native_kind(lua_State *L);
-
-/* The list on top of the stack becomes the native kind. */
 SOCK99_HIDDEN void sock99_set_native_kind(lua_State *L);
 
-/* Makes the object at `index` one of another class. */
+/* Changes the class of the object at `index`. */
 SOCK99_HIDDEN void sock99_set_class(lua_State *L, int index, enum sock99_class class);
 
-/* Takes a descriptor, whose type and family the kernel is asked for, and the
-** class that follows; 0, or an errno, and the descriptor is not taken. */
+/* Gives a descriptor to the object at `index`. The kernel reports its type and family,
+** from which the class follows. Returns 0, or an errno if it was not adopted. */
 SOCK99_HIDDEN int sock99_adopt(lua_State *L, int index, int fd);
 
-/* Closes the descriptor, and all that came with it. */
+/* Closes the descriptor, drops unread bytes and closes received descriptors. */
 SOCK99_HIDDEN void sock99_close_socket(lua_State *L, struct sock99_socket *s);
 
-/* The same, once Lua has collected the object, which finalizers may still use. */
-SOCK99_HIDDEN void sock99_bury_socket(lua_State *L, struct sock99_socket *s);
+/* The same from the object's finalizer; other finalizers may still use the object. */
+SOCK99_HIDDEN void sock99_finalize_socket(lua_State *L, struct sock99_socket *s);
 
-/* Sets O_NONBLOCK unless it was set by us before; 0 or an errno. */
+/* Sets O_NONBLOCK unless we have already set it. Returns 0 or an errno. */
 SOCK99_HIDDEN int sock99_set_nonblocking(struct sock99_socket *s);
 
-/* The same where a timeout is set, before a call that takes no flags. */
+/* The same if a timeout is set, before a system call without flags. */
 SOCK99_HIDDEN int sock99_unblock(struct sock99_socket *s);
 
-/* NULL where the value at `index` is no socket object. */
+/* Returns the object at `index`, or NULL if it is not a socket object. */
 SOCK99_HIDDEN struct sock99_socket *sock99_test_socket(lua_State *L, int index);
 
-/* The object at index 1; raises unless it is of one of `classes`, which
-** `expected` names ("tcp{client}"). It may be closed. */
+/* Returns the object at index 1, which may be closed. Raises an error unless its class
+** is in the set `classes`, which `expected` names ("tcp{client}"). */
 SOCK99_HIDDEN struct sock99_socket *sock99_check_socket(lua_State *L, unsigned int classes,
                                                         const char *expected);
 
-/* The object at index 1, of whatever class. */
+/* The same for any class. */
 SOCK99_HIDDEN struct sock99_socket *sock99_check_any(lua_State *L);
 
 
 /*
-** wait.c
+** wait.c. A wait may run handlers of signals, in Lua: they may close the object, read
+** from it, or raise an error that leaves the call. So nobody waits who holds what only
+** he gives back.
 */
 
-/* At the beginning of a call; the object wants nothing yet. */
-SOCK99_HIDDEN void sock99_begin_wait(struct sock99_socket *s, struct sock99_limit *limit);
+/* Begins a call: the nearer of the object's two timeouts is its limit. */
+static inline void sock99_begin_wait(struct sock99_socket *s, struct sock99_limit *limit) {
+  s->wants_writing = false;
+  limit->duration = S99_NEVER;
+  limit->end = 0;
+  limit->bytes = 0;
+  if (s->each_wait >= 0)
+    limit->duration = sock99_nanoseconds(s->each_wait);
+  if (s->whole_call >= 0 && (s->each_wait < 0 || s->whole_call < s->each_wait))
+    limit->duration = sock99_nanoseconds(s->whole_call);
+}
 
-/* Until the descriptor is ready for `events` (POLLIN, POLLOUT), or has an
-** error to report: 0, SOCK99_TIMEOUT, or an errno. */
-SOCK99_HIDDEN int sock99_wait_for(struct sock99_socket *s, struct sock99_limit *limit,
+/* Handles a system call that failed with `error`: waits until the descriptor is ready
+** for `events` (POLLIN, POLLOUT) if the call would have blocked. Returns 0 to try again,
+** else SOCK99_TIMEOUT, SOCK99_CLOSED or an errno. */
+SOCK99_HIDDEN int sock99_try_again(lua_State *L, struct sock99_socket *s,
+                                   struct sock99_limit *limit, short events, int error);
+
+/* Waits before the first attempt: with a timeout of 0 it polls once. */
+SOCK99_HIDDEN int sock99_look_for(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
                                   short events);
 
-/* The same, where nothing has been tried yet: a wait of 0 looks. */
-SOCK99_HIDDEN int sock99_look_for(struct sock99_socket *s, struct sock99_limit *limit,
-                                  short events);
+/* The same for another descriptor, such as the file being sent; 0 after a signal, too. */
+SOCK99_HIDDEN int sock99_look_at(lua_State *L, int fd, struct sock99_limit *limit, short events);
 
-/* The same for another descriptor, such as the file being sent. */
-SOCK99_HIDDEN int sock99_look_at(int fd, struct sock99_limit *limit, short events);
+/* Sleeps briefly before a retry, where poll(2) cannot wait for free space: in the full
+** backlog of a Unix listener, or in the queue of a receiver that the socket is not
+** connected to. `*pause` is 0 at first, and again after a success. Returns 0 or an
+** error. */
+SOCK99_HIDDEN int sock99_sleep_to_retry(lua_State *L, struct sock99_socket *s,
+                                        struct sock99_limit *limit, int64_t *pause);
 
-/* A wait in short sleeps, for what never says that it has room: a Unix listener
-** whose backlog is full, the receiver of a socket that is not connected to it.
-** Zero at first, and again after a success: 0, or SOCK99_TIMEOUT. */
-struct sock99_retry {
-  int64_t end, pause;
-};
-SOCK99_HIDDEN int sock99_sleep_for_room(struct sock99_socket *s, const struct sock99_limit *limit,
-                                        struct sock99_retry *retry);
+static inline bool sock99_has_timeout(const struct sock99_socket *s) {
+  return s->each_wait >= 0 || s->whole_call >= 0;
+}
 
-SOCK99_HIDDEN bool sock99_has_timeout(const struct sock99_socket *s);
-
-/* MSG_NOSIGNAL, and MSG_DONTWAIT exactly when a timeout is set: O_NONBLOCK is
-** shared with every dup of the descriptor, and set and unset under us. */
-SOCK99_HIDDEN int sock99_message_flags(const struct sock99_socket *s);
+/* Returns MSG_NOSIGNAL, and MSG_DONTWAIT if and only if a timeout is set: O_NONBLOCK is
+** shared with all duplicates of the descriptor, so others may change it. */
+static inline int sock99_message_flags(const struct sock99_socket *s) {
+  return SOCK99_MSG_NOSIGNAL | (sock99_has_timeout(s) ? MSG_DONTWAIT : 0);
+}
 
 
 /*
-** rights.c: recvmsg(2) that keeps the descriptors that come along in s->rights;
-** and recv(2) that does.
+** rights.c: recvmsg(2) and recv(2) that store received descriptors in s->rights.
 */
 SOCK99_HIDDEN ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *message,
                                                     int flags);
-SOCK99_HIDDEN ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size,
+SOCK99_HIDDEN ssize_t sock99_receive_rights(struct sock99_socket *s, void *buffer, size_t size,
                                             int flags);
 
-/* An object without unclaimed descriptors holds no room for them. */
+/* Frees s->rights if it holds nothing. */
 SOCK99_HIDDEN void sock99_release_rights(struct sock99_socket *s);
 SOCK99_HIDDEN void sock99_close_rights(struct sock99_socket *s);
 
-/* What one message may carry (SCM_MAX_FD of Linux). */
+/* Descriptors that one message can carry (SCM_MAX_FD of Linux). */
 #define SOCK99_MOST_FDS 253
 
-/* Room for that, and for what else a socket may be set to tell along with it:
-** credentials, security labels, times. */
+/* Ancillary data: these descriptors, and whatever else options make a socket receive:
+** credentials, security labels, timestamps. */
 union sock99_control {
   struct cmsghdr align;
   char bytes[CMSG_SPACE(SOCK99_MOST_FDS * sizeof(int)) + 512];

@@ -267,7 +267,7 @@ static void check_attempt(struct sock99_socket *s) {
   struct pollfd polled = {.fd = pending->fd, .events = POLLOUT};
   struct s99_address peer;
   int error;
-  if (sock99_poll(&polled, 1, 0) == 0)
+  if (poll(&polled, 1, 0) <= 0)
     return;
   error = sock99_connect_error(pending->fd);
   if (error == 0) {
@@ -322,41 +322,40 @@ int sock99_watched(const struct sock99_socket *s, short *events) {
 }
 
 
-/* Until the time `end`; 0, SOCK99_TIMEOUT, or an errno. */
-static int await(struct sock99_socket *s, int64_t end) {
-  int ready = 1;
+/* Waits once. Returns 0, SOCK99_TIMEOUT, or an errno. Hooks that run here may have
+** closed the object. */
+static int wait_once(lua_State *L, const struct sock99_socket *s, int64_t end) {
+  struct pollfd polled = {.fd = -1};
+  int ready;
+  polled.fd = sock99_watched(s, &polled.events);
+  ready = sock99_poll(L, &polled, 1, end);
+  if (ready < 0 && errno != EINTR)
+    return errno;
+  return ready == 0 ? SOCK99_TIMEOUT : 0;
+}
+
+
+int sock99_await(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
+  int error = 0;
   sock99_step(s);
-  while (ready > 0 && is_under_way(s)) {
-    struct pollfd polled = {.fd = -1};
-    polled.fd = sock99_watched(s, &polled.events);
-    ready = sock99_poll(&polled, 1, end);
-    if (ready < 0)
-      return errno;
+  while (error == 0 && is_under_way(s)) {
+    error = wait_once(L, s, sock99_limit_end(limit));
     sock99_step(s);
   }
-  return is_under_way(s) ? SOCK99_TIMEOUT : 0;
+  return is_under_way(s) ? error : 0;
 }
 
 
-int sock99_await(struct sock99_socket *s, const struct sock99_limit *limit) {
-  return await(s, sock99_wait_end(limit));
-}
-
-
-bool sock99_arrive(lua_State *L, struct sock99_socket *s, struct sock99_failure *failure) {
-  struct sock99_limit limit;
+bool sock99_arrive(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                   struct sock99_failure *failure) {
   socket99_result result;
-  int error = SOCK99_CLOSED;
-  if (sock99_is_pending(s)) {
-    sock99_begin_wait(s, &limit);
-    error = sock99_await(s, &limit);
-  }
+  int error = sock99_is_pending(s) ? sock99_await(L, s, limit) : 0;
   if (s->fd >= 0)
     return true;
   if (sock99_take_failure(s, &result))
     sock99_describe(L, &result, failure);
   else
-    *failure = (struct sock99_failure){.error = error};
+    *failure = (struct sock99_failure){.error = error != 0 ? error : SOCK99_CLOSED};
   return false;
 }
 
@@ -365,24 +364,28 @@ bool sock99_arrive(lua_State *L, struct sock99_socket *s, struct sock99_failure 
 ** The end
 */
 
-void sock99_settle(struct sock99_socket *s) {
-  struct sock99_pending *pending = s->pending;
+static bool is_in(const struct sock99_socket *s, enum phase phase) {
+  return sock99_is_pending(s) && s->pending->phase == phase;
+}
+
+
+/* A race waits in the library, where no hooks run. */
+void sock99_settle(lua_State *L, struct sock99_socket *s) {
   socket99_result result;
-  if (!is_under_way(s))
+  sock99_step(s);
+  while (is_in(s, RESOLVING)) {
+    (void)wait_once(L, s, S99_NEVER);
+    sock99_step(s);
+  }
+  if (is_in(s, TRYING))
+    land_on_own(s);
+  if (!is_in(s, RACING))
     return;
-  if (pending->phase != RACING) {
-    while (is_under_way(s) && s->pending->phase == RESOLVING) {
-      struct pollfd polled = {.fd = socket99_pollfd(pending->opening.running), .events = POLLIN};
-      (void)sock99_poll(&polled, 1, S99_NEVER);
-      sock99_step(s);
-    }
-    if (is_under_way(s))
-      land_on_own(s);
-  } else if (s99_settle(pending->opening.running, &result)) {
+  if (s99_settle(s->pending->opening.running, &result)) {
     land_with(s, &result);
   } else {
-    pending->phase = FAILED;
-    pending->failure = result;
+    s->pending->phase = FAILED;
+    s->pending->failure = result;
   }
 }
 

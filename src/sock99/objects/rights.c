@@ -1,11 +1,10 @@
 /*
-** rights.c: descriptors that come along with what is read from a Unix socket.
+** rights.c: descriptors received with data from a Unix socket.
 **
-** A descriptor is the process's from the moment recvmsg(2) returns. It goes
-** at once to the object, into room that was there before the call, and leaves
-** it only when the list that hands it to Lua is complete; so none is lost,
-** whatever fails. A plain recv(2) would drop descriptors: all that reads from
-** a Unix socket comes through here.
+** The process owns a descriptor as soon as recvmsg(2) returns. The object stores
+** it at once, in memory reserved before the call, and gives it up only when the
+** Lua list of descriptors is complete; so none leaks, whatever fails. A plain
+** recv(2) would drop descriptors, so all reads from a Unix socket are done here.
 */
 
 #include "objects.h"
@@ -27,7 +26,6 @@ static bool reserve_rights(struct sock99_socket *s) {
 }
 
 
-/* An object without unclaimed descriptors holds no room for them. */
 void sock99_release_rights(struct sock99_socket *s) {
   if (s->rights == NULL || s->rights->count > 0 || s->rights->truncated)
     return;
@@ -36,7 +34,7 @@ void sock99_release_rights(struct sock99_socket *s) {
 }
 
 
-/* Some systems let a message carry more than there is room for. */
+/* On some systems a message may carry more descriptors than were reserved. */
 static void keep_right(struct sock99_rights *rights, int fd) {
   if (SOCK99_MSG_CMSG_CLOEXEC == 0)
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -92,11 +90,11 @@ ssize_t sock99_receive_message_rights(struct sock99_socket *s, struct msghdr *me
 }
 
 
-ssize_t sock99_receive_rights(struct sock99_socket *s, void *room, size_t size, int flags) {
+ssize_t sock99_receive_rights(struct sock99_socket *s, void *buffer, size_t size, int flags) {
   struct msghdr message;
   struct iovec part;
   memset(&message, 0, sizeof(message));
-  part.iov_base = room;
+  part.iov_base = buffer;
   part.iov_len = size;
   message.msg_iov = &part;
   message.msg_iovlen = 1;

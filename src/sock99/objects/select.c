@@ -261,11 +261,54 @@ static void place_entries(lua_State *L, struct selection *selection) {
 }
 
 
-static void wait_for_any(lua_State *L, struct selection *selection, int64_t end) {
+static bool has_error(int fd) {
+  struct pollfd polled = {fd, 0, 0};
+  return poll(&polled, 1, 0) > 0;
+}
+
+
+/* An object of which poll(2) says only that it has an error to report may have nothing
+** but an entry in its error queue. What a call has to return instead waits in the
+** object. */
+static void settle_error(lua_State *L, const struct entry *entry, int table,
+                         struct pollfd *polled) {
+  struct sock99_socket *s;
+  push_entry(L, table, entry->index);
+  s = sock99_test_socket(L, -1);
+  if (s != NULL && s->fd == entry->fd && s->pending_error == 0) {
+    s->pending_error = sock99_empty_error_queue(s->fd);
+    if (s->pending_error == 0 && !has_error(s->fd))
+      polled->revents = 0;
+  }
+  lua_pop(L, 1);
+}
+
+
+/* Whether any is ready. */
+static bool settle_errors(lua_State *L, const struct selection *selection) {
+  bool is_ready = false;
+  int i;
+  for (i = 0; i < selection->count; i++) {
+    const struct entry *entry = &selection->entries[i];
+    struct pollfd *polled = &selection->polled[entry->place];
+    if (polled->revents == POLLERR)
+      settle_error(L, entry, table_of(selection, i), polled);
+    is_ready = is_ready || polled->revents != 0;
+  }
+  return is_ready;
+}
+
+
+static void wait_for_any(lua_State *L, const struct selection *selection, int64_t end) {
   char words[128];
-  if (sock99_poll(selection->polled, (size_t)selection->polled_count,
-                  selection->is_ready ? 0 : end) < 0)
-    luaL_error(L, "poll: %s", s99_strerror(errno, words, sizeof(words)));
+  int ready;
+  if (selection->is_ready)
+    end = 0;
+  do {
+    ready = sock99_poll(L, selection->polled, (size_t)selection->polled_count, end);
+    if (ready < 0 && errno != EINTR)
+      luaL_error(L, "poll: %s", s99_strerror(errno, words, sizeof(words)));
+  } while (ready != 0 && !(ready > 0 && settle_errors(L, selection)) && s99_poll_ms(end) != 0);
 }
 
 
@@ -376,6 +419,15 @@ static void check_table(lua_State *L, int index) {
 }
 
 
+/*** What `select` takes.
+
+@union selectable
+@tfield integer descriptor
+@tfield socket object
+@tfield opening opening belongs among the readers
+@tfield {getfd=fun(self:table):integer} other any object with `getfd`
+*/
+
 /*** Wait until some of many can be read or written without waiting.
 
 An entry is a socket object, a descriptor, or any object with `getfd` (and
@@ -385,13 +437,13 @@ negative are skipped. One that has an error to tell, or has ended, is ready. An
 object that connects to a name gets further with this call, and can be written to
 once it is connected.
 @function select
-@tparam ?table readers a list
-@tparam ?table writers a list
+@tparam ?selectable[] readers
+@tparam ?selectable[] writers
 @tparam ?number timeout seconds; nil or negative: no limit; 0: only look
 @treturn table the readers that are ready: a list, in which each object is a key,
 too, whose value is its index
 @treturn table the writers that are ready
-@treturn ?string "timeout" where none is
+@treturn ?'timeout' where none is
 @raise where an entry is none of these, or its descriptor is not open
 @usage
 local readable = sock99.select({ server, client }, nil, 1)

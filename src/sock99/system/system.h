@@ -147,6 +147,11 @@ struct sock99_sigpipe {
 S99_HIDDEN int sock99_begin_no_sigpipe(struct sock99_sigpipe *held);
 S99_HIDDEN void sock99_end_no_sigpipe(const struct sock99_sigpipe *held, bool may_have_come);
 
+/* Empties the socket's error queue (recvmsg(2), MSG_ERRQUEUE), which keeps poll(2) at
+** POLLERR. Returns its first error where the socket has one pending, which a call would
+** have returned; 0 where there is none. */
+S99_HIDDEN int sock99_empty_error_queue(int fd);
+
 struct sock99_credentials {
   long long pid, uid, gid; /* -1: not known */
 };

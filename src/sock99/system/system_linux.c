@@ -78,4 +78,60 @@ int sock99_peer_credentials(int fd, struct sock99_credentials *peer) {
   return 0;
 }
 
+/* Entries that are read in one go: a network may add them as fast. */
+#define MOST_ENTRIES 1000
+
+/* The errno of an entry that the network or this host has made, from the start of struct
+** sock_extended_err (ip(7)): four bytes, then its origin. 0: it is a timestamp or the
+** like. */
+static int entry_error(struct msghdr *message) {
+  struct cmsghdr *header;
+  for (header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
+    const unsigned char *data = CMSG_DATA(header);
+    uint32_t error;
+    if (!(header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR) &&
+        !(header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR))
+      continue;
+    memcpy(&error, data, sizeof(error));
+    return data[sizeof(error)] >= 1 && data[sizeof(error)] <= 3 ? (int)error : 0;
+  }
+  return 0;
+}
+
+
+/* Whether errors of the network go to the queue as well. */
+static bool queues_errors(int fd) {
+  int is_on = 0;
+  socklen_t length = sizeof(is_on);
+  if (getsockopt(fd, IPPROTO_IP, IP_RECVERR, &is_on, &length) == 0 && is_on)
+    return true;
+  length = sizeof(is_on);
+  return getsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &is_on, &length) == 0 && is_on;
+}
+
+
+/* The kernel forgets the pending error when it gives the queue's last away. Without a
+** queue it is left for the next call. */
+int sock99_empty_error_queue(int fd) {
+  union {
+    struct cmsghdr align;
+    char bytes[512];
+  } control;
+  int i, pending = 0, first = 0;
+  socklen_t length = sizeof(pending);
+  if (queues_errors(fd))
+    (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length);
+  for (i = 0; i < MOST_ENTRIES; i++) {
+    struct msghdr message;
+    memset(&message, 0, sizeof(message));
+    message.msg_control = &control;
+    message.msg_controllen = sizeof(control);
+    if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+      break;
+    if (first == 0)
+      first = entry_error(&message);
+  }
+  return pending != 0 && first != 0 ? first : pending;
+}
+
 #endif

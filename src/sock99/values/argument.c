@@ -1,10 +1,10 @@
 /*
-** argument.c: the arguments of functions: numbers, parts of strings, ports and
+** argument.c: reads arguments of functions: numbers, parts of strings, ports and
 ** descriptors.
 **
-** Every integer of every method comes through here, so that a fraction, NaN and
-** a number out of range are the same error with each Lua: luaL_checkinteger
-** cuts fractions off on 5.1, 5.2 and LuaJIT.
+** All methods read their integers here, so that a fraction, NaN or a number out
+** of range is the same error in every Lua version: luaL_checkinteger truncates
+** fractions in 5.1, 5.2 and LuaJIT.
 */
 
 #include "values.h"
@@ -37,7 +37,7 @@ enum sock99_whole sock99_to_whole(lua_State *L, int index, long long *out) {
 }
 
 
-/* The number at `index` as the program wrote it, on top of the stack. */
+/* Pushes and returns the number at `index` as text. */
 static const char *push_text(lua_State *L, int index) {
   lua_pushvalue(L, index);
   return lua_tostring(L, -1);
@@ -94,8 +94,8 @@ size_t sock99_opt_max(lua_State *L, int index, size_t least) {
 ** Strings, lists of them, and their parts
 */
 
-/* As string.sub has it: from 1, or from the end where negative. An index may have
-** more bits than a size. */
+/* As in string.sub: counts from 1, or from the end if negative. An index may have more
+** bits than a size_t. */
 static size_t first_index(long long i, size_t length) {
   if (i > 0)
     return (uint64_t)i < SIZE_MAX ? (size_t)i : SIZE_MAX;
@@ -166,7 +166,7 @@ int sock99_check_fd(lua_State *L, int index) {
   lua_pushvalue(L, index);
   lua_call(L, 1, 1);
   if (lua_isnumber(L, -1) && sock99_to_whole(L, -1, &fd) == SOCK99_FRACTION)
-    sock99_raise(L, index, "its getfd returned %s, an integer is due", lua_tostring(L, -1));
+    sock99_raise(L, index, "its getfd returned %s: integer expected", lua_tostring(L, -1));
   lua_pop(L, 1);
   return fd < 0 || fd > INT_MAX ? -1 : (int)fd;
 }

@@ -1,6 +1,5 @@
 /*
-** compat.h: what differs between Lua 5.1, 5.2, 5.3, 5.4, 5.5 and LuaJIT, and
-** nowhere else.
+** compat.h: all differences between Lua 5.1, 5.2, 5.3, 5.4, 5.5 and LuaJIT.
 */
 #ifndef SOCK99_COMPAT_H
 #define SOCK99_COMPAT_H
@@ -21,8 +20,8 @@
 #define lua_rawlen(L, index) lua_objlen(L, index)
 #endif
 
-/* The number at `index`, or what its text means, as an integer; false where it is none
-** that this type has. */
+/* Converts the number, or numeric string, at `index` to an integer. Returns false if it
+** is not an integer of this type. */
 static inline bool sock99_tointeger(lua_State *L, int index, long long *out) {
 #if LUA_VERSION_NUM >= 503
   int is_integer;
@@ -44,7 +43,7 @@ static inline bool sock99_tointeger(lua_State *L, int index, long long *out) {
 #define sock99_newstate(allocator, data) lua_newstate(allocator, data)
 #endif
 
-/* Without the user value that 5.4 gives each one otherwise. */
+/* Allocates no user value; Lua 5.4 adds one by default. */
 #if LUA_VERSION_NUM >= 504
 #define sock99_newuserdata(L, size) lua_newuserdatauv(L, size, 0)
 #else
@@ -54,7 +53,7 @@ static inline bool sock99_tointeger(lua_State *L, int index, long long *out) {
 /* Whether lua_pushlstring may run finalizers before it has copied the bytes. */
 #define SOCK99_COLLECTS_FIRST (LUA_VERSION_NUM < 503)
 
-/* LUA_API of the headers says what an exported function looks like. */
+/* For the luaopen_ functions, which the shared object exports. */
 #if defined(__GNUC__)
 #define SOCK99_EXPORT __attribute__((visibility("default")))
 #else
@@ -62,14 +61,14 @@ static inline bool sock99_tointeger(lua_State *L, int index, long long *out) {
 #endif
 
 
-/* Lua's headers do not say that it never returns. */
+/* Lua's headers do not declare that it never returns. */
 #if defined(__GNUC__)
 /* NOLINTNEXTLINE(readability-redundant-declaration): this one has the attribute. */
 int luaL_argerror(lua_State *, int, const char *) __attribute__((noreturn));
 #endif
 
 
-/* A new table with `functions` in it, on top of the stack (luaL_newlib is not in 5.1). */
+/* Pushes a new table with `functions` in it; luaL_newlib is not in 5.1. */
 static inline void sock99_newlib(lua_State *L, const luaL_Reg *functions) {
   lua_newtable(L);
   for (; functions->name != NULL; functions++) {
@@ -79,8 +78,8 @@ static inline void sock99_newlib(lua_State *L, const luaL_Reg *functions) {
 }
 
 
-/* An integer; false, and nothing is pushed, where this Lua has no number that is
-** exactly this one. */
+/* Pushes an integer. Returns false and pushes nothing if this Lua cannot represent it
+** exactly. */
 static inline bool sock99_pushwhole(lua_State *L, long long number) {
 #if LUA_VERSION_NUM >= 503
   if ((lua_Integer)number != number)
@@ -95,7 +94,7 @@ static inline bool sock99_pushwhole(lua_State *L, long long number) {
 }
 
 
-/* A count of bytes: 64 bits where Lua has integers. */
+/* Pushes a number of bytes, which has 64 bits if Lua has integers. */
 static inline void sock99_push_count(lua_State *L, uint64_t count) {
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)count);
@@ -117,7 +116,7 @@ static inline bool sock99_isfile(lua_State *L, int index) {
 }
 
 
-/* The stream of such a file; NULL: it is closed. */
+/* Returns the stream of such a file; NULL if the file is closed. */
 static inline FILE *sock99_tofile(lua_State *L, int index) {
 #if LUA_VERSION_NUM >= 502
   const luaL_Stream *stream = lua_touserdata(L, index);

@@ -1,10 +1,10 @@
 /*
-** config.c: from a Lua table to a socket99_config.
+** config.c: reads a Lua table into a socket99_config.
 **
-** The table is walked once and each field's value put into a stack slot of
-** its own, which keeps strings alive whatever a metamethod or a finalizer
-** does; then the slots are read in a fixed order. What only the program's
-** text can have wrong is raised; what may come from a user is returned.
+** The table is traversed once and each field's value copied to its own stack
+** slot, which keeps strings alive whatever a metamethod or a finalizer does; then
+** the slots are read in a fixed order. Mistakes in the program itself raise an
+** error; anything that may come from user input is returned as an error.
 */
 
 #include "values.h"
@@ -13,8 +13,8 @@
 
 
 /*
-** Fields, sorted by name. Their numbers are their places in the table and in
-** the stack, above the only argument.
+** Fields, sorted by name. A field's number is its index in the table of names
+** and determines its stack slot, above the only argument.
 */
 
 enum field {
@@ -53,10 +53,10 @@ static const char *const bind_field_names[BIND_FIELD_COUNT] = {"host", "path", "
 #define BIND_SLOT(field) (SLOT(FIELD_COUNT) + (int)(field))
 #define LAST_SLOT BIND_SLOT(BIND_FIELD_COUNT - 1)
 
-/* Fields as a set. */
+/* A set of fields. */
 #define BIT(field) (1u << (field))
 
-/* Under the key of the walk over the options, out of its way. */
+/* Strings of options are kept below the key of the traversal of `sockopts`. */
 static const struct sock99_option_place place = {1, LAST_SLOT + 1};
 
 
@@ -64,8 +64,8 @@ static const struct sock99_option_place place = {1, LAST_SLOT + 1};
 ** Mistakes
 */
 
-/* The field that `key` most likely means: one begins with the other, or few
-** letters differ. */
+/* Returns the field that `key` most likely means: one begins with the other, or only a
+** few letters differ. */
 static const char *nearest_field(const char *key, const char *const names[], int count) {
   const char *nearest = NULL;
   size_t length = strlen(key), best = length < 5 ? 1 : 3;
@@ -108,7 +108,7 @@ static void wrong_type(lua_State *L, const char *name, const char *expected, int
 
 
 /*
-** Collecting
+** Fields to stack slots
 */
 
 static int field_index(const char *key, const char *const names[], int count) {
@@ -127,7 +127,8 @@ static int field_index(const char *key, const char *const names[], int count) {
 }
 
 
-/* The table's own fields into the slots from `first` on; which they are. */
+/* Copies the fields of the table itself to the slots from `first` on. Returns the set
+** of fields found. */
 static unsigned int collect_own(lua_State *L, int table, const char *prefix,
                                 const char *const names[], int count, int first) {
   unsigned int given = 0;
@@ -145,7 +146,7 @@ static unsigned int collect_own(lua_State *L, int table, const char *prefix,
 }
 
 
-/* Fields that the table has only through __index. */
+/* The same for fields that the table has only through __index. */
 static unsigned int collect_inherited(lua_State *L, int table, const char *const names[], int count,
                                       int first) {
   unsigned int given = 0;
@@ -183,7 +184,7 @@ static unsigned int collect(lua_State *L) {
 
 
 /*
-** Plain fields. A slot that is nil leaves the default.
+** Single values. A nil slot leaves the default.
 */
 
 static bool to_flag(lua_State *L, int slot, const char *name) {
@@ -193,7 +194,7 @@ static bool to_flag(lua_State *L, int slot, const char *name) {
 }
 
 
-/* C strings end at the first NUL, so one inside would cut them in silence. */
+/* A NUL byte inside a string would silently truncate it in C. */
 static bool to_text(lua_State *L, int slot, const char *name, const char **out,
                     socket99_result *result) {
   size_t length;
@@ -241,7 +242,7 @@ static bool is_finite(lua_Number number) {
 }
 
 
-/* A number, a string that converts to one ("8080", "0x50"), or a service name. */
+/* Reads a number, a numeric string ("8080", "0x50"), or a service name. */
 static bool to_port(lua_State *L, int slot, const char *name, int *port, const char **service,
                     socket99_result *result) {
   long long number = 0;
@@ -286,8 +287,8 @@ static bool to_family(lua_State *L, int slot, int *out, socket99_result *result)
 }
 
 
-/* The permission bits that a string of octal digits means; above 0777 where
-** they are too many. */
+/* Returns the value of a string of octal digits, or some number above 0777 if it is
+** larger than that. */
 static unsigned int octal(const char *digits) {
   unsigned int bits = 0;
   for (; *digits != '\0' && bits <= 0777; digits++)
@@ -320,7 +321,7 @@ static bool to_mode(lua_State *L, int slot, unsigned int *out, socket99_result *
 }
 
 
-/* Whole milliseconds, rounded up. */
+/* Rounds up to whole milliseconds. */
 static long long to_ms(double seconds) {
   double ms = seconds * 1000;
   long long whole = (long long)ms;
@@ -380,7 +381,7 @@ static bool add_option(lua_State *L, struct sock99_request *request, const char 
 }
 
 
-/* Memberships are one or a list. What is none is raised. */
+/* The value is one membership or a list of them. Anything else raises an error. */
 static bool add_memberships(lua_State *L, struct sock99_request *request, const char *name,
                             socket99_result *result) {
   size_t count = lua_istable(L, -1) ? (size_t)lua_rawlen(L, -1) : 0;
@@ -418,12 +419,12 @@ static bool add_numbered_option(lua_State *L, struct sock99_request *request,
 }
 
 
-/* A number as a key that no list has would pass for an entry and be lost. */
+/* The loop over the list would miss a numeric key outside 1 to #sockopts. */
 static void check_entry_key(lua_State *L, int index) {
   long long key = 0;
   enum sock99_whole whole = sock99_to_whole(L, index, &key);
   if (whole != SOCK99_WHOLE || key < 1 || key > (long long)lua_rawlen(L, SLOT(SOCKOPTS)))
-    sock99_raise(L, 1, "field 'sockopts': [%f] is no name and in no list of entries",
+    sock99_raise(L, 1, "field 'sockopts': [%f] is neither a name nor an index of the list",
                  lua_tonumber(L, index));
 }
 
@@ -469,7 +470,7 @@ static bool read_options(lua_State *L, struct sock99_request *request, int type,
 
 
 /*
-** All of it
+** The whole table
 */
 
 static bool read_bind(lua_State *L, socket99_config *config, socket99_result *result) {
@@ -478,12 +479,12 @@ static bool read_bind(lua_State *L, socket99_config *config, socket99_result *re
     return false;
   to_path(L, BIND_SLOT(BIND_PATH), "bind.path", &config->bind_path, &config->bind_path_len);
   if (config->bind_host == NULL && config->bind_path == NULL && config->bind_port == 0)
-    return sock99_refuse(result, "bind is empty: it has host, port or path");
+    return sock99_refuse(result, "bind is empty: give host, port or path");
   return true;
 }
 
 
-/* Most fields are missing from most tables: those that are cost nothing here. */
+/* Most tables lack most fields, so absent ones are skipped without a call. */
 static bool read_address(lua_State *L, unsigned int given, socket99_config *config,
                          socket99_result *result) {
   const char *path = NULL, *host = NULL, *ipv4 = NULL, *ipv6 = NULL;
@@ -500,7 +501,7 @@ static bool read_address(lua_State *L, unsigned int given, socket99_config *conf
     return false;
   if ((given & BIT(FAMILY)) && !to_family(L, SLOT(FAMILY), &config->family, result))
     return false;
-  /* The old fields are not const, but nothing is written to them. */
+  /* The library does not write to these fields, although they are not const. */
   config->path = (char *)path;
   config->host = (char *)host;
   config->ipv4 = (char *)ipv4;
@@ -532,7 +533,7 @@ static bool read_flags(lua_State *L, unsigned int given, socket99_config *config
           to_flag(L, SLOT(flags[i].field), field_names[flags[i].field]) != flags[i].is_negated;
   }
   if (lua_toboolean(L, SLOT(CONNECT)) && config->datagram && !config->server && !has_address)
-    return sock99_refuse(result, "connect goes with an address: no host, ipv4, ipv6 or path");
+    return sock99_refuse(result, "connect needs an address: give host, ipv4, ipv6 or path");
   return true;
 }
 
@@ -567,7 +568,7 @@ bool sock99_read_config(lua_State *L, struct sock99_request *request, socket99_r
 }
 
 
-/* Raises where the table has a field beside those that count here. */
+/* Raises an error if the table has a field that is not in `fields`. */
 static void check_only(lua_State *L, unsigned int fields, const char *purpose) {
   int field;
   for (field = 0; field < FIELD_COUNT; field++) {

@@ -1,20 +1,20 @@
 /*
-** endpoint.c: the addresses that methods take and give.
+** endpoint.c: addresses as arguments and results of methods.
 **
-** A host is numeric, or "*", or a name, which is looked up for as long as the
-** object's timeouts allow; of a service only the resolver knows the port, too.
-** IPv4 goes through an IPv6 object as a mapped address (RFC 4291, 2.5.5.2), and
-** is told, and taken, as plain IPv4.
+** A host is numeric, "*", or a name; names of hosts and services are looked up
+** for as long as the object's timeouts allow. An IPv6 object reaches IPv4 through
+** mapped addresses (RFC 4291, 2.5.5.2), which arguments and results show as plain
+** IPv4.
 */
 
 #include "values.h"
 
 
 /*
-** Out
+** Addresses to Lua
 */
 
-/* A datagram's worth of time goes to inet_ntop(3) and its printf. */
+/* inet_ntop(3), which uses printf, takes as long as receiving a datagram. */
 static void push_ipv4(lua_State *L, const struct in_addr *address) {
   unsigned char bytes[4];
   char text[INET_ADDRSTRLEN], *next = text;
@@ -63,7 +63,7 @@ static void push_path(lua_State *L, const struct s99_address *address) {
 }
 
 
-int sock99_push_address(lua_State *L, const struct s99_address *address) {
+int sock99_push_endpoint(lua_State *L, const struct s99_address *address) {
   struct s99_address plain = *address;
   if (address->len == 0 || address->addr.sa.sa_family == AF_UNIX) {
     push_path(L, address);
@@ -82,9 +82,9 @@ int sock99_push_address(lua_State *L, const struct s99_address *address) {
 }
 
 
-/* A Unix address is that of the sender alone, and has no port. */
-void sock99_push_origin(lua_State *L, const struct s99_address *from) {
-  if (sock99_push_address(L, from) == 1)
+/* A Unix address has no port. */
+void sock99_push_sender(lua_State *L, const struct s99_address *from) {
+  if (sock99_push_endpoint(L, from) == 1)
     lua_pushnil(L);
   else
     lua_pop(L, 1);
@@ -92,10 +92,10 @@ void sock99_push_origin(lua_State *L, const struct s99_address *from) {
 
 
 /*
-** In
+** Addresses from Lua
 */
 
-/* ::ffff:a.b.c.d, for a socket that takes both. */
+/* ::ffff:a.b.c.d, for an IPv6 socket. */
 static void map_ipv4(struct s99_address *address) {
   struct sockaddr_in in = address->addr.in;
   memset(&address->addr.in6, 0, sizeof(address->addr.in6));
@@ -115,7 +115,7 @@ static bool fit_family(int family, struct s99_address *address) {
 }
 
 
-/* False, with the message on top of the stack, where it stays alive. */
+/* Returns false and leaves the message on the stack, which keeps it alive. */
 static bool refuse(lua_State *L, struct sock99_failure *failure, int error, const char *format,
                    const char *value) {
   memset(failure, 0, sizeof(*failure));
@@ -140,7 +140,7 @@ static bool read_path(lua_State *L, int first, struct s99_address *out,
 }
 
 
-/* The failure of a lookup, to a method: if its own time is up, without an address. */
+/* Turns a failed lookup into a failure of the method. A timeout needs no details. */
 static bool refuse_lookup(lua_State *L, const socket99_result *result,
                           struct sock99_failure *failure) {
   if (result->status == SOCKET99_ERROR_TIMEOUT)
@@ -172,7 +172,7 @@ void sock99_pick_address(const struct sockaddr_storage *found, size_t count, int
 }
 
 
-/* A number, or what converts to one; else a service's name. */
+/* Reads a number, a numeric string, or the name of a service. */
 static bool read_port(lua_State *L, int index, int *port, const char **service,
                       struct sock99_failure *failure) {
   long long number;
@@ -220,10 +220,10 @@ enum sock99_endpoint sock99_read_endpoint(lua_State *L, int family, int type, in
     s99_set_port(out, lookup->port);
     if (fit_family(family, out))
       return SOCK99_ADDRESS;
-    refuse(L, failure, EAFNOSUPPORT, "%s is no address of the socket's family", host);
+    refuse(L, failure, EAFNOSUPPORT, "%s is not an address of the socket's family", host);
     return SOCK99_NO_ENDPOINT;
   }
-  /* The old field is not const, but nothing is written to it. */
+  /* The library does not write to this field, although it is not const. */
   lookup->host = (char *)host;
   lookup->family = family == AF_INET ? AF_INET : AF_UNSPEC;
   lookup->datagram = type == SOCK_DGRAM;
@@ -246,14 +246,13 @@ static bool look_up(lua_State *L, int family, const socket99_config *lookup,
 }
 
 
-bool sock99_read_address(lua_State *L, int family, int type, int first,
-                         const struct sock99_limit *limit, struct s99_address *out,
-                         struct sock99_failure *failure) {
+bool sock99_read_address(lua_State *L, int family, int type, int first, struct sock99_limit *limit,
+                         struct s99_address *out, struct sock99_failure *failure) {
   socket99_config lookup;
   enum sock99_endpoint endpoint =
       sock99_read_endpoint(L, family, type, first, out, &lookup, failure);
   if (endpoint != SOCK99_NAME)
     return endpoint == SOCK99_ADDRESS;
-  lookup.timeout_ms = sock99_wait_ms(limit);
+  lookup.timeout_ms = sock99_limit_ms(limit);
   return look_up(L, family, &lookup, out, failure);
 }

@@ -1,9 +1,9 @@
 /*
-** errno.c: sock99.errno, from names to numbers and back.
+** errno.c: sock99.errno, which maps names to numbers and numbers to names.
 **
-** Where two names have one number (EAGAIN and EWOULDBLOCK, ENOTSUP and
-** EOPNOTSUPP), the number leads to the name that comes first here. errno
-** comes before EAI_, whose numbers are negative only on some systems.
+** If two names have the same number (EAGAIN and EWOULDBLOCK, ENOTSUP and
+** EOPNOTSUPP), the number maps to the first one listed here. errno comes before
+** EAI_, whose numbers are negative only on some systems.
 */
 
 #include "values.h"
@@ -155,10 +155,10 @@ static const struct {
 };
 
 
-/*** Numbers of errors by name, and names by number.
+/*** Error numbers by name, and names by number.
 
-`code`, the third result of a failed call, is one of these numbers: of errno
-for most stages, of EAI_ for the stage "getaddrinfo".
+The `code` that a failed call returns is one of these numbers: an EAI_ code for
+the stage "getaddrinfo", otherwise an errno.
 
 @table errno
 @usage

@@ -1,33 +1,32 @@
 /*
-** failure.c: every way in which an error becomes the results of a call.
+** failure.c: turns an error into the results of a call.
 **
-** LuaSocket's convention: nil, a message, and the part of the work that was
-** done; ours adds the error's number, and an opening its stage. The methods of
-** another kind of objects have a function in upvalue 2 that says it in the
-** kind's own words.
+** LuaSocket returns nil, a message, and the part of the work that was done. We
+** add the error's number and, for an opening, its stage. A kind may have its own
+** messages: a function of code, stage and text in upvalue 2 of its methods.
 */
 
 #include "values.h"
 
 #include <stdarg.h>
 
-/* A result's "where", the stage and the system's reason. */
+/* The `where` of a result, the stage and the system's reason. */
 #define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
 
 
-static bool has_own_words(lua_State *L) {
+static bool has_kind_messages(lua_State *L) {
   return lua_isfunction(L, lua_upvalueindex(2));
 }
 
 
-static void push_system_reason(lua_State *L, int error) {
-  char words[128];
-  lua_pushstring(L, s99_strerror(error, words, sizeof(words)));
+static void push_system_message(lua_State *L, int error) {
+  char text[128];
+  lua_pushstring(L, s99_strerror(error, text, sizeof(text)));
 }
 
 
-/* Pushes what the kind's function says: words(code, stage, text). */
-static void push_own_words(lua_State *L, const struct sock99_failure *failure) {
+/* Calls the kind's function and leaves its result, the message, on the stack. */
+static void push_kind_message(lua_State *L, const struct sock99_failure *failure) {
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_pushinteger(L, failure->error);
   lua_pushstring(L, failure->stage);
@@ -36,7 +35,8 @@ static void push_own_words(lua_State *L, const struct sock99_failure *failure) {
 }
 
 
-/* Event loops ask for these all the time, and every kind has the same words. */
+/* The messages that every kind has. Event loops meet them all the time, so no function
+** is called. */
 static const char *common_reason(int error) {
   switch (error) {
   case SOCK99_TIMEOUT:
@@ -56,26 +56,26 @@ void sock99_push_reason(lua_State *L, int error) {
   const char *reason = common_reason(error);
   if (reason != NULL)
     lua_pushstring(L, reason);
-  else if (has_own_words(L))
-    push_own_words(L, &failure);
+  else if (has_kind_messages(L))
+    push_kind_message(L, &failure);
   else
-    push_system_reason(L, error);
+    push_system_message(L, error);
 }
 
 
 /* EAI_ codes are negative, too, but have their text. */
 static void push_message(lua_State *L, const struct sock99_failure *failure) {
-  char words[128];
+  char text[128];
   if (failure->text == NULL && (failure->call == NULL || failure->error < 0))
     sock99_push_reason(L, failure->error);
-  else if (has_own_words(L))
-    push_own_words(L, failure);
+  else if (has_kind_messages(L))
+    push_kind_message(L, failure);
   else if (failure->text != NULL)
     lua_pushstring(L, failure->text);
   else
     lua_pushfstring(L, "%s%s%s: %s", failure->call, failure->what == NULL ? "" : " ",
                     failure->what == NULL ? "" : failure->what,
-                    s99_strerror(failure->error, words, sizeof(words)));
+                    s99_strerror(failure->error, text, sizeof(text)));
 }
 
 
@@ -93,9 +93,9 @@ int sock99_push_failure(lua_State *L, const struct sock99_failure *failure) {
   push_message(L, failure);
   if (failure->has_partial)
     lua_pushvalue(L, first);
-  if (has_own_words(L))
+  if (has_kind_messages(L))
     return lua_gettop(L) - first;
-  /* EAI_ codes are negative, too, but have their text. */
+  /* A negative error that comes with a text is an EAI_ code. */
   if (failure->text != NULL)
     lua_pushinteger(L, failure->error);
   else
@@ -126,7 +126,9 @@ int sock99_fail_call(lua_State *L, const char *call, const char *what, int error
 
 int sock99_fail_stage(lua_State *L, const char *stage, const char *what, int error) {
   struct sock99_failure failure = {.error = error, .call = stage, .what = what, .stage = stage};
-  if (error == SOCK99_TIMEOUT)
+  if (error == SOCK99_CLOSED)
+    failure.stage = NULL;
+  else if (error == SOCK99_TIMEOUT)
     failure.stage = socket99_stage(SOCKET99_ERROR_TIMEOUT);
   return sock99_push_failure(L, &failure);
 }

@@ -1,10 +1,9 @@
 /*
-** limit.c: how long a call may take, as pure time.
+** limit.c: time limits of calls; knows no sockets.
 **
-** Two limits, as in LuaSocket: one for each wait within a call, one for the
-** whole call; a wait gets what is left of both. The clock is read only where a
-** limit needs it. Waits round up, never down, and go on past signals and past
-** INT_MAX milliseconds.
+** A call has one end, however often it waits: the time at which it began plus its
+** limit. The clock is read only if a limit needs it. Waits are rounded up, and are
+** restarted after INT_MAX milliseconds.
 */
 
 #include "values.h"
@@ -19,28 +18,42 @@ int64_t sock99_nanoseconds(double seconds) {
 }
 
 
+/* A machine may have been up for longer than the clock has room beside the duration. */
+static int64_t after(int64_t duration) {
+  int64_t now = s99_now();
+  return duration < S99_NEVER - now ? now + duration : S99_NEVER;
+}
+
+
 int64_t sock99_end_after(double seconds) {
-  int64_t duration = sock99_nanoseconds(seconds);
-  return duration == S99_NEVER ? S99_NEVER : s99_now() + duration;
+  return after(sock99_nanoseconds(seconds));
 }
 
 
-int64_t sock99_wait_end(const struct sock99_limit *limit) {
-  int64_t end;
-  if (limit->each == S99_NEVER || limit->each == 0)
-    return limit->each == 0 ? 0 : limit->end;
-  end = s99_now() + limit->each;
-  return end < limit->end ? end : limit->end;
+int64_t sock99_limit_end(struct sock99_limit *limit) {
+  if (limit->duration == S99_NEVER || limit->duration == 0)
+    return limit->duration;
+  if (limit->end == 0)
+    limit->end = after(limit->duration);
+  return limit->end;
 }
 
 
-bool sock99_is_over(const struct sock99_limit *limit) {
-  return limit->end != 0 && limit->end != S99_NEVER && s99_now() >= limit->end;
+bool sock99_is_over(struct sock99_limit *limit, size_t bytes) {
+  if (limit->duration == S99_NEVER)
+    return false;
+  limit->bytes += bytes;
+  if (limit->duration == 0)
+    return limit->bytes >= SOCK99_MOST_AT_ONCE;
+  if (limit->end != 0)
+    return s99_now() >= limit->end;
+  limit->end = after(limit->duration);
+  return false;
 }
 
 
-long long sock99_wait_ms(const struct sock99_limit *limit) {
-  int64_t end = sock99_wait_end(limit);
+long long sock99_limit_ms(struct sock99_limit *limit) {
+  int64_t end = sock99_limit_end(limit);
   int64_t left;
   if (end == S99_NEVER)
     return 0;
@@ -49,20 +62,42 @@ long long sock99_wait_ms(const struct sock99_limit *limit) {
 }
 
 
-int sock99_poll(struct pollfd *polled, size_t count, int64_t end) {
-  int ready;
+/*
+** Waiting
+*/
+
+static int l_nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+
+/* Lua runs hooks when a function is called. */
+void sock99_run_hooks(lua_State *L) {
+  if (lua_gethook(L) == NULL)
+    return;
+  lua_pushcfunction(L, l_nothing);
+  lua_call(L, 0, 0);
+}
+
+
+int sock99_poll(lua_State *L, struct pollfd *polled, size_t count, int64_t end) {
+  int ready, error;
   do {
     ready = poll(polled, (nfds_t)count, s99_poll_ms(end));
-  } while ((ready < 0 && (errno == EINTR || errno == EAGAIN)) ||
-           (ready == 0 && s99_poll_ms(end) != 0));
+  } while ((ready < 0 && errno == EAGAIN) || (ready == 0 && s99_poll_ms(end) != 0));
+  error = errno;
+  if (ready < 0 && error == EINTR)
+    sock99_run_hooks(L);
+  errno = error;
   return ready;
 }
 
 
-/* The clock decides when it is over, whatever poll(2) says. */
-void sock99_sleep_until(int64_t end) {
+/* poll(2) may return early, so the clock decides. */
+void sock99_sleep_until(lua_State *L, int64_t end) {
   while (s99_now() < end)
-    (void)poll(NULL, 0, s99_poll_ms(end));
+    (void)sock99_poll(L, NULL, 0, end);
 }
 
 

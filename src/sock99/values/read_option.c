@@ -1,11 +1,10 @@
 /*
-** read_option.c: an option's name, number and value, from Lua to a
+** read_option.c: reads an option's name, number and value into a
 ** socket99_option.
 **
-** The strings in it stay on the stack, as do those that numbers were converted
-** to. A value of a type that the option never takes is raised; what may come
-** from a user, a number out of range, is returned. What the value may be beyond
-** that, the C library says.
+** Its strings stay on the stack, including those converted from numbers. A value
+** of the wrong type raises an error; a number out of range, which may come from
+** user input, is returned as an error. The C library checks everything else.
 */
 
 #include "values.h"
@@ -81,7 +80,7 @@ static const char *membership_text(lua_State *L, const struct sock99_option_plac
   if (!(lua_type(L, -1) == LUA_TSTRING || (integer_too && lua_isnumber(L, -1))))
     sock99_raise(L, place->argument, "option '%s': field '%s': string expected, got %s", name,
                  field, luaL_typename(L, -1));
-  /* The conversion changes this copy alone. */
+  /* Converts the copy on the stack, not the field. */
   text = lua_tolstring(L, -1, &length);
   if (strlen(text) != length)
     sock99_raise(L, place->argument, "option '%s': field '%s' has a NUL byte in it", name, field);
@@ -120,7 +119,7 @@ static bool read_integer(lua_State *L, const struct sock99_option_place *place, 
   int type = lua_type(L, -1);
   if (type == LUA_TNUMBER)
     return read_number(L, place, name, value, result);
-  /* 64 bits where Lua has no integers */
+  /* An 8-byte string holds a 64-bit integer that a Lua number cannot. */
   if (type != LUA_TSTRING || lua_rawlen(L, -1) != sizeof(value->integer))
     wrong_type(L, place->argument, name, "integer", -1);
   read_bytes(L, place, value);

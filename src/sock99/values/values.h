@@ -1,9 +1,11 @@
 /*
-** values.h: between Lua's values and C's, the ground floor of the module.
+** values.h: conversion between Lua values and C values, the lowest layer of
+** the module.
 **
-** failure.c turns errors into results, argument.c reads numbers, errno.c has
-** their names, endpoint.c reads and pushes addresses, config.c and
-** read_option.c read tables. None of them knows socket objects.
+** failure.c turns errors into results, argument.c reads numbers, errno.c names
+** error numbers, endpoint.c reads and pushes addresses, limit.c computes time
+** limits, config.c and read_option.c read tables. None of them knows socket
+** objects.
 */
 #ifndef SOCK99_VALUES_H
 #define SOCK99_VALUES_H
@@ -27,30 +29,31 @@
 
 /*
 ** failure.c. Within the module an error is an int: 0, an errno, or one of the
-** two below; a struct sock99_failure where more is known about it.
+** two values below. A struct sock99_failure adds details.
 */
 
-/* The object's own deadline passed: "timeout". */
+/* The object's timeout expired: "timeout". */
 #define SOCK99_TIMEOUT (-1)
-/* The orderly end of a stream, or an object that was closed: "closed". */
+/* The peer ended the stream, or the object is closed: "closed". */
 #define SOCK99_CLOSED (-2)
 
 struct sock99_failure {
-  int error;         /* EAI_ where `stage` is "getaddrinfo" */
-  const char *call;  /* "bind", put before the reason; NULL: the reason stands alone */
-  const char *what;  /* follows the call: an address, a number; NULL: nothing */
-  const char *text;  /* the whole message in place of these; NULL: there is none */
-  const char *stage; /* the fourth result; NULL: there is none */
+  int error;         /* an EAI_ code if `stage` is "getaddrinfo" */
+  const char *call;  /* "bind", put before the reason; NULL: only the reason */
+  const char *what;  /* follows the call: an address, a number; or NULL */
+  const char *text;  /* the whole message, instead of the two above; or NULL */
+  const char *stage; /* the fourth result; or NULL */
   bool has_partial;  /* the partial result is on top of the stack */
 };
 
 /* Pushes nil, message, code; nil, message, code, stage; or nil, message, partial, code,
-** with the stage behind them if there is one. Returns how many it pushed. An orderly
-** end has no code. A kind with its own words reports them, and neither code nor stage. */
+** followed by the stage if there is one. Returns the number of values pushed.
+** SOCK99_CLOSED has a nil code. A kind that has its own messages reports those, without
+** code and stage. */
 SOCK99_HIDDEN int sock99_push_failure(lua_State *L, const struct sock99_failure *failure);
 
-/* The same for an error of which nothing else is known, without and with a partial
-** result on top of the stack; and for the failure of an opening. */
+/* The same for an error without details, for one with a partial result on top of the
+** stack, and for an opening that failed. */
 SOCK99_HIDDEN int sock99_fail(lua_State *L, int error);
 SOCK99_HIDDEN int sock99_fail_partial(lua_State *L, int error);
 SOCK99_HIDDEN int sock99_fail_result(lua_State *L, const socket99_result *result);
@@ -74,57 +77,57 @@ SOCK99_HIDDEN int sock99_push_done(lua_State *L);
 /* Pushes the message of an error alone. */
 SOCK99_HIDDEN void sock99_push_reason(lua_State *L, int error);
 
-/* A configuration error, EINVAL, as the result. Returns false. */
+/* Stores a configuration error, EINVAL, in `result`. Returns false. */
 SOCK99_HIDDEN bool sock99_refuse(socket99_result *result, const char *format, ...)
     SOCK99_PRINTF(2, 3);
 
 
 /*
-** argument.c. Numbers that stand for integers are taken as text, too ("10"); one
-** that has a fraction raises an error with every Lua.
+** argument.c. Integers may also be given as strings ("10"); a number with a
+** fraction raises an error in every Lua version.
 */
 
-/* Raises an error about an argument; the format is lua_pushfstring's. */
+/* Raises an argument error; the format is that of lua_pushfstring. */
 SOCK99_HIDDEN void sock99_raise(lua_State *L, int argument, const char *format,
                                 ...) SOCK99_NORETURN;
 
 enum sock99_whole { SOCK99_WHOLE, SOCK99_FRACTION, SOCK99_TOO_LARGE };
 
-/* The number at `index` as an integer, if it is one; NaN counts as a fraction. */
+/* Converts the number at `index` to an integer, if it is one. NaN counts as a fraction. */
 SOCK99_HIDDEN enum sock99_whole sock99_to_whole(lua_State *L, int index, long long *out);
 
-/* The integer at `index`, which the message calls `name`; raises for any other
-** value and outside `least` to `most`. */
+/* Returns the integer at `index`. Raises an error, which calls it `name`, for any other
+** value and for one outside `least` to `most`. */
 SOCK99_HIDDEN long long sock99_check_integer(lua_State *L, int index, const char *name,
                                              long long least, long long most);
 
-/* The same; `missing` where the argument is nil or absent. */
+/* The same, but returns `missing` if the argument is nil or absent. */
 SOCK99_HIDDEN long long sock99_opt_integer(lua_State *L, int index, const char *name,
                                            long long least, long long most, long long missing);
 
-/* A number of bytes, `least` or more. */
+/* Returns a number of bytes, at least `least`. */
 #define SOCK99_LARGEST_SIZE ((long long)(SIZE_MAX / 4))
 SOCK99_HIDDEN size_t sock99_check_size(lua_State *L, int index, const char *name, size_t least);
 
-/* The argument `max`, a number of bytes; SIZE_MAX where it is missing, or more than
-** anything has. */
+/* Returns the argument `max`, a number of bytes; SIZE_MAX if it is missing or larger
+** than any object in memory. */
 SOCK99_HIDDEN size_t sock99_opt_max(lua_State *L, int index, size_t least);
 
-/* A number that may be a descriptor; -1 where none can be that number. */
+/* Returns a descriptor number, or -1 if it is outside the range of descriptors. */
 SOCK99_HIDDEN int sock99_check_descriptor(lua_State *L, int index);
 
-/* The same; a Lua file and any object with `getfd` mean theirs, too. */
+/* The same, but also accepts a Lua file or any object that has a method `getfd`. */
 SOCK99_HIDDEN int sock99_check_fd(lua_State *L, int index);
 
-/* The string at `index`, and the part of it that the two indexes behind it
-** mean, as in string.sub: it is empty where *first > *last. */
+/* Returns the string at `index`. The next two arguments select a part of it, as in
+** string.sub; the part is empty if *first > *last. */
 SOCK99_HIDDEN const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *last);
 
-/* Pushes entry `i` of the list at index `list`, a string or a number; raises for any
-** other. */
+/* Pushes entry `i` of the list at index `list`. Raises an error unless it is a string
+** or a number. */
 SOCK99_HIDDEN void sock99_push_entry(lua_State *L, int list, int i);
 
-/* Whether the value is a number, or its text, that is a port: 0 to 65535. */
+/* Whether the value is a port, 0 to 65535, as a number or as a string. */
 SOCK99_HIDDEN bool sock99_is_port(lua_State *L, int index);
 
 
@@ -133,38 +136,48 @@ SOCK99_HIDDEN void sock99_push_errno(lua_State *L);
 
 
 /*
-** limit.c: how long a call may take, as pure time. Times are nanoseconds on
-** s99_now()'s clock; 0 has passed, S99_NEVER never comes.
+** limit.c: time limits of calls, counted from the beginning of the call. Times are
+** nanoseconds on the clock of s99_now(); 0 is in the past, S99_NEVER is never reached.
 */
 
+/* The clock is read when a call first waits, or goes on without waiting: before that
+** no time has passed. */
 struct sock99_limit {
-  int64_t each; /* nanoseconds of one wait; S99_NEVER: forever */
-  int64_t end;  /* of the whole call; S99_NEVER: none */
+  int64_t duration; /* nanoseconds; 0: the call never waits; S99_NEVER: no limit */
+  int64_t end;      /* 0 until the clock was read */
+  uint64_t bytes;   /* moved by a call that never waits */
 };
 
-/* Rounded up; S99_NEVER for negative seconds and for centuries. */
+/* A call that never waits ends once it has moved so many bytes. */
+#define SOCK99_MOST_AT_ONCE (1024 * 1024)
+
+/* Rounds up. Returns S99_NEVER for negative seconds and for centuries. */
 SOCK99_HIDDEN int64_t sock99_nanoseconds(double seconds);
 
-/* The time so many seconds from now. */
+/* Returns the time `seconds` from now. */
 SOCK99_HIDDEN int64_t sock99_end_after(double seconds);
 
-/* The end of a wait that begins now. */
-SOCK99_HIDDEN int64_t sock99_wait_end(const struct sock99_limit *limit);
+/* Returns when the call must end. */
+SOCK99_HIDDEN int64_t sock99_limit_end(struct sock99_limit *limit);
 
-/* Whether the time of the whole call has passed, for a call that goes on without
-** waiting. One that has no time at all may do what needs no wait. */
-SOCK99_HIDDEN bool sock99_is_over(const struct sock99_limit *limit);
+/* Whether a call must end that has just moved so many bytes and has more to do. */
+SOCK99_HIDDEN bool sock99_is_over(struct sock99_limit *limit, size_t bytes);
 
-/* Milliseconds left for a name lookup; 0: no limit, as in socket99_config. */
-SOCK99_HIDDEN long long sock99_wait_ms(const struct sock99_limit *limit);
+/* Returns the milliseconds left for a name lookup; 0: no limit, as in socket99_config. */
+SOCK99_HIDDEN long long sock99_limit_ms(struct sock99_limit *limit);
 
-/* poll(2) until then, past signals: how many are ready, or -1 and errno. */
+/* poll(2) until `end`. Returns how many are ready, 0 when the time is over, or -1 and
+** errno: EINTR after the handlers of a signal have run. */
 struct pollfd;
-SOCK99_HIDDEN int sock99_poll(struct pollfd *polled, size_t count, int64_t end);
+SOCK99_HIDDEN int sock99_poll(lua_State *L, struct pollfd *polled, size_t count, int64_t end);
 
-SOCK99_HIDDEN void sock99_sleep_until(int64_t end);
+SOCK99_HIDDEN void sock99_sleep_until(lua_State *L, int64_t end);
 
-/* Seconds since the Epoch, as gettimeofday(2) tells them. */
+/* Runs the handlers of signals that came, which Lua keeps as hooks: any error that
+** one raises comes out of it. */
+SOCK99_HIDDEN void sock99_run_hooks(lua_State *L);
+
+/* Returns seconds since the Epoch, from gettimeofday(2). */
 SOCK99_HIDDEN double sock99_seconds(void);
 
 
@@ -172,18 +185,19 @@ SOCK99_HIDDEN double sock99_seconds(void);
 ** endpoint.c
 */
 
-/* Pushes what getsockname and its kin return: host, port, "inet" or "inet6";
-** or a Unix path ("" for an unnamed one). Returns how many. */
-SOCK99_HIDDEN int sock99_push_address(lua_State *L, const struct s99_address *address);
+/* Pushes host, port, "inet" or "inet6"; or a Unix path ("" for an unnamed socket), as
+** getsockname returns them. Returns the number of values pushed. */
+SOCK99_HIDDEN int sock99_push_endpoint(lua_State *L, const struct s99_address *address);
 
-/* Pushes two values: host, port; or path, nil. */
-SOCK99_HIDDEN void sock99_push_origin(lua_State *L, const struct s99_address *from);
+/* Pushes the sender's address as two values: host, port; or path, nil. */
+SOCK99_HIDDEN void sock99_push_sender(lua_State *L, const struct s99_address *from);
 
-/* Reads an address, for a socket of this family and type, from the arguments (host,
-** port) or, for AF_UNIX, (path) from `first` on; "*" is every address of the family.
-** Of a name, `lookup` says what to look up, as long as the arguments are there. */
+/* Reads an address for a socket of this family and type from the arguments at `first`:
+** host and port or, for AF_UNIX, path. "*" is the wildcard address of the family. For a
+** name, `lookup` describes the lookup that it needs; it is valid while the arguments are
+** on the stack. */
 enum sock99_endpoint {
-  SOCK99_NO_ENDPOINT, /* `failure` says why not */
+  SOCK99_NO_ENDPOINT, /* `failure` says why */
   SOCK99_ADDRESS,
   SOCK99_NAME
 };
@@ -192,15 +206,15 @@ SOCK99_HIDDEN enum sock99_endpoint sock99_read_endpoint(lua_State *L, int family
                                                         socket99_config *lookup,
                                                         struct sock99_failure *failure);
 
-/* The address at `place`, from 0 on, of those that a lookup for this family has found. */
+/* One of the addresses that a lookup for this family has found, by its place from 0 on.
+** For an IPv6 socket, IPv4 addresses come last, and are mapped. */
 SOCK99_HIDDEN void sock99_pick_address(const struct sockaddr_storage *found, size_t count,
                                        int family, size_t place, struct s99_address *out);
 
-/* Reads the address, for a socket of this family and type, from the arguments (host,
-** port) or, for AF_UNIX, (path) from `first` on; "*" is every address of the family.
-** Names are looked up, for as long as `limit` allows. False: `failure` says why. */
+/* Reads an address as above. Names are looked up for as long as `limit` allows. Returns
+** false and sets `failure` on error. */
 SOCK99_HIDDEN bool sock99_read_address(lua_State *L, int family, int type, int first,
-                                       const struct sock99_limit *limit, struct s99_address *out,
+                                       struct sock99_limit *limit, struct s99_address *out,
                                        struct sock99_failure *failure);
 
 
@@ -208,13 +222,13 @@ SOCK99_HIDDEN bool sock99_read_address(lua_State *L, int family, int type, int f
 ** config.c
 */
 
-/* Options that a table may hold before their list moves to a userdata. */
+/* Number of options stored inline; a longer list moves to a userdata. */
 #define SOCK99_INLINE_OPTIONS 8
 
 /*
-** A configuration on its way from Lua to C. Its strings stay on the Lua
-** stack above the call's arguments, so it is good until the function that
-** read it returns; nothing in it needs to be freed.
+** A configuration converted from a Lua table. Its strings stay on the Lua stack
+** above the call's arguments, so it is valid until the function that read it
+** returns; nothing in it needs to be freed.
 */
 struct sock99_request {
   socket99_config config;
@@ -224,28 +238,28 @@ struct sock99_request {
 };
 
 /*
-** Reads the table at stack index 1. True: the request is filled. False: the
-** result says which value cannot be. Raises an error for mistakes in the program.
+** Fills `request` from the table at stack index 1. Returns false and sets `result` if
+** a value is invalid. Raises an error for mistakes in the program.
 */
 SOCK99_HIDDEN bool sock99_read_config(lua_State *L, struct sock99_request *request,
                                       socket99_result *result);
 
-/* The same for a name lookup: fewer fields, and no port is needed. */
+/* The same for a name lookup, which has fewer fields and needs no port. */
 SOCK99_HIDDEN bool sock99_read_lookup(lua_State *L, struct sock99_request *request,
                                       socket99_result *result);
 
-/* The same for sock99.pair, whose table may be missing. */
+/* The same for sock99.pair, whose table is optional. */
 SOCK99_HIDDEN bool sock99_read_pair(lua_State *L, struct sock99_request *request,
                                     socket99_result *result);
 
 
 /*
-** read_option.c: options as Lua has them, to the C library's.
+** read_option.c: socket options from Lua values to socket99_option.
 */
 
-/* Where an option is read: the argument that an error names, and the stack
-** index at which strings are kept until the call ends. What lies there moves
-** up, so indices of the values to read count from the top. */
+/* The argument that an error names, and the stack index at which strings are kept until
+** the call ends. Inserting there moves the values above it up, so their indices count
+** from the top. */
 struct sock99_option_place {
   int argument;
   int anchor;
@@ -254,23 +268,24 @@ struct sock99_option_place {
 /* Keeps the value at `index` alive until the call ends. */
 SOCK99_HIDDEN void sock99_anchor(lua_State *L, int anchor, int index);
 
-/* The option's name at `index`, and its kind; raises where no system has it. */
+/* Returns the option's name at `index` and sets its kind. Raises an error if no system
+** has an option of that name. */
 SOCK99_HIDDEN const char *sock99_check_option_name(lua_State *L, int argument, int index, int type,
                                                    int family, enum socket99_kind *kind);
 
-/* The value on top of the stack, as the option's kind has it; of a membership
-** one, not a list. Raises for other types. False: the result says why it cannot
-** be. */
+/* Reads the value on top of the stack according to the option's kind; a membership is
+** a single one, not a list. Raises an error for other types. Returns false and sets
+** `result` if the value is invalid. */
 SOCK99_HIDDEN bool sock99_read_option_value(lua_State *L, const struct sock99_option_place *place,
                                             const char *name, enum socket99_kind kind,
                                             socket99_value *value, socket99_result *result);
 
-/* {level, option, value} on top of the stack; the same. */
+/* The same for a table {level, option, value} on top of the stack. */
 SOCK99_HIDDEN bool sock99_read_numbered_option(lua_State *L,
                                                const struct sock99_option_place *place,
                                                socket99_option *option, socket99_result *result);
 
-/* level and option of such a table on top of the stack. */
+/* The same for only the level and option of such a table. */
 SOCK99_HIDDEN bool sock99_read_option_number(lua_State *L, const struct sock99_option_place *place,
                                              socket99_option *option, socket99_result *result);
 
