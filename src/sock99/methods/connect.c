@@ -143,10 +143,21 @@ static int connect_blocking(lua_State *L, struct sock99_socket *s, const socket9
 }
 
 
+static bool has_peer(const struct sock99_socket *s) {
+  struct s99_address peer;
+  peer.len = sizeof(peer.addr);
+  return getpeername(s->fd, &peer.addr.sa, &peer.len) == 0;
+}
+
+
+/* A connection that exists already has to be noticed here: the object would have no
+** descriptor during the lookup. */
 static int connect_name(lua_State *L, struct sock99_socket *s, const socket99_config *lookup,
                         struct sock99_limit *limit) {
   socket99_result result;
   int error;
+  if (has_peer(s))
+    return fail_destination(L, 2, EISCONN);
   if (!sock99_has_timeout(s))
     return connect_blocking(L, s, lookup, limit);
   error = sock99_set_nonblocking(s);
