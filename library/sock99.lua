@@ -753,9 +753,11 @@ function socket:setstats(received, sent, age) end
 
 ---Limit how long calls on the object may take.
 ---
----Without a limit they take as long as it takes. With 0 they never wait.
+---A limit counts from the beginning of a call, however often the call waits. The modes set
+---one each, and the shorter one counts. With 0 a call never waits, and one that always
+---finds more to do ends after 1 MiB.
 ---@param seconds? number nil, negative or math.huge: no limit
----@param mode? 'b'|'t' "b": the limit of each wait within a call; "t": that of the whole call. Both can be set. (default: "b")
+---@param mode? 'b'|'t' which of the two limits to set (default: "b")
 ---@return 1
 function socket:settimeout(seconds, mode) end
 
@@ -792,7 +794,8 @@ function stream:connect(host, port) end
 
 ---Iterate over lines until the peer ends the stream.
 ---
----A last line without an end is returned, too. Any other error is raised.
+---A last line without an end is returned, too. Over SOCK_SEQPACKET, an iteration returns
+---a whole record. Any other error is raised.
 ---@param keep? boolean whether lines keep their ends (default: false)
 ---@return fun(): string|nil # an iterator
 function stream:lines(keep) end
@@ -826,9 +829,9 @@ function stream:receiveany(max) end
 ---@param data string|number|(string|number)[] the bytes; a list of strings and numbers is sent with one system call for every 1,024 entries
 ---@param i? integer the first byte to send, as in `string.sub` (default: 1)
 ---@param j? integer the last one (default: -1)
----@return integer? # index of the last byte sent; for a list, the number of bytes
+---@return integer? # index of the last byte sent; the bytes of a list are counted as if it were one string
 ---@return string? message "timeout", "closed", or another error
----@return integer? partial the same index or number; continue with the next byte
+---@return integer? partial the same index; continue with the next byte
 ---@return integer? code errno
 function stream:send(data, i, j) end
 

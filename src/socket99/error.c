@@ -136,7 +136,9 @@ const char *socket99_stage(enum socket99_status status) {
 
 static const char *reason(const socket99_result *res, char *buf, size_t size) {
   if (res->status == SOCKET99_ERROR_GETADDRINFO && res->getaddrinfo_error != EAI_SYSTEM)
-    return gai_strerror(res->getaddrinfo_error);
+    /* The system's words for it are about ai_socktype. */
+    return res->getaddrinfo_error == EAI_SERVICE ? "unknown service"
+                                                 : gai_strerror(res->getaddrinfo_error);
   return s99_strerror(res->saved_errno, buf, size);
 }
 

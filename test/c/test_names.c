@@ -462,13 +462,13 @@ static void test_a_service_of_another_type_is_not_found(void **state) {
   char expected[128];
   (void)state;
   snprintf(expected, sizeof(expected), "getaddrinfo one.test:s99-stream: %s",
-           gai_strerror(EAI_SERVICE));
+           "unknown service");
   assert_string_equal(
       lookup_failure(
           &(socket99_config){.host = "one.test", .service = "s99-stream", .datagram = true},
           EAI_SERVICE),
       expected);
-  snprintf(expected, sizeof(expected), "getaddrinfo s99-stream: %s", gai_strerror(EAI_SERVICE));
+  snprintf(expected, sizeof(expected), "getaddrinfo s99-stream: %s", "unknown service");
   assert_string_equal(
       lookup_failure(
           &(socket99_config){.ipv4 = "127.0.0.1", .service = "s99-stream", .datagram = true},

@@ -128,7 +128,7 @@ static void test_the_longest_text_is_printed_whole(void **state) {
   (void)state;
   memset(where, 'w', sizeof(where));
   where[sizeof(where) - 1] = '\0';
-  snprintf(expected, sizeof(expected), "getaddrinfo %s: %s", where, gai_strerror(EAI_SERVICE));
+  snprintf(expected, sizeof(expected), "getaddrinfo %s: %s", where, "unknown service");
   assert_text(result_of(SOCKET99_ERROR_GETADDRINFO, 0, EAI_SERVICE, where), expected);
 }
 

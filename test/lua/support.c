@@ -603,6 +603,15 @@ static int l_limit_descriptors(lua_State *L) {
 }
 
 
+/* Files of this process end there; a write beyond fails with EFBIG. */
+static int l_limit_file_size(lua_State *L) {
+  struct rlimit limit;
+  limit.rlim_cur = limit.rlim_max = (rlim_t)luaL_checkinteger(L, 1);
+  signal(SIGXFSZ, SIG_IGN);
+  return outcome(L, setrlimit(RLIMIT_FSIZE, &limit), "setrlimit");
+}
+
+
 #if defined(__linux__)
 
 /* A network of this process's own, without any interface that is up. */
@@ -901,6 +910,7 @@ static const luaL_Reg functions[] = {
     {"getuid", l_getuid},
     {"setuid", l_setuid},
     {"limit_descriptors", l_limit_descriptors},
+    {"limit_file_size", l_limit_file_size},
     {"unshare_network", l_unshare_network},
     {"deny", l_deny},
     {"interface_up", l_interface_up},

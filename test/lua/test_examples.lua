@@ -398,6 +398,22 @@ function TestExamples:test_activated_server_without_a_socket_says_so()
 end
 
 
+function TestExamples:test_a_graceful_server_ends_when_it_is_told_to()
+  needs 'posix.signal'
+  for _, signal in ipairs { 'TERM', 'INT' } do
+    local server, port = serve(start('graceful_server.lua', 0), '^listening on port (%d+)')
+    local client = support.keep(sock99.socket { host = '127.0.0.1', port = port, timeout = 5 })
+    client:settimeout(5)
+    client:send 'one\n'
+    lu.assertEquals(client:receive(), 'ONE')
+    client:shutdown 'send'
+    lu.assertEquals((select(2, client:receive())), 'closed')
+    os.execute(('kill -%s %s'):format(signal, server.id))
+    ends_well(server, 'listening on port.*', 'ended: closed')
+  end
+end
+
+
 function TestExamples:test_all_examples_are_short_and_have_a_test()
   local source = arg[0]:gsub('[^/]*$', '') .. 'test_examples.lua'
   local file = assert(io.open(source))

@@ -233,4 +233,51 @@ function TestFinalizers:test_an_object_that_connects_is_closed_in_the_middle_of_
 end
 
 
+-- A finalizer that takes three of five descriptors at some allocation of the call
+-- which is about to return them.
+local function steal(kind, round)
+  local a, b = sock99.pair(kind)
+  local null = assert(io.open '/dev/null')
+  a:sendfds('x', null, null, null, null, null)
+  b:settimeout(0)
+  local stolen = {}
+  at_each_collection(function()
+    local _, fds = b:receivefds(3)
+    stolen = type(fds) == 'table' and fds or {}
+    return false
+  end, 1)
+  for _ = 1, round % 97 do
+    local _ = { round }
+  end
+  local _, first = b:receivefds(1)
+  local _, rest = b:receivefds()
+  local count = 0
+  for _, list in ipairs { first, rest, stolen } do
+    for _, fd in ipairs(type(list) == 'table' and list or {}) do
+      count = count + (support.close(fd) and 1 or 0)
+    end
+  end
+  for _, object in ipairs { a, b, null } do
+    object:close()
+  end
+  return count
+end
+
+
+function TestFinalizers:test_descriptors_that_a_finalizer_takes_are_taken_once()
+  for _, kind in ipairs { {}, { seqpacket = true }, { datagram = true } } do
+    local before = support.descriptor_count()
+    with_an_eager_collector(function()
+      for round = 1, 1000 do
+        local count = steal(kind, round)
+        -- A finalizer that has not run yet finds its object closed.
+        lu.assertEquals(count, 5, 'round ' .. round)
+      end
+    end)
+    collectgarbage()
+    lu.assertEquals(support.descriptor_count(), before)
+  end
+end
+
+
 support.run()

@@ -774,6 +774,46 @@ function TestObject:test_a_port_that_cannot_be_is_told()
 end
 
 
+-- O_NONBLOCK belongs to the open file: another library, or a child process, may have
+-- cleared it.
+function TestObject:test_a_limit_holds_where_somebody_clears_nonblocking()
+  local server = support.listener()
+  server:settimeout(0.05)
+  for _ = 1, 2 do
+    support.set_nonblocking(server:getfd(), false)
+    local started = support.now()
+    lu.assertEquals((select(2, server:accept())), 'timeout')
+    lu.assertTrue(support.now() - started < 1)
+  end
+  local client = support.connection('127.0.0.1', { sndbuf = 8192 })
+  client:settimeout(0.05)
+  local file = io.tmpfile()
+  file:write(('x'):rep(8 * 1024 * 1024))
+  for _ = 1, 2 do
+    support.set_nonblocking(client:getfd(), false)
+    file:seek 'set'
+    local started = support.now()
+    lu.assertEquals((select(2, client:sendfile(file))), 'timeout')
+    lu.assertTrue(support.now() - started < 1)
+  end
+  file:close()
+end
+
+
+function TestObject:test_a_method_called_in_the_wrong_way_says_what_it_got()
+  local client, _, server = support.connection()
+  local udp = keep(sock99.socket { server = true, datagram = true, host = '127.0.0.1' })
+  for _, name in ipairs { 'send', 'receive', 'close', 'settimeout', 'getsockname' } do
+    lu.assertErrorMsgContains('got string; call methods with a colon', client[name], 'x')
+    lu.assertErrorMsgContains('got no value; call methods with a colon', client[name])
+  end
+  lu.assertErrorMsgContains('tcp{client} expected, got tcp{server}; accept() returns',
+                            client.send, server, 'x')
+  lu.assertErrorMsgContains('tcp{server} expected, got udp{unconnected}', server.accept, udp)
+  lu.assertErrorMsgContains('udp{connected|unconnected} expected, got tcp{client}', udp.sendto, client)
+end
+
+
 function TestObject:test_a_descriptor_is_a_whole_number()
   local one = keep(sock99.pair())
   local fd = one:getfd()

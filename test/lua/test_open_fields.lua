@@ -254,7 +254,7 @@ end
 function TestPort:test_unknown_service_is_an_error_of_getaddrinfo()
   local message = support.fails({ host = '127.0.0.1', port = 'no-such-service' }, 'getaddrinfo',
                                 'EAI_SERVICE')
-  lu.assertStrMatches(message, 'getaddrinfo no%-such%-service: .+')
+  lu.assertEquals(message, 'getaddrinfo no-such-service: unknown service')
 end
 
 

@@ -194,6 +194,30 @@ function TestNearest:test_an_option_is_sent_to_its_place()
 end
 
 
+function TestNearest:test_names_of_other_libraries()
+  for _, field in ipairs { { type = 'udp' }, { udp = true } } do
+    raises('datagram = true', field)
+  end
+  raises('server = true', { listen = true })
+  raises('host = ...', { address = '127.0.0.1' })
+end
+
+
+-- A hint on what to set never names what can only be read.
+function TestNearest:test_no_hint_names_an_option_that_can_only_be_read()
+  for _, name in ipairs { 'acceptconn', 'error', 'domain', 'protocol', 'peercred', 'tcp_info' } do
+    local ok, message = pcall(sock99.open, { [name] = 1 })
+    lu.assertFalse(ok)
+    lu.assertNotStrContains(message, 'an option')
+  end
+  for _, misspelt in ipairs { 'acceptcon', 'eror', 'domian', 'meminf' } do
+    local ok, message = pcall(sock99.open, { server = true, sockopts = { [misspelt] = 1 } })
+    lu.assertFalse(ok)
+    lu.assertNotStrContains(message, 'did you mean', nil, message)
+  end
+end
+
+
 -- Returned
 
 function TestReturned:test_ports_out_of_range_are_named()
@@ -342,7 +366,9 @@ function TestContradictions:test_family_and_address()
           'ipv4 cannot be combined with family inet6')
   refuses({ ipv6 = '::1', family = 'inet', port = 80 }, 'ipv6 cannot be combined with family inet')
   refuses({ host = 'a', family = 'unix', port = 80 }, 'host cannot be combined with family unix')
-  refuses({ family = 'inet4', port = 80 }, "family 'inet4' is none of 'inet', 'inet6', 'unix'")
+  refuses({ family = 'inet5', port = 80 }, "family 'inet5' is none of 'inet', 'inet6', 'unix'")
+  -- getfamily() calls it that.
+  refuses({ ipv6 = '::1', family = 'inet4', port = 80 }, 'ipv6 cannot be combined with family inet')
 end
 
 

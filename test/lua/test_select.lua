@@ -481,4 +481,14 @@ function TestNumbers:test_one_object_more_often_than_descriptors_may_be_open()
 end
 
 
+function TestReady:test_a_table_that_is_no_list_is_raised()
+  local a = support.keep(sock99.pair())
+  for _, t in ipairs { { [a] = true }, { name = a }, { [2] = a } } do
+    lu.assertErrorMsgContains('a list expected', sock99.select, t, nil, 0)
+    lu.assertErrorMsgContains('a list expected', sock99.select, nil, t, 0)
+  end
+  lu.assertEquals((select(3, sock99.select({}, {}, 0))), 'timeout')
+end
+
+
 support.run()

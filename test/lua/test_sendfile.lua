@@ -186,6 +186,14 @@ function TestContent:test_files_that_the_kernel_makes_up()
 end
 
 
+local function content_of(name)
+  local file = assert(io.open(name, 'rb'))
+  local text = file:read '*a'
+  file:close()
+  return text
+end
+
+
 function TestPositions:test_a_file_of_lua_goes_on_from_where_it_is()
   local file = opens(make_file '0123456789\nabcdef')
   lu.assertEquals(file:read(4), '0123')
@@ -246,6 +254,26 @@ function TestPositions:test_what_cannot_be_flushed_is_told()
   opened[#opened + 1] = full
   full:write 'x'
   lu.assertEquals({ pair():sendfile(full) }, { nil, 'No space left on device', 0, errno.ENOSPC })
+end
+
+
+function TestPositions:test_a_failed_flush_leaves_the_position_alone()
+  local name = support.path 'limited'
+  support.in_child(function()
+    support.limit_file_size(100)
+    local a = sock99.pair()
+    local file = assert(io.open(name, 'w+b'))
+    file:setvbuf('full', 4096)
+    file:write(('0123456789'):rep(10))
+    file:flush()
+    file:write 'more'
+    local sent, message, partial = a:sendfile(file)
+    assert(sent == nil and partial == 0, message)
+    assert(message:find 'too large', message)
+    file:write 'OVERWRITES'
+    file:close()
+  end)
+  lu.assertEquals(content_of(name):sub(1, 100), ('0123456789'):rep(10))
 end
 
 

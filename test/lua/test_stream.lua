@@ -94,6 +94,59 @@ function TestSend:test_indexes_are_those_of_string_sub()
 end
 
 
+-- The indexes of a list count its bytes, as if it were one string.
+function TestSend:test_indexes_of_a_list_are_those_of_its_bytes()
+  local list = { 'ab', '', 12, 'cde', 'f' }
+  local text = table.concat(list)
+  for kind, t in pairs { stream = {}, record = { seqpacket = true }, datagram = { datagram = true } } do
+    local a, b = keep(sock99.pair(t))
+    b:settimeout(0)
+    for i = -9, 9 do
+      for j = -9, 9 do
+        local part = text:sub(i, j)
+        if not (kind == 'record' and part == '') then
+          local what = ('%s, %d to %d'):format(kind, i, j)
+          lu.assertEquals(a:send(list, i, j), a:send(text, i, j), what)
+          if kind == 'stream' then
+            lu.assertEquals(b:receive(2 * #part), part .. part, what)
+          else
+            lu.assertEquals({ b:receive(), b:receive() }, { part, part }, what)
+          end
+        end
+      end
+    end
+  end
+end
+
+
+function TestSend:test_a_list_goes_on_from_its_partial_result()
+  local list = {}
+  for i = 1, 3000 do
+    list[i] = i % 7 == 0 and i or ('%d,'):format(i):rep(i % 100)
+  end
+  local text = table.concat(list)
+  each_kind(function(a, b)
+    a:settimeout(0)
+    b:settimeout(0)
+    local pieces, sent, last = {}, 0, nil
+    repeat
+      local _, message, partial
+      last, message, partial = a:send(list, sent + 1)
+      lu.assertTrue(last ~= nil or message == 'timeout', message)
+      sent = last or partial
+      repeat
+        local piece = b:receiveany()
+        pieces[#pieces + 1] = piece
+      until not piece
+    until last
+    lu.assertEquals(sent, #text)
+    b:settimeout(5)
+    local got = table.concat(pieces)
+    assert_same(got .. b:receive(#text - #got), text)
+  end)
+end
+
+
 function TestSend:test_numbers_are_sent_as_their_text()
   local a, b = keep(sock99.pair())
   lu.assertEquals(a:send(42), 2)
@@ -825,6 +878,43 @@ function TestEnd:test_sigpipe_is_never_raised()
       lu.assertEquals({ a:send { 'x', 'y' } }, { nil, 'closed', 0, errno.EPIPE })
     end)
   end)
+end
+
+
+-- Records of SOCK_SEQPACKET
+
+function TestLines:test_records_are_iterated_one_by_one()
+  local a, b = keep(sock99.pair { seqpacket = true })
+  local sent = { 'one\ntwo', 'three\n', '\n', ('x'):rep(100000), 'four' }
+  for _, record in ipairs(sent) do
+    assert(a:send(record))
+  end
+  a:close()
+  local got = {}
+  for record in b:lines() do
+    got[#got + 1] = record
+  end
+  lu.assertEquals(got, sent)
+end
+
+
+function TestLines:test_an_error_in_the_middle_of_records_is_raised()
+  local a, b = keep(sock99.pair { seqpacket = true })
+  b:settimeout(0.01)
+  a:send 'one'
+  local iterate = b:lines()
+  lu.assertEquals(iterate(), 'one')
+  lu.assertErrorMsgContains('timeout', iterate)
+  a:send 'two'
+  lu.assertEquals(iterate(), 'two')
+end
+
+
+function TestReceive:test_records_have_no_patterns()
+  local _, b = keep(sock99.pair { seqpacket = true })
+  for _, pattern in ipairs { '*l', 'L', '*a', 'x' } do
+    lu.assertErrorMsgContains('records have no patterns', b.receive, b, pattern)
+  end
 end
 
 

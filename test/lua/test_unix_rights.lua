@@ -6,6 +6,7 @@ local sock99 = require 'sock99'
 local support = require 'support'
 
 local errno, keep = sock99.errno, support.keep
+local unpack = table.unpack or unpack
 
 TestSend = support.suite()
 TestReceive = support.suite()
@@ -255,8 +256,69 @@ function TestReceive:test_more_than_are_asked_for_stay()
     lu.assertEquals({ data, #fds }, { '', 2 })
     assert_texts(fds, '2', '3')
     lu.assertEquals(select(2, b:receivefds()), 'timeout')
-    lu.assertErrorMsgContains('max 0 is less than 1', b.receivefds, b, 0)
+    lu.assertErrorMsgContains('max -1 is less than 0', b.receivefds, b, -1)
   end
+end
+
+
+function TestReceive:test_none_may_be_asked_for()
+  for _, kind in ipairs(kinds) do
+    local a, b = pair(kind)
+    send_texts(a, 'data', '1')
+    lu.assertEquals({ b:receivefds(0) }, { 'data', {} })
+    local data, fds = b:receivefds()
+    lu.assertEquals({ data, #fds }, { '', 1 })
+    assert_texts(fds, '1')
+  end
+end
+
+
+-- What one message may carry.
+local MOST = 253
+
+local function null_descriptors(count)
+  local file = assert(io.open '/dev/null')
+  local list = {}
+  for i = 1, count do
+    list[i] = file
+  end
+  return list, file
+end
+
+
+-- Reads what there is in every way that asks for no descriptors.
+local readers = {
+  receive = function(b) return b:receive(4) end,
+  receiveany = function(b) return b:receiveany() end,
+  lines = function(b) return b:lines()() end,
+  receivefrom = function(b) return b:receivefrom() end,
+  receivemany = function(b) return b:receivemany() end,
+}
+
+
+function TestReceive:test_unclaimed_descriptors_do_not_pile_up()
+  local null, file = null_descriptors(200)
+  for _, kind in ipairs(kinds) do
+    for name, read in pairs(readers) do
+      local a, b = pair(kind)
+      if b[name] then
+        local before = support.count(support.descriptors())
+        for _ = 1, 4 do
+          assert(a:sendfds('abc\n', unpack(null)))
+          lu.assertNotNil(read(b), name)
+        end
+        local kept = support.count(support.descriptors()) - before
+        lu.assertTrue(kept <= MOST, ('%s: %d descriptors'):format(name, kept))
+        local _, fds, truncated = b:receivefds()
+        lu.assertEquals({ #fds, truncated }, { MOST, 'truncated' }, name)
+        for _, fd in ipairs(fds) do
+          support.close(fd)
+        end
+        lu.assertEquals(support.count(support.descriptors()), before, name)
+      end
+    end
+  end
+  file:close()
 end
 
 

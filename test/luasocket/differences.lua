@@ -157,6 +157,11 @@ differ('udp_datagrams', "udp:sendto('x', 'no-such-host.invalid', PORT)",
 differ('udp_datagrams', "udp:sendto('x', '::1', PORT)",
   "nil, 'Address family for hostname not supported'",
   "nil, '::1 is not an address of the socket's family'")
+-- A table without a first entry is a mistake.
+for _, label in ipairs { 'a hole', 'not in the list' } do
+  differ('select', label, "0, 0, 'timeout'",
+    "'raises', 'bad argument: a list expected, got a table without an entry 1'")
+end
 differ('unix_dgram', "dgram:sendto('x', '')", "nil, 'Invalid argument'", "nil, 'path is empty'")
 
 

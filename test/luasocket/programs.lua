@@ -124,6 +124,17 @@ local function sorted(list)
 end
 
 
+-- Whether it is what was expected. The message of an error that is raised may say more:
+-- what it got, and what to do.
+local function is_same(expected, got)
+  if got == expected then
+    return true
+  end
+  local begin = expected and expected:match "^('raises', 'bad argument: .*)'$"
+  return begin ~= nil and got ~= nil and got:sub(1, #begin) == begin
+end
+
+
 -- Asserts that both told the same, but for what `differences` (by label) says:
 -- { theirs, ours }.
 local function compare(theirs, ours, differences)
@@ -137,7 +148,7 @@ local function compare(theirs, ours, differences)
   for label in pairs(labels) do
     local difference = differences and differences[label]
     local expected = difference and difference[2] or their_labels[label]
-    if our_labels[label] ~= expected then
+    if not is_same(expected, our_labels[label]) then
       wrong[#wrong + 1] = ('%s\n    expected %s\n    got      %s'):format(
         label, tostring(expected), tostring(our_labels[label]))
     end

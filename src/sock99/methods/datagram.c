@@ -61,14 +61,14 @@ static int send_one(lua_State *L, struct sock99_socket *s, struct sock99_limit *
 
 /* Replaces the list at index 2 by one string. */
 static void join_list(lua_State *L) {
-  int i, count = (int)lua_rawlen(L, 2);
-  lua_settop(L, 2);
+  int i, base, count = (int)lua_rawlen(L, 2);
   luaL_checkstack(L, JOINED + LUA_MINSTACK, "too many strings");
   lua_pushliteral(L, "");
+  base = lua_gettop(L);
   for (i = 1; i <= count; i++) {
     sock99_push_entry(L, 2, i);
     if (i % JOINED == 0 || i == count)
-      lua_concat(L, lua_gettop(L) - 2);
+      lua_concat(L, lua_gettop(L) - base + 1);
   }
   lua_replace(L, 2);
 }
@@ -162,6 +162,15 @@ static int fail_to_send_to(lua_State *L, int error) {
 }
 
 
+static int refuse_port(lua_State *L, const struct s99_address *to) {
+  char host[SOCKET99_WHERE_SIZE];
+  struct sock99_failure failure = {.error = EINVAL, .stage = "sendto"};
+  socket99_address_text(&to->addr.sa, to->len, host, sizeof(host));
+  failure.text = lua_pushfstring(L, "sendto %s: the port is missing, 1 to 65535", host);
+  return sock99_push_failure(L, &failure);
+}
+
+
 /*** Send a datagram to an address, whole or not at all.
 
 @function sendto
@@ -191,7 +200,7 @@ int sock99_sendto(lua_State *L) {
   if (!sock99_read_address(L, s->family, s->type, 3, &limit, &to, &failure))
     return sock99_push_failure(L, &failure);
   if (!has_port(&to))
-    return sock99_fail_address(L, "sendto", &to, EINVAL);
+    return refuse_port(L, &to);
   error = send_one(L, s, &limit, data, length, &to);
   if (error != 0)
     return fail_to_send_to(L, error);
@@ -339,10 +348,20 @@ static int fail_to_receive(lua_State *L, const struct sock99_socket *s, int erro
 }
 
 
+/* Programs that know streams ask for a line of them. */
+static void check_no_pattern(lua_State *L) {
+  if (lua_type(L, 2) == LUA_TSTRING && !lua_isnumber(L, 2))
+    sock99_raise(L, 2, "records have no patterns: number expected, got '%s'", lua_tostring(L, 2));
+}
+
+
 int sock99_receive_message(lua_State *L, struct sock99_socket *s) {
-  size_t max = sock99_opt_max(L, 2, 0);
+  size_t max;
   struct sock99_message in;
   int error;
+  if (s->type == SOCK_SEQPACKET)
+    check_no_pattern(L);
+  max = sock99_opt_max(L, 2, 0);
   in.wants_from = false;
   error = sock99_receive_into_block(L, s, &in);
   if (error == 0 && in.length == 0 && s->type == SOCK_SEQPACKET)

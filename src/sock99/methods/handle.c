@@ -196,15 +196,15 @@ static int l_timeout(lua_State *L) {
 
 /*** Limit how long calls on the object may take.
 
-Without a limit they take as long as it takes. With 0 they never wait.
+A limit counts from the beginning of a call, however often the call waits. The modes set
+one each, and the shorter one counts. With 0 a call never waits, and one that always
+finds more to do ends after 1 MiB.
 @function settimeout
 @tparam ?number seconds nil, negative or math.huge: no limit
-@tparam[opt="b"] 'b'|'t' mode "b": the limit of each wait within a call; "t":
-that of the whole call. Both can be set.
+@tparam[opt="b"] 'b'|'t' mode which of the two limits to set
 @treturn integer 1
 @usage
-client:settimeout(5) -- no wait is longer than 5 seconds
-client:settimeout(60, 't') -- and no call is longer than a minute
+client:settimeout(5) -- no call is longer than 5 seconds
 */
 static int l_settimeout(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);

@@ -89,7 +89,6 @@ static int find_position(struct source *source) {
   off_t position = current_position(source);
   if (position < 0)
     return errno == ESPIPE && source->uses_position ? 0 : errno;
-  source->is_seekable = true;
   while (source->stream != NULL && fflush(source->stream) != 0) {
     /* On BSD, flushing a read-only stream fails with EBADF. */
     if (errno == EBADF)
@@ -97,10 +96,10 @@ static int find_position(struct source *source) {
     if (errno != EINTR)
       return errno;
   }
-  if (!source->uses_position)
-    return 0;
-  source->offset = current_position(source);
-  return source->offset < 0 ? errno : 0;
+  if (source->uses_position)
+    source->offset = current_position(source);
+  source->is_seekable = source->offset >= 0;
+  return source->is_seekable ? 0 : errno;
 }
 
 

@@ -117,20 +117,33 @@ static int send_string(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/* The next strings of the list at index 2, which stay on the stack: a signal's handler
-** may take them out of the list while the call waits. */
-static size_t collect_parts(lua_State *L, int *next, int last, struct iovec *parts) {
+/* What is left to send of the list at index 2. */
+struct span {
+  int next, last; /* entries */
+  size_t skipped; /* bytes of the next one that are not to be sent */
+  size_t left;    /* bytes to be sent */
+};
+
+
+/* Collects the next strings, which stay on the stack: the handler of a signal may remove
+** them from the list while the call waits. */
+static size_t collect_parts(lua_State *L, struct span *span, struct iovec *parts) {
   size_t count = 0;
   lua_settop(L, 3);
-  for (; *next <= last && count < BATCH; (*next)++) {
-    size_t length;
-    sock99_push_entry(L, 2, *next);
-    parts[count].iov_base = (char *)lua_tolstring(L, -1, &length);
-    parts[count].iov_len = length;
-    if (length > 0)
-      count++;
-    else
+  for (; span->left > 0 && span->next <= span->last && count < BATCH; span->next++) {
+    size_t length, skipped = span->skipped;
+    const char *bytes;
+    sock99_push_entry(L, 2, span->next);
+    bytes = lua_tolstring(L, -1, &length);
+    span->skipped = skipped < length ? 0 : skipped - length;
+    if (skipped >= length) {
       lua_pop(L, 1);
+      continue;
+    }
+    length = length - skipped < span->left ? length - skipped : span->left;
+    span->left -= length;
+    parts[count].iov_base = (char *)bytes + skipped;
+    parts[count++].iov_len = length;
   }
   return count;
 }
@@ -157,23 +170,36 @@ static void copy_parts(lua_State *L, int count) {
   for (i = 1; i <= count; i++) {
     sock99_push_entry(L, 2, i);
     lua_tostring(L, -1);
-    lua_rawseti(L, 3, i);
+    lua_rawseti(L, 5, i);
   }
   lua_replace(L, 2);
 }
 
 
-static int send_batches(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit, int last,
-                        uint64_t *sent) {
-  size_t size = last < BATCH ? (size_t)last : BATCH;
+static size_t list_length(lua_State *L, int count) {
+  size_t total = 0, length;
+  int i;
+  for (i = 1; i <= count; i++) {
+    sock99_push_entry(L, 2, i);
+    (void)lua_tolstring(L, -1, &length);
+    total += length;
+    lua_pop(L, 1);
+  }
+  return total;
+}
+
+
+static int send_batches(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                        struct span *span, uint64_t *sent) {
+  size_t size = span->last < BATCH ? (size_t)span->last : BATCH, count;
   struct iovec *parts = sock99_newuserdata(L, size * sizeof(*parts));
-  int next = 1, error = s->fd < 0 ? SOCK99_CLOSED : 0;
+  int error = s->fd < 0 ? SOCK99_CLOSED : 0;
   luaL_checkstack(L, (int)size + LUA_MINSTACK, "too many strings");
-  while (error == 0 && next <= last) {
-    size_t count = collect_parts(L, &next, last, parts);
+  while (error == 0 && (count = collect_parts(L, span, parts)) > 0) {
     uint64_t before = *sent;
     error = write_parts(L, s, limit, parts, count, sent);
-    if (error == 0 && next <= last && sock99_is_over(limit, (size_t)(*sent - before))) {
+    if (error == 0 && span->left > 0 && span->next <= span->last &&
+        sock99_is_over(limit, (size_t)(*sent - before))) {
       s->wants_writing = true;
       error = SOCK99_TIMEOUT;
     }
@@ -182,19 +208,28 @@ static int send_batches(lua_State *L, struct sock99_socket *s, struct sock99_lim
 }
 
 
+/* The indexes count bytes of the list as if it were one string. */
 static int send_list(lua_State *L, struct sock99_socket *s) {
   struct sock99_failure failure;
   struct sock99_limit limit;
+  struct span span = {1, (int)lua_rawlen(L, 2), 0, SIZE_MAX};
+  size_t first = 1, last;
   uint64_t sent = 0;
-  int last = (int)lua_rawlen(L, 2), error;
+  int error;
+  lua_settop(L, 4);
+  if (check_parts(L, span.last))
+    copy_parts(L, span.last);
+  if (!lua_isnil(L, 3) || !lua_isnil(L, 4)) {
+    sock99_check_range(L, 3, list_length(L, span.last), &first, &last);
+    span.skipped = first - 1;
+    span.left = first <= last ? last - first + 1 : 0;
+  }
   lua_settop(L, 2);
-  if (check_parts(L, last))
-    copy_parts(L, last);
   sock99_begin_wait(s, &limit);
   if (!sock99_has_descriptor(L, s, &limit, &failure))
-    return fail_after(L, 0, &failure);
-  error = send_batches(L, s, &limit, last, &sent);
-  sock99_push_count(L, sent);
+    return fail_after(L, first - 1, &failure);
+  error = send_batches(L, s, &limit, &span, &sent);
+  sock99_push_count(L, first - 1 + sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
@@ -206,10 +241,11 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
 is sent with one system call for every 1,024 entries
 @tparam[opt=1] integer i the first byte to send, as in `string.sub`
 @tparam[opt=-1] integer j the last one
-@treturn[1] integer index of the last byte sent; for a list, the number of bytes
+@treturn[1] integer index of the last byte sent; the bytes of a list are counted as if
+it were one string
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error
-@treturn[2] integer the same index or number; continue with the next byte
+@treturn[2] integer the same index; continue with the next byte
 @treturn[2] ?integer errno
 @usage
 local last, message, partial = client:send(data)
@@ -455,8 +491,9 @@ static void read_pattern(lua_State *L, int index, struct request *request) {
     pattern++;
   request->until = pattern[0] == 'a' ? UNTIL_END : UNTIL_NEWLINE;
   request->keep = pattern[0] == 'L';
-  luaL_argcheck(L, pattern[0] != '\0' && strchr("alL", pattern[0]) != NULL, index,
-                "invalid receive pattern");
+  if (pattern[0] == '\0' || strchr("alL", pattern[0]) == NULL)
+    sock99_raise(L, index, "invalid receive pattern '%s': a number, '*l', '*L' or '*a' expected",
+                 lua_tostring(L, index));
 }
 
 
@@ -525,6 +562,8 @@ static void cut_fraction(lua_State *L, int index) {
 int sock99_receive_luasocket(lua_State *L) {
   struct sock99_socket *s = check_client(L);
   struct request request;
+  if (s->type == SOCK_SEQPACKET)
+    return sock99_receive_message(L, s);
   cut_fraction(L, 2);
   read_request(L, &request);
   request.drops_crs = request.until == UNTIL_NEWLINE && !request.keep;
@@ -562,12 +601,26 @@ static int l_receiveany(lua_State *L) {
 ** lines keep their ends.
 */
 
-static void raise_failure(lua_State *L, const struct sock99_failure *failure) {
+static int raise_failure(lua_State *L, const struct sock99_failure *failure) {
   if (failure->text != NULL)
     lua_pushstring(L, failure->text);
   else
     sock99_push_reason(L, failure->error);
-  luaL_error(L, "%s", lua_tostring(L, -1));
+  return luaL_error(L, "%s", lua_tostring(L, -1));
+}
+
+
+static int next_record(lua_State *L, struct sock99_socket *s) {
+  struct sock99_message in;
+  int error;
+  in.wants_from = false;
+  error = sock99_receive_into_block(L, s, &in);
+  if (error == SOCK99_CLOSED || (error == 0 && in.length == 0))
+    return 0;
+  if (error != 0)
+    return raise_failure(L, &(struct sock99_failure){.error = error});
+  sock99_push_message(L, &in, SIZE_MAX);
+  return 1;
 }
 
 
@@ -578,17 +631,19 @@ static int next_line(lua_State *L) {
   struct request request;
   size_t matched;
   int error;
+  if (s->type == SOCK_SEQPACKET)
+    return next_record(L, s);
   memset(&request, 0, sizeof(request));
   request.prefix = "";
   request.until = UNTIL_NEWLINE;
   request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
   sock99_begin_wait(s, &limit);
   if (sock99_is_pending(s) && !sock99_arrive(L, s, &limit, &failure))
-    raise_failure(L, &failure);
+    return raise_failure(L, &failure);
   do {
     error = read_match(L, s, &limit, &request, &matched);
     if (error != 0 && error != SOCK99_CLOSED)
-      raise_failure(L, &(struct sock99_failure){.error = error});
+      return raise_failure(L, &(struct sock99_failure){.error = error});
     if (error != 0)
       matched = sock99_unread(&s->input);
     if (matched == 0)
@@ -601,7 +656,8 @@ static int next_line(lua_State *L) {
 
 /*** Iterate over lines until the peer ends the stream.
 
-A last line without an end is returned, too. Any other error is raised.
+A last line without an end is returned, too. Over SOCK_SEQPACKET, an iteration returns
+a whole record. Any other error is raised.
 @function lines
 @tparam[opt=false] boolean keep whether lines keep their ends
 @treturn fun():string|nil an iterator

@@ -133,30 +133,50 @@ static int l_sendfds(lua_State *L) {
 ** Receiving descriptors
 */
 
-/* Pushes a list of at most `max` received descriptors. Returns how many. Creating the
-** list may collect garbage, and so close the object. */
+/* Pushes a list with space for the descriptors that there are, at most `max`. */
 static int push_list(lua_State *L, const struct sock99_socket *s, long long max) {
-  int i, count = s->rights == NULL ? 0 : s->rights->count;
+  int count = s->rights == NULL ? 0 : s->rights->count;
   if (count > max)
     count = (int)max;
   lua_createtable(L, count, 0);
-  for (i = 0; i < count && s->rights != NULL; i++) {
-    lua_pushinteger(L, s->rights->fds[i]);
-    lua_rawseti(L, -2, i + 1);
-  }
-  return i;
+  return count;
 }
 
 
-/* Gives up the first `count` descriptors, which now belong to the caller. */
-static void hand_over(struct sock99_socket *s, int count) {
+/* Moves up to `count` descriptors, which belong to the caller from now on, to the list at
+** index `list`, which has space for them: nothing here allocates, so no finalizer runs.
+** Returns whether some were lost. */
+static bool hand_over(lua_State *L, struct sock99_socket *s, int list, int count) {
   struct sock99_rights *rights = s->rights;
+  bool truncated;
+  int i;
   if (rights == NULL)
-    return;
+    return false;
+  if (count > rights->count)
+    count = rights->count;
+  for (i = 0; i < count; i++) {
+    lua_pushinteger(L, rights->fds[i]);
+    lua_rawseti(L, list, i + 1);
+  }
+  truncated = rights->truncated;
+  rights->truncated = false;
   rights->count -= count;
   memmove(rights->fds, rights->fds + count, (size_t)rights->count * sizeof(int));
-  rights->truncated = false;
   sock99_release_rights(s);
+  return truncated;
+}
+
+
+/* Pushes data, list and, if some descriptors were lost, "truncated": the data is on top
+** of the stack, the list below it, both as long as the object keeps its descriptors. */
+static int push_fds(lua_State *L, struct sock99_socket *s, int count) {
+  int data = lua_gettop(L);
+  bool truncated = hand_over(L, s, data - 1, count);
+  lua_pushvalue(L, data - 1);
+  if (!truncated)
+    return 2;
+  lua_pushliteral(L, "truncated");
+  return 3;
 }
 
 
@@ -173,15 +193,9 @@ static int receive_stream_fds(lua_State *L, struct sock99_socket *s, long long m
       error = sock99_fill(L, s, &limit, 1, &size);
     if (error != 0)
       return sock99_fail(L, error);
-    if (s->rights != NULL && s->rights->truncated)
-      lua_pushliteral(L, "truncated");
     count = push_list(L, s, max);
   } while (!sock99_push_piece(L, &s->input, sock99_unread(&s->input), sock99_push_bytes, NULL));
-  lua_insert(L, 2);
-  if (lua_gettop(L) > 3)
-    lua_insert(L, 3);
-  hand_over(s, count);
-  return lua_gettop(L) - 1;
+  return push_fds(L, s, count);
 }
 
 
@@ -203,19 +217,14 @@ static int push_data(lua_State *L, struct sock99_socket *s) {
 }
 
 
+/* The message is gone from the system already, so it comes first. */
 static int receive_message_fds(lua_State *L, struct sock99_socket *s, long long max) {
-  bool truncated;
   int count, error = push_data(L, s);
   if (error != 0)
     return sock99_fail(L, error);
-  truncated = s->rights != NULL && s->rights->truncated;
-  if (truncated)
-    lua_pushliteral(L, "truncated");
   count = push_list(L, s, max);
-  if (truncated)
-    lua_insert(L, -2);
-  hand_over(s, count);
-  return truncated ? 3 : 2;
+  lua_insert(L, -2);
+  return push_fds(L, s, count);
 }
 
 
@@ -240,7 +249,7 @@ local client = assert(sock99.wrap(fds[1]))
 */
 static int l_receivefds(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
-  long long max = sock99_opt_integer(L, 2, "max", 1, LLONG_MAX, INT_MAX);
+  long long max = sock99_opt_integer(L, 2, "max", 0, LLONG_MAX, INT_MAX);
   if (s->fd < 0 && !sock99_is_pending(s))
     return sock99_fail(L, SOCK99_CLOSED);
   if (s->family != AF_UNIX)

@@ -9,6 +9,9 @@
 
 #include "input.h"
 
+/* A buffer that is not worth shrinking. */
+#define SMALLEST_TO_SHRINK 256
+
 
 static bool is_borrowed(const struct sock99_input *input) {
   return input->data != NULL && input->capacity == 0;
@@ -192,8 +195,8 @@ static void release(struct sock99_input *input, struct sock99_scratch *scratch) 
 /* A few remaining bytes must not keep a large buffer allocated. */
 static void shrink(struct sock99_input *input) {
   size_t unread = sock99_unread(input);
-  if (input->capacity > 2 * SOCK99_SCRATCH_SIZE && unread < input->capacity / 4)
-    (void)move_to_heap(input, unread > SOCK99_SCRATCH_SIZE ? unread : SOCK99_SCRATCH_SIZE);
+  if (input->capacity > SMALLEST_TO_SHRINK && unread < input->capacity / 4)
+    (void)move_to_heap(input, unread);
 }
 
 

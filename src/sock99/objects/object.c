@@ -63,14 +63,24 @@ struct sock99_socket *sock99_test_socket(lua_State *L, int index) {
 }
 
 
+/* A common mistake is a dot in place of the colon; another, to send to a listener. */
+static void refuse_self(lua_State *L, const struct sock99_socket *s, const char *expected) {
+  if (s == NULL)
+    sock99_raise(L, 1, "%s expected, got %s; call methods with a colon, object:method()", expected,
+                 lua_isnone(L, 1) ? "no value" : luaL_typename(L, 1));
+  if (s->class == SOCK99_SERVER)
+    sock99_raise(L, 1, "%s expected, got %s; accept() returns its connections", expected,
+                 sock99_class_names[s->class]);
+  sock99_raise(L, 1, "%s expected, got %s", expected, sock99_class_names[s->class]);
+}
+
+
 struct sock99_socket *sock99_check_socket(lua_State *L, unsigned int classes,
                                           const char *expected) {
   struct sock99_socket *s = sock99_test_socket(L, 1);
-  if (s != NULL && (classes & SOCK99_ONLY(s->class)) != 0)
-    return s;
-  lua_pushfstring(L, "%s expected", expected);
-  luaL_argerror(L, 1, lua_tostring(L, -1));
-  return NULL;
+  if (s == NULL || (classes & SOCK99_ONLY(s->class)) == 0)
+    refuse_self(L, s, expected);
+  return s;
 }
 
 
@@ -174,14 +184,12 @@ void sock99_set_class(lua_State *L, int index, enum sock99_class class) {
 }
 
 
-static int add_status_flag(int fd, int flag) {
-  int flags = fcntl(fd, F_GETFL);
-  return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | flag);
-}
-
-
+/* The flag belongs to the open file: whoever shares it may have cleared it since. */
 int sock99_set_nonblocking(struct sock99_socket *s) {
-  if (!s->is_nonblocking && add_status_flag(s->fd, O_NONBLOCK) != 0)
+  int flags = fcntl(s->fd, F_GETFL);
+  if (flags < 0)
+    return errno;
+  if ((flags & O_NONBLOCK) == 0 && fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) < 0)
     return errno;
   s->is_nonblocking = true;
   return 0;

@@ -34,7 +34,7 @@ SOCK99_HIDDEN extern const char *const sock99_class_names[SOCK99_CLASS_COUNT];
 
 /* Descriptors that were received with data and not yet requested. */
 struct sock99_rights {
-  int count, capacity;
+  int count;      /* at most SOCK99_MOST_FDS */
   bool truncated; /* some could not be received, and are lost */
   int fds[];
 };

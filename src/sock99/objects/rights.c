@@ -11,17 +11,13 @@
 
 
 static bool reserve_rights(struct sock99_socket *s) {
-  int count = s->rights != NULL ? s->rights->count : 0, capacity = count + SOCK99_MOST_FDS;
-  struct sock99_rights *rights;
-  if (s->rights != NULL && s->rights->capacity >= capacity)
+  if (s->rights != NULL)
     return true;
-  rights = realloc(s->rights, sizeof(*rights) + (size_t)capacity * sizeof(int));
-  if (rights == NULL)
-    return false;
+  s->rights = malloc(sizeof(*s->rights) + SOCK99_MOST_FDS * sizeof(int));
   if (s->rights == NULL)
-    memset(rights, 0, sizeof(*rights));
-  rights->capacity = capacity;
-  s->rights = rights;
+    return false;
+  s->rights->count = 0;
+  s->rights->truncated = false;
   return true;
 }
 
@@ -38,7 +34,7 @@ void sock99_release_rights(struct sock99_socket *s) {
 static void keep_right(struct sock99_rights *rights, int fd) {
   if (SOCK99_MSG_CMSG_CLOEXEC == 0)
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-  if (rights->count < rights->capacity) {
+  if (rights->count < SOCK99_MOST_FDS) {
     rights->fds[rights->count++] = fd;
     return;
   }

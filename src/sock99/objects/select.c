@@ -413,9 +413,18 @@ static void look(lua_State *L, struct selection *selection, int64_t end) {
 }
 
 
+/* A table with objects as keys, or by name, would be waited for without any of them. */
 static void check_table(lua_State *L, int index) {
-  if (!lua_isnil(L, index))
-    luaL_checktype(L, index, LUA_TTABLE);
+  if (lua_isnil(L, index))
+    return;
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_rawgeti(L, index, 1);
+  if (lua_isnil(L, -1) && !luaL_getmetafield(L, index, "__index")) {
+    lua_pushnil(L);
+    if (lua_next(L, index) != 0)
+      sock99_raise(L, index, "a list expected, got a table without an entry 1");
+  }
+  lua_settop(L, POLLED);
 }
 
 

@@ -117,11 +117,16 @@ void sock99_push_entry(lua_State *L, int list, int i) {
 }
 
 
+void sock99_check_range(lua_State *L, int index, size_t length, size_t *first, size_t *last) {
+  *first = first_index(sock99_opt_integer(L, index, "i", LLONG_MIN, LLONG_MAX, 1), length);
+  *last = last_index(sock99_opt_integer(L, index + 1, "j", LLONG_MIN, LLONG_MAX, -1), length);
+}
+
+
 const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *last) {
   size_t length;
   const char *data = luaL_checklstring(L, index, &length);
-  *first = first_index(sock99_opt_integer(L, index + 1, "i", LLONG_MIN, LLONG_MAX, 1), length);
-  *last = last_index(sock99_opt_integer(L, index + 2, "j", LLONG_MIN, LLONG_MAX, -1), length);
+  sock99_check_range(L, index + 1, length, first, last);
   return data;
 }
 

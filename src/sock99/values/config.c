@@ -85,16 +85,43 @@ static const char *nearest_field(const char *key, const char *const names[], int
 }
 
 
-static void unknown_field(lua_State *L, const char *prefix, const char *const names[], int count) {
-  const char *key, *nearest;
-  if (lua_type(L, -2) != LUA_TSTRING) {
-    if (lua_type(L, -2) == LUA_TNUMBER)
-      sock99_raise(L, 1, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
-    sock99_raise(L, 1, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
+/* Names that other libraries use, and what does it here. */
+static const struct {
+  const char *key, *advice;
+} synonyms[] = {
+    {"type", "datagram = true, or seqpacket = true"},
+    {"udp", "datagram = true"},
+    {"listen", "server = true"},
+    {"address", "host = ..."},
+    {"ip", "host = ..."},
+    {"unix", "path = ..."},
+};
+
+
+static const char *advice_for(const char *key) {
+  size_t i;
+  for (i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++) {
+    if (strcmp(key, synonyms[i].key) == 0)
+      return synonyms[i].advice;
   }
+  return NULL;
+}
+
+
+/* The table's key is below the top of the stack. */
+static void unknown_field(lua_State *L, const char *prefix, const char *const names[], int count) {
+  const char *key, *nearest, *advice;
+  if (lua_type(L, -2) == LUA_TNUMBER)
+    sock99_raise(L, 1, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
+  if (lua_type(L, -2) != LUA_TSTRING)
+    sock99_raise(L, 1, "unknown field %s[%s]", prefix, luaL_typename(L, -2));
   key = lua_tostring(L, -2);
+  advice = prefix[0] == '\0' ? advice_for(key) : NULL;
   nearest = nearest_field(key, names, count);
-  if (prefix[0] == '\0' && socket99_option_kind(key, 0, 0, NULL))
+  if (advice != NULL)
+    sock99_raise(L, 1, "unknown field '%s' (did you mean %s?)", key, advice);
+  if (prefix[0] == '\0' && socket99_option_kind(key, 0, 0, NULL) &&
+      !sock99_is_read_only_option(key))
     sock99_raise(L, 1, "unknown field '%s' (an option: sockopts = { %s = ... })", key, key);
   if (nearest == NULL)
     sock99_raise(L, 1, "unknown field '%s%s'", prefix, key);
@@ -272,7 +299,7 @@ static bool to_family(lua_State *L, int slot, int *out, socket99_result *result)
   static const struct {
     const char *name;
     int family;
-  } families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}};
+  } families[] = {{"inet", AF_INET}, {"inet4", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}};
   const char *name = "";
   size_t i;
   if (!to_text(L, slot, "family", &name, result))

@@ -24,6 +24,25 @@ void sock99_anchor(lua_State *L, int anchor, int index) {
 }
 
 
+/* Options that the system answers and never takes (socket(7), tcp(7), ip(7)): a hint on
+** what to set does not name them. */
+static const char *const read_only[] = {
+    "acceptconn", "cookie",   "domain",     "error",     "incoming_napi_id", "info",     "meminfo",
+    "mtu",        "peercred", "peergroups", "peerpidfd", "peersec",          "protocol", "type"};
+
+
+bool sock99_is_read_only_option(const char *name) {
+  size_t i;
+  for (i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++) {
+    const char *bare = strchr(name, '_');
+    if (strcasecmp(name, read_only[i]) == 0 ||
+        (bare != NULL && strcasecmp(bare + 1, read_only[i]) == 0))
+      return true;
+  }
+  return false;
+}
+
+
 const char *sock99_check_option_name(lua_State *L, int argument, int index, int type, int family,
                                      enum socket99_kind *kind) {
   size_t length;
@@ -31,7 +50,7 @@ const char *sock99_check_option_name(lua_State *L, int argument, int index, int 
   if (strlen(name) == length && socket99_option_kind(name, type, family, kind))
     return name;
   nearest = socket99_option_nearest(name);
-  if (nearest == NULL)
+  if (nearest == NULL || sock99_is_read_only_option(nearest))
     sock99_raise(L, argument, "unknown option '%s'", name);
   sock99_raise(L, argument, "unknown option '%s' (did you mean '%s'?)", name, nearest);
   return NULL;

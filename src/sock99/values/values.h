@@ -123,6 +123,10 @@ SOCK99_HIDDEN int sock99_check_fd(lua_State *L, int index);
 ** string.sub; the part is empty if *first > *last. */
 SOCK99_HIDDEN const char *sock99_check_part(lua_State *L, int index, size_t *first, size_t *last);
 
+/* The same for the two indexes alone, of a string, or a list of strings, so long. */
+SOCK99_HIDDEN void sock99_check_range(lua_State *L, int index, size_t length, size_t *first,
+                                      size_t *last);
+
 /* Pushes entry `i` of the list at index `list`. Raises an error unless it is a string
 ** or a number. */
 SOCK99_HIDDEN void sock99_push_entry(lua_State *L, int list, int i);
@@ -272,6 +276,9 @@ SOCK99_HIDDEN void sock99_anchor(lua_State *L, int anchor, int index);
 ** has an option of that name. */
 SOCK99_HIDDEN const char *sock99_check_option_name(lua_State *L, int argument, int index, int type,
                                                    int family, enum socket99_kind *kind);
+
+/* Whether the option can be read and never set. */
+SOCK99_HIDDEN bool sock99_is_read_only_option(const char *name);
 
 /* Reads the value on top of the stack according to the option's kind; a membership is
 ** a single one, not a list. Raises an error for other types. Returns false and sets
