@@ -467,7 +467,8 @@ function datagram:sendmany(list) end
 ---@param port? integer|string not for a Unix socket
 ---@return integer? # the number of bytes sent
 ---@return string? message "timeout", "closed", or another error
----@return integer? code errno
+---@return integer? code errno, or the EAI_ code for the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "sendto", "timeout", "configuration"
 function datagram:sendto(data, host, port) end
 
 ---Connect to a peer, or disconnect from it.
@@ -479,7 +480,8 @@ function datagram:sendto(data, host, port) end
 ---@param port? integer|string not for a Unix socket
 ---@return 1?
 ---@return string? message "timeout", "closed", or another error; the peer is unchanged
----@return integer? code errno
+---@return integer? code errno, or the EAI_ code for the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "connect", "timeout", "configuration"
 function datagram:setpeername(host, port) end
 
 ---Bind the object to a local address.
@@ -487,7 +489,8 @@ function datagram:setpeername(host, port) end
 ---@param port? integer|string 0: any free port (default: 0)
 ---@return 1?
 ---@return string? message the error
----@return integer? code errno
+---@return integer? code errno, or the EAI_ code for the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "bind", "timeout", "configuration"
 function datagram:setsockname(host, port) end
 
 ---End it, whatever its state. Also `__gc` and `__close`.
@@ -564,7 +567,9 @@ function sock99.resolve(t) end
 ---An entry is a socket object, a descriptor, or any object with `getfd` (and
 ---`dirty`, which says that something was read ahead), or else with `pollfd`, as
 ---openings have it: they belong among the readers. Objects whose descriptor is
----negative are skipped. Whoever has an error to tell, or has ended, is ready.
+---negative are skipped. One that has an error to tell, or has ended, is ready. An
+---object that connects to a name gets further with this call, and can be written to
+---once it is connected.
 ---@param readers? sock99.selectable[]
 ---@param writers? sock99.selectable[]
 ---@param timeout? number seconds; nil or negative: no limit; 0: only look
@@ -611,7 +616,8 @@ function sock99.wrap(fd) end
 ---@param port? integer|string 0: any that is free (default: 0)
 ---@return 1?
 ---@return string? message why not
----@return integer? code errno
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "bind", "timeout", "configuration"
 function socket:bind(host, port) end
 
 ---Close the socket. The object stays, and is of no more use.
@@ -625,7 +631,9 @@ function socket:close() end
 ---
 ---Descriptors that came along and that nobody claimed are closed.
 ---@return integer? # the descriptor, yours to close
----@return string? # what was received and not taken; nil where there is none; on failure "closed"
+---@return string? # what was received and not taken; nil where there is none; on failure "closed", or why a connect under way has failed
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return string? # the stage of a connect that has failed
 function socket:detach() end
 
 ---Whether bytes are read ahead, so that `receive` need not wait for more.
@@ -633,7 +641,7 @@ function socket:detach() end
 function socket:dirty() end
 
 ---What `pollfd` is to be watched for.
----@return 'r'|'w' # "w" after a call that timed out while sending or connecting
+---@return 'r'|'w' # "w" after a call that timed out while sending or connecting; "r" also while a name is looked up or its addresses are raced
 function socket:events() end
 
 ---The family of the object's descriptor.
@@ -642,6 +650,10 @@ function socket:events() end
 function socket:getfamily() end
 
 ---The descriptor, which stays the object's.
+---
+---While the object connects to a name, this waits until the name is looked up, as long
+---as it takes; then the connection goes on with one address, on the descriptor that this
+---returns. `pollfd` never waits.
 ---@return integer # the descriptor; -1 where the object is closed
 function socket:getfd() end
 
@@ -684,7 +696,8 @@ function socket:getstats() end
 ---@return number # seconds of a whole call; -1: no limit
 function socket:gettimeout() end
 
----What a loop watches. The same as `getfd`.
+---What a loop watches: the descriptor. While the object connects to a name, it is one
+---that is readable whenever the next call gets further; ask anew after each call.
 ---@return integer # the descriptor; -1 where the object is closed
 function socket:pollfd() end
 
@@ -756,7 +769,7 @@ function socket:settimeout(seconds, mode) end
 function socket:shutdown(how) end
 
 ---When the object is ready whatever its descriptor says.
----@return integer? # 0 while bytes are read ahead, else nil
+---@return integer? # 0 while bytes are read ahead, or `connect` has a failure to tell; else nil
 function socket:timeout() end
 
 ---The next connection to a server.
@@ -767,14 +780,16 @@ function stream:accept() end
 
 ---Connect the object, which becomes a client.
 ---
----After a timeout the connection is still being made, and the object is a client:
----call again, with the same host and port, to go on, or wait until it is writable
----and use it. With others the error is EALREADY.
+---A call ends when the timeouts do, also while a name is looked up. After a timeout
+---the connection is still being made, and the object is a client: call again, with the
+---same host and port, to go on, or wait until it is writable and use it. With others
+---the error is EALREADY. A name's addresses are tried one after the other.
 ---@param host string numeric, or a name; of a Unix socket the path
----@param port? integer|string none of a Unix socket
+---@param port integer|string
 ---@return 1?
----@return string? message "timeout", or why not
----@return integer? code errno
+---@return string? message "timeout", "closed", or why not
+---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
+---@return string? # the stage: "getaddrinfo", "connect", "timeout", "configuration"
 function stream:connect(host, port) end
 
 ---Iterate over lines until the peer ends the stream.
@@ -790,6 +805,7 @@ function stream:lines(keep) end
 ---@return 1?
 ---@return string? message why not
 ---@return integer? code errno
+---@return string? # the stage: "listen", "fcntl"
 function stream:listen(backlog) end
 
 ---Receive bytes.

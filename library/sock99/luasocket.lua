@@ -209,6 +209,8 @@ function tcp:bind(host, port) end
 ---Connect to the first of the host's addresses that answers; a Unix object takes a
 ---path alone. With `settimeout(0)` it never waits, not even for a name: it returns
 ---"timeout", and the object can be written to, or tells its failure, when it is done.
+---Another call meanwhile returns "Operation already in progress". An object that has
+---a descriptor keeps it, and tries the addresses one after the other.
 ---@param host string
 ---@param port? integer|string
 ---@return 1?

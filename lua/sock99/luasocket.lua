@@ -17,7 +17,6 @@ local sock99 = require 'sock99'
 local kinds = require 'sock99.kinds'
 local datagrams = require 'sock99.luasocket.datagrams'
 local dns = require 'sock99.luasocket.dns'
-local pending = require 'sock99.luasocket.pending'
 local streams = require 'sock99.luasocket.streams'
 local try = require 'sock99.luasocket.try'
 
@@ -32,6 +31,16 @@ local try = require 'sock99.luasocket.try'
 
 --- What `getfd` tells of an object without a descriptor: -1.
 -- @tfield integer _SOCKETINVALID
+
+--- Wait until some of many can be read or written without waiting.
+-- @function select
+-- @tparam ?table r objects to read from
+-- @tparam ?table w objects to write to; one whose `connect` came to no end is ready
+-- when it has
+-- @tparam ?number timeout in seconds; nil or less than 0: none
+-- @treturn table those of `r` that are ready, as a list and as keys
+-- @treturn table the same of `w`
+-- @treturn ?string "timeout" where nothing is
 
 --- Seconds since the Epoch, with a fraction.
 -- @function gettime
@@ -53,7 +62,7 @@ local core = {
   gettime = sock99.gettime,
   newtry = try.newtry,
   protect = try.protect,
-  select = pending.select,
+  select = sock99.select,
   skip = try.skip,
   sleep = sock99.sleep,
 }

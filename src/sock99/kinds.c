@@ -44,13 +44,13 @@ static bool create(lua_State *L, struct sock99_socket *s, int family, socket99_r
     return false;
   sock99_close_socket(L, s);
   s->fd = result->fd;
-  s->family = family;
+  s->family = (unsigned char)family;
   s->is_nonblocking = true;
   return true;
 }
 
 
-/* connect_fresh(host, port): connect, of an object that never had a descriptor, to a
+/* connect_fresh(object, host, port): connect, of an object that never had a descriptor, to a
 ** numeric address; no results, and nothing was done, where it is anything else. */
 static int l_connect_fresh(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_STREAMS, "tcp{any}");
@@ -58,13 +58,76 @@ static int l_connect_fresh(lua_State *L) {
   socket99_result result;
   size_t length;
   const char *host = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &length) : NULL;
-  if (s->fd >= 0 || s->family != AF_UNSPEC || host == NULL || !sock99_is_port(L, 3))
+  if (s->fd >= 0 || sock99_is_pending(s) || s->family != AF_UNSPEC || host == NULL ||
+      !sock99_is_port(L, 3))
     return 0;
   if (strlen(host) != length || s99_numeric(host, &address) != S99_NUMERIC)
     return 0;
   if (!create(L, s, address.addr.sa.sa_family, &result))
-    return sock99_fail(L, result.saved_errno);
+    return sock99_fail_result(L, &result);
   return sock99_connect(L);
+}
+
+
+/* Opens, for the object in upvalue 3, what the table at 1 describes: no results, or
+** those of a failure. */
+static int l_begin_to_open(lua_State *L) {
+  struct sock99_socket *s = lua_touserdata(L, lua_upvalueindex(3));
+  struct sock99_request request;
+  struct sock99_traits traits;
+  socket99_result result;
+  if (!sock99_read_config(L, &request, &result))
+    return sock99_fail_result(L, &result);
+  sock99_prepare(&request.config, &traits);
+  sock99_close_socket(L, s);
+  if (sock99_has_timeout(s))
+    return sock99_begin_race(s, &request.config, &traits, &result) ? 0
+                                                                   : sock99_fail_result(L, &result);
+  if (!socket99_open(&request.config, &result))
+    return sock99_fail_result(L, &result);
+  sock99_take_result(s, &traits, &result);
+  return 0;
+}
+
+
+/* open(object, t, host, port): connect, of an object whose descriptor may be another
+** one afterwards. `t` is as sock99.socket takes it, and says what host and port mean;
+** `timeout` is not in it, since the object's timeouts count. */
+static int l_open(lua_State *L) {
+  struct sock99_socket *s = sock99_check_socket(L, SOCK99_STREAMS, "tcp{any}");
+  uint32_t destination = sock99_destination(L, 3);
+  struct sock99_limit limit;
+  int top = lua_gettop(L);
+  sock99_set_class(L, 1, SOCK99_CLIENT);
+  sock99_push_scratch(L);
+  lua_pushnil(L);
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, l_begin_to_open, 3);
+  lua_pushvalue(L, 2);
+  lua_call(L, 1, LUA_MULTRET);
+  if (lua_gettop(L) > top)
+    return lua_gettop(L) - top;
+  s->destination = destination;
+  sock99_begin_wait(s, &limit);
+  return sock99_go_on_connecting(L, s, 3, &limit);
+}
+
+
+/* is_connecting(object) → whether a connect that was begun has not told its end */
+static int l_is_connecting(lua_State *L) {
+  const struct sock99_socket *s = check_object(L, 1);
+  lua_pushboolean(L, s->is_connecting || sock99_is_pending(s));
+  return 1;
+}
+
+
+/* take_failure(object) → nil, message, code, stage where a connect to a name has
+** failed and no method has told it; the object goes on connecting first. */
+static int l_take_failure(lua_State *L) {
+  struct sock99_socket *s = check_object(L, 1);
+  socket99_result result;
+  sock99_step(s);
+  return sock99_take_failure(s, &result) ? sock99_fail_result(L, &result) : 0;
 }
 
 
@@ -79,25 +142,60 @@ static int l_receive_datagram(lua_State *L) {
 }
 
 
-static int l_receivefrom(lua_State *L) {
-  int results = sock99_receivefrom(L);
-  if (results <= 3)
-    return results;
-  lua_pop(L, results - 3);
-  return 3;
+/* LuaSocket's datagrams that have a peer talk to no other. */
+static void check_unconnected(lua_State *L) {
+  (void)sock99_check_socket(L, SOCK99_ONLY(SOCK99_UNCONNECTED), "udp{unconnected}");
 }
 
 
-/* kind(words) → the kind: metatables of the classes 1 to 5 */
+static int l_send_datagram(lua_State *L) {
+  return sock99_send_message(
+      L, sock99_check_socket(L, SOCK99_ONLY(SOCK99_CONNECTED), "udp{connected}"));
+}
+
+
+static int l_sendto(lua_State *L) {
+  check_unconnected(L);
+  return sock99_sendto(L);
+}
+
+
+/* LuaSocket has no port for Unix addresses, and cuts a datagram without a word. */
+static int l_receivefrom(lua_State *L) {
+  int results, most;
+  check_unconnected(L);
+  results = sock99_receivefrom(L);
+  most = ((const struct sock99_socket *)lua_touserdata(L, 1))->family == AF_UNIX ? 2 : 3;
+  if (results <= most)
+    return results;
+  lua_pop(L, results - most);
+  return most;
+}
+
+
+/* kind(words) → the kind: metatables of the classes 1 to 5. Its methods say failures
+** as words(code, stage, text) does; stage and text may be nil. */
 static int l_kind(lua_State *L) {
-  static const luaL_Reg streams[] = {
-      {"receive", sock99_receive_luasocket}, {"connect_fresh", l_connect_fresh}, {NULL, NULL}};
-  static const luaL_Reg datagrams[] = {
-      {"receive", l_receive_datagram}, {"receivefrom", l_receivefrom}, {NULL, NULL}};
+  static const luaL_Reg streams[] = {{"receive", sock99_receive_luasocket}, {NULL, NULL}};
+  static const luaL_Reg datagrams[] = {{"receive", l_receive_datagram},
+                                       {"receivefrom", l_receivefrom},
+                                       {"send", l_send_datagram},
+                                       {"sendto", l_sendto},
+                                       {NULL, NULL}};
   static const struct sock99_overrides faces = {streams, datagrams};
-  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
   sock99_new_kind(L, 1, &faces);
+  return 1;
+}
+
+
+/* native(class) → the native methods of a class, by name, for objects of any kind */
+static int l_native(lua_State *L) {
+  enum sock99_class class = check_class(L, 1);
+  sock99_new_socket(L, class);
+  lua_getmetatable(L, -1);
+  lua_getfield(L, -1, "__index");
   return 1;
 }
 
@@ -106,6 +204,8 @@ static int l_kind(lua_State *L) {
 static int l_new(lua_State *L) {
   enum sock99_class class = check_class(L, 2);
   luaL_checktype(L, 1, LUA_TTABLE);
+  lua_rawgeti(L, 1, (int)class + 1);
+  luaL_argcheck(L, lua_istable(L, -1), 1, "a kind expected");
   lua_settop(L, 1);
   sock99_new_of_kind(L, class)->stays_nonblocking = true;
   return 1;
@@ -136,14 +236,31 @@ static int l_classify(lua_State *L) {
 }
 
 
-/* dress(object, metatable): until its class changes. The metatable is one of a
-** kind, or a copy. */
+/* join(kind, metatable): objects that wear it are of this kind. */
+static int l_join(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_insert(L, 1);
+  sock99_join_kind(L);
+  return 0;
+}
+
+
+/* dress(object, metatable): until its class changes. */
 static int l_dress(lua_State *L) {
   check_object(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_setmetatable(L, 1);
   return 0;
+}
+
+
+/* class(object) → its class at the moment, "tcp{client}" */
+static int l_class(lua_State *L) {
+  lua_pushstring(L, sock99_class_names[check_object(L, 1)->class]);
+  return 1;
 }
 
 
@@ -170,13 +287,6 @@ static int l_numeric(lua_State *L) {
   if (strlen(host) != length || s99_numeric(host, &address) != S99_NUMERIC)
     return 0;
   lua_pushstring(L, address.addr.sa.sa_family == AF_INET ? "inet" : "inet6");
-  return 1;
-}
-
-
-/* clock() → seconds that go on whatever is done to the system's date */
-static int l_clock(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)s99_now() / 1e9);
   return 1;
 }
 
@@ -208,19 +318,47 @@ static int l_strerror(lua_State *L) {
 
 
 static const luaL_Reg functions[] = {
-    {"strerror", l_strerror}, {"is_option", l_is_option}, {"kind", l_kind},   {"new", l_new},
-    {"classify", l_classify}, {"dress", l_dress},         {"clock", l_clock}, {"family", l_family},
-    {"numeric", l_numeric},   {"limit", l_limit},         {NULL, NULL},
+    {"strerror", l_strerror},
+    {"is_option", l_is_option},
+    {"kind", l_kind},
+    {"native", l_native},
+    {"new", l_new},
+    {"classify", l_classify},
+    {"join", l_join},
+    {"dress", l_dress},
+    {"class", l_class},
+    {"family", l_family},
+    {"numeric", l_numeric},
+    {"limit", l_limit},
+    {NULL, NULL},
 };
+
+
+/* What closes or opens an object's descriptor. */
+static const luaL_Reg on_objects[] = {{"move", l_move},
+                                      {"connect_fresh", l_connect_fresh},
+                                      {"open", l_open},
+                                      {"is_connecting", l_is_connecting},
+                                      {"take_failure", l_take_failure},
+                                      {NULL, NULL}};
+
+
+/* Into the table on top of the stack. */
+static void add_with_scratch(lua_State *L, const luaL_Reg *f) {
+  for (; f->name != NULL; f++) {
+    sock99_push_scratch(L);
+    lua_pushcclosure(L, f->func, 1);
+    lua_setfield(L, -2, f->name);
+  }
+}
 
 
 SOCK99_EXPORT int luaopen_sock99_kinds(lua_State *L);
 
 int luaopen_sock99_kinds(lua_State *L) {
+  sock99_register_objects(L);
   sock99_newlib(L, functions);
-  sock99_push_scratch(L);
-  lua_pushcclosure(L, l_move, 1);
-  lua_setfield(L, -2, "move");
+  add_with_scratch(L, on_objects);
   sock99_add_dns(L);
   return 1;
 }

@@ -12,13 +12,7 @@
 
 #define OPENING "sock99.opening"
 
-struct opening {
-  socket99_opening *running; /* NULL once it was cancelled */
-  struct sock99_traits traits;
-};
-
-
-static struct opening *check_opening(lua_State *L) {
+static struct sock99_opening *check_opening(lua_State *L) {
   return luaL_checkudata(L, 1, OPENING);
 }
 
@@ -40,7 +34,7 @@ local socket, message = opening:step()
 int sock99_start(lua_State *L) {
   struct sock99_request request;
   socket99_result result;
-  struct opening *opening;
+  struct sock99_opening *opening;
   if (!sock99_read_config(L, &request, &result))
     return sock99_fail_result(L, &result);
   opening = sock99_newuserdata(L, sizeof(*opening));
@@ -69,8 +63,10 @@ EALREADY after the final result, ECANCELED after `cancel`
 @treturn[3] stage
 */
 static int l_step(lua_State *L) {
-  struct opening *opening = check_opening(L);
+  struct sock99_opening *opening = check_opening(L);
   socket99_result result;
+  /* First, since the garbage that Lua collects may cancel the opening. */
+  sock99_new_socket(L, opening->traits.type == SOCK_DGRAM ? SOCK99_UNCONNECTED : SOCK99_MASTER);
   if (opening->running == NULL) {
     memset(&result, 0, sizeof(result));
     result.status = SOCKET99_ERROR_UNKNOWN;
@@ -78,7 +74,6 @@ static int l_step(lua_State *L) {
     snprintf(result.where, sizeof(result.where), "opening");
     return sock99_fail_result(L, &result);
   }
-  sock99_new_socket(L, opening->traits.type == SOCK_DGRAM ? SOCK99_UNCONNECTED : SOCK99_MASTER);
   if (!socket99_step(opening->running, &result)) {
     lua_pushboolean(L, 0);
     return 1;
@@ -96,7 +91,7 @@ static int l_step(lua_State *L) {
 @treturn integer a descriptor, the same from `start` to `cancel`; -1 after that
 */
 static int l_pollfd(lua_State *L) {
-  struct opening *opening = check_opening(L);
+  struct sock99_opening *opening = check_opening(L);
   lua_pushinteger(L, opening->running == NULL ? -1 : socket99_pollfd(opening->running));
   return 1;
 }
@@ -120,7 +115,7 @@ static int l_events(lua_State *L) {
 @treturn ?number seconds, or nil where only the network can say
 */
 static int l_timeout(lua_State *L) {
-  struct opening *opening = check_opening(L);
+  struct sock99_opening *opening = check_opening(L);
   int ms = opening->running == NULL ? -1 : socket99_timeout_ms(opening->running);
   if (ms < 0)
     lua_pushnil(L);
@@ -135,16 +130,13 @@ static int l_timeout(lua_State *L) {
 @function cancel
 */
 static int l_cancel(lua_State *L) {
-  struct opening *opening = check_opening(L);
-  socket99_opening *running = opening->running;
-  opening->running = NULL;
-  socket99_cancel(running);
+  sock99_cancel(check_opening(L));
   return 0;
 }
 
 
 static int l_tostring(lua_State *L) {
-  struct opening *opening = check_opening(L);
+  struct sock99_opening *opening = check_opening(L);
   lua_pushfstring(L, "sock99 opening (%p)", (void *)opening);
   return 1;
 }

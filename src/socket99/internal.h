@@ -253,6 +253,20 @@ S99_HIDDEN void s99_poller_remove(struct s99_poller *poller, int fd, bool for_wr
 S99_HIDDEN int s99_poller_alarm(struct s99_poller *poller, int64_t at);
 S99_HIDDEN void s99_poller_close(struct s99_poller *poller);
 
+/*
+** open.c, for openings behind objects.
+**
+** s99_start_lookup starts an opening that only finds addresses, as socket99_resolve
+** does. When a step has ended well, s99_take_found hands them over, to free with
+** free(3).
+** s99_settle waits for the lookup of a client's opening, as long as it takes, and
+** ends all attempts but one. True: the result has the descriptor of that one, which
+** may still be connecting. False: the result says why there is none.
+*/
+S99_HIDDEN socket99_opening *s99_start_lookup(const socket99_config *cfg, socket99_result *res);
+S99_HIDDEN struct sockaddr_storage *s99_take_found(socket99_opening *opening, size_t *count);
+S99_HIDDEN bool s99_settle(socket99_opening *opening, socket99_result *res);
+
 /* spelling.c: the edit distance of two words, the second of at most so many characters. */
 #define S99_LONGEST_WORD 40
 

@@ -22,7 +22,9 @@ struct socket99_opening {
   enum state state;
   struct s99_plan plan;
   bool blocks;        /* it may wait in poll(2) */
-  bool resolves_only; /* it ends when the candidates are known */
+  bool resolves_only; /* it ends when the candidates are known, with `found` */
+  struct sockaddr_storage *found;
+  size_t found_count;
   struct s99_lookup *lookup;
   struct s99_race race;
   struct s99_attempt *attempts; /* of the race, by candidate */
@@ -385,10 +387,24 @@ static bool drop_unfit(struct s99_plan *plan) {
 }
 
 
+/* The candidates' addresses in a block of their own. */
+static void copy_addresses(struct socket99_opening *opening) {
+  const struct s99_candidates *candidates = &opening->plan.candidates;
+  size_t i;
+  opening->state = ENDED;
+  opening->found = calloc(candidates->count, sizeof(*opening->found));
+  opening->found_count = candidates->count;
+  if (opening->found == NULL)
+    fail(opening, SOCKET99_ERROR_UNKNOWN, ENOMEM);
+  for (i = 0; opening->found != NULL && i < candidates->count; i++)
+    memcpy(&opening->found[i], &candidates->list[i].addr, candidates->list[i].len);
+}
+
+
 /* Called when the candidates are known. */
 static void open_candidates(struct socket99_opening *opening) {
   if (opening->resolves_only) {
-    opening->state = ENDED;
+    copy_addresses(opening);
   } else if (!drop_unfit(&opening->plan)) {
     fail(opening, SOCKET99_ERROR_BIND, EAFNOSUPPORT);
     opening->failure.candidate = &opening->plan.local;
@@ -481,6 +497,8 @@ static bool begin(struct socket99_opening *opening, const socket99_config *cfg,
   opening->state = RESOLVING;
   opening->blocks = true;
   opening->resolves_only = false;
+  opening->found = NULL;
+  opening->found_count = 0;
   opening->lookup = NULL;
   opening->attempts = NULL;
   opening->polled = NULL;
@@ -548,13 +566,12 @@ bool socket99_open(const socket99_config *cfg, socket99_result *res) {
 }
 
 
-/* The candidates' addresses, for the caller to free; NULL: no memory. */
-static struct sockaddr_storage *addresses_of(const struct s99_candidates *candidates) {
-  struct sockaddr_storage *list = calloc(candidates->count, sizeof(*list));
-  size_t i;
-  for (i = 0; list != NULL && i < candidates->count; i++)
-    memcpy(&list[i], &candidates->list[i].addr, candidates->list[i].len);
-  return list;
+struct sockaddr_storage *s99_take_found(socket99_opening *opening, size_t *count) {
+  struct sockaddr_storage *found = opening->found;
+  *count = opening->found_count;
+  opening->found = NULL;
+  opening->found_count = 0;
+  return found;
 }
 
 
@@ -568,12 +585,7 @@ bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
   opening.resolves_only = true;
   while (opening.state != ENDED)
     advance(&opening);
-  if (opening.failure.stage == SOCKET99_OK) {
-    *addresses = addresses_of(&opening.plan.candidates);
-    *count = opening.plan.candidates.count;
-    if (*addresses == NULL)
-      fail(&opening, SOCKET99_ERROR_UNKNOWN, ENOMEM);
-  }
+  *addresses = s99_take_found(&opening, count);
   return finish(&opening, res);
 }
 
@@ -589,6 +601,7 @@ static int set_alarm(struct socket99_opening *opening, int64_t at) {
 
 
 static void abandon(struct socket99_opening *opening) {
+  free(opening->found);
   free(opening->copy);
   free(opening);
 }
@@ -624,6 +637,14 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
 }
 
 
+socket99_opening *s99_start_lookup(const socket99_config *cfg, socket99_result *res) {
+  socket99_opening *opening = socket99_start(cfg, res);
+  if (opening != NULL)
+    opening->resolves_only = true;
+  return opening;
+}
+
+
 static int64_t alarm_of(const struct socket99_opening *opening) {
   if (opening->state == ENDED)
     return S99_NEVER;
@@ -631,8 +652,8 @@ static int64_t alarm_of(const struct socket99_opening *opening) {
 }
 
 
-bool socket99_step(socket99_opening *opening, socket99_result *res) {
-  int error;
+/* Whether it cannot go on in this process, or at all; the result says why. */
+static bool is_over(const struct socket99_opening *opening, socket99_result *res) {
   if (opening->process != getpid()) {
     s99_fail(res, SOCKET99_ERROR_UNKNOWN, EPERM);
     snprintf(res->where, sizeof(res->where), "opening of process %ld", (long)opening->process);
@@ -643,6 +664,14 @@ bool socket99_step(socket99_opening *opening, socket99_result *res) {
     snprintf(res->where, sizeof(res->where), "opening");
     return true;
   }
+  return false;
+}
+
+
+bool socket99_step(socket99_opening *opening, socket99_result *res) {
+  int error;
+  if (is_over(opening, res))
+    return true;
   advance(opening);
   /* Without its alarm the opening might never be stepped again. */
   error = set_alarm(opening, alarm_of(opening));
@@ -651,6 +680,36 @@ bool socket99_step(socket99_opening *opening, socket99_result *res) {
   if (opening->state == ENDED)
     finish(opening, res);
   return opening->state == ENDED;
+}
+
+
+/* The newest attempt that is connecting becomes the winner. */
+static void end_race_early(struct socket99_opening *opening) {
+  size_t i = opening->race.next;
+  while (i > 0 && opening->polled[i - 1].fd < 0)
+    i--;
+  if (i == 0)
+    return;
+  unwatch_attempt(opening, i - 1);
+  opening->winner = &opening->attempts[i - 1];
+  opening->state = ENDED;
+}
+
+
+bool s99_settle(socket99_opening *opening, socket99_result *res) {
+  if (is_over(opening, res))
+    return false;
+  while (opening->state != ENDED) {
+    int error = opening->lookup == NULL ? 0 : await_lookup(opening);
+    if (error != 0)
+      fail_to_poll(opening, error);
+    else
+      advance(opening);
+    if (opening->state == RACING)
+      end_race_early(opening);
+  }
+  (void)set_alarm(opening, S99_NEVER);
+  return finish(opening, res);
 }
 
 

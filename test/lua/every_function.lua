@@ -194,6 +194,18 @@ function make.pending_client(c)
 end
 
 
+-- The same, of an object that keeps the descriptor which it has.
+function make.resolving_client(c)
+  local server = hold(sock99.socket { server = true, host = '127.0.0.1' })
+  local _, port = server:getsockname()
+  repeat
+    c.object = hold(sock99.socket { family = 'inet', connect = false })
+    c.object:settimeout(0)
+    c.object:connect('localhost', port)
+  until c.object.class == 'tcp{client}'
+end
+
+
 -- Methods. Where an object is of none of the classes, what it says is not looked at.
 
 local methods, only, arguments = {}, {}, {}
@@ -897,10 +909,10 @@ local unix = {
 
 -- What the Lua half has of C
 
-local function on_object(f)
+local function on_object(f, check)
   return { function(c)
     make.native_client(c)
-    return function() return f(c.object) end
+    return function() return f(c.object) end, check
   end }
 end
 
@@ -911,9 +923,9 @@ local of_kinds = {
   -- It makes nearly two hundred methods.
   kind = { function(c)
     c.is_long = true
-    return function() return kinds.kind {} end, is 'table'
+    return function() return kinds.kind(tostring) end, is 'table'
   end },
-  clock = calling(kinds.clock, is 'number'),
+  native = calling(kinds.native, is 'table', 1),
   limit = calling(kinds.limit, is 'number'),
   numeric = calling(kinds.numeric, equal 'inet', '127.0.0.1'),
   family = on_object(kinds.family),
@@ -921,8 +933,40 @@ local of_kinds = {
   canonical = looking_up(kinds.canonical, 'localhost'),
   names = looking_up(kinds.names, '127.0.0.1', '80'),
   classify = on_object(function(object) return kinds.classify(object, 2) end),
+  class = on_object(kinds.class, equal 'tcp{client}'),
+  is_connecting = on_object(kinds.is_connecting, equal(false)),
+  take_failure = on_object(kinds.take_failure),
+  join = calling(function() return kinds.join(kinds.kind(tostring), {}) end),
+  open = { function(c)
+    local server = {}
+    make.luasocket_server(server)
+    local _, port = server.object:getsockname()
+    c.resolves = true
+    return function()
+      c.object = hold(core.tcp())
+      c.object:settimeout(5)
+      return kinds.open(c.object, { host = 'localhost', port = port }, 'localhost', port)
+    end
+  end, function(c)
+    local server = {}
+    make.luasocket_server(server)
+    local host, port = server.object:getsockname()
+    return function()
+      c.object = hold(core.tcp())
+      return kinds.open(c.object, { host = host, port = port }, host, port)
+    end, equal(1)
+  end },
   dress = on_object(function(object) return kinds.dress(object, getmetatable(object)) end),
-  new = calling(function() return kinds.new(kinds.kind {}, 1) end, holds),
+  new = calling(function() return kinds.new(kinds.kind(tostring), 1) end, holds),
+  connect_fresh = { function(c)
+    local server = {}
+    make.luasocket_server(server)
+    local host, port = server.object:getsockname()
+    return function()
+      c.object = hold(core.tcp())
+      return kinds.connect_fresh(c.object, host, port)
+    end, equal(1)
+  end },
   move = { function(c)
     make.native_client(c)
     return function() return kinds.move(c.object, c.peer) end
@@ -958,36 +1002,31 @@ local function add_metatable(names, prefix, metatable)
 end
 
 
--- The metatables of an object's kind, by class.
-local function kind_of(object)
-  for key, value in pairs(getmetatable(object)) do
-    if type(key) == 'userdata' then
-      return value
-    end
-  end
-end
-
-
-local function add_kind(names, prefix, object)
-  for i, metatable in ipairs(kind_of(object)) do
-    add_metatable(names, prefix .. '.' .. CLASSES[i], metatable)
+local function add_kind(names, kind)
+  for _, class in ipairs(CLASSES) do
+    local context = {}
+    make[kind .. '_' .. class](context)
+    add_metatable(names, kind .. '.' .. class, getmetatable(context.object))
   end
 end
 
 
 -- The names of all functions that there are: "sock99.open", "native.client.send".
 function calls.names()
-  local names, context = {}, {}
+  local names = {}
   held, raw = {}, {}
   for prefix, pair in pairs(tables) do
     add_functions(names, prefix, pair[1])
   end
   add_functions(names, 'unix', getmetatable(core.unix))
-  add_kind(names, 'native', hold(sock99.pair()))
-  add_kind(names, 'luasocket', hold(core.tcp()))
+  add_kind(names, 'native')
+  add_kind(names, 'luasocket')
   add_metatable(names, 'fresh.unconnected', getmetatable(hold(core.udp())))
-  make.pending_client(context)
-  add_metatable(names, 'pending.client', getmetatable(context.object))
+  for _, kind in ipairs { 'pending', 'resolving' } do
+    local context = {}
+    make[kind .. '_client'](context)
+    add_metatable(names, kind .. '.client', getmetatable(context.object))
+  end
   add_metatable(names, 'opening', getmetatable(opening_to()))
   close_all()
   table.sort(names)
@@ -1002,7 +1041,7 @@ local function anyhow(kind, name)
     if given == arguments.bind and c.object:getfamily() == 'unix' then
       given = { '/no such directory/socket' }
     end
-    c.resolves, c.may_raise = kind == 'pending', true
+    c.resolves, c.may_raise = kind == 'pending' or kind == 'resolving', true
     return function()
       return method(c.object, unpack(given))
     end, function(result)

@@ -169,6 +169,70 @@ function TestFinalizers:test_an_object_is_closed_while_its_descriptors_are_told(
 end
 
 
+-- A step makes the object first: a finalizer that cancels comes before or after.
+function TestFinalizers:test_an_opening_is_cancelled_in_the_middle_of_a_step()
+  local server = support.keep(assert(sock99.socket { host = '127.0.0.1', server = true }))
+  local _, port = server:getsockname()
+  server:settimeout(0)
+  with_an_eager_collector(function()
+    for _ = 1, 300 do
+      local opening = assert(sock99.start { host = '127.0.0.1', port = port })
+      at_each_collection(function()
+        opening:cancel()
+      end, 1)
+      local socket, message = opening:step()
+      lu.assertTrue(socket ~= nil or message ~= nil)
+      if socket then
+        socket:close()
+      end
+      opening:cancel()
+      local accepted = server:accept()
+      if accepted then
+        accepted:close()
+      end
+    end
+  end)
+end
+
+
+-- An object that connects to a name is closed, and connects again, whenever there is
+-- garbage to collect.
+function TestFinalizers:test_an_object_that_connects_is_closed_in_the_middle_of_a_call()
+  local port = support.closed_port()
+  local clients, running = {}, true
+  at_each_collection(function()
+    for i, client in ipairs(clients) do
+      if i % 2 == 0 then
+        client:close()
+      else
+        client:connect('localhost', port)
+      end
+    end
+    return running
+  end, 2000)
+  with_an_eager_collector(function()
+    for _ = 1, 60 do
+      for i = 1, 4 do
+        clients[i] = support.keep(assert(sock99.socket { family = 'inet', connect = false }))
+        clients[i]:settimeout(0)
+        clients[i]:connect('localhost', port)
+      end
+      for _, client in ipairs(clients) do
+        sock99.select(clients, clients, 0)
+        -- Of those that were closed before they could connect, they raise an error.
+        pcall(client.send, client, { 'x', 1 })
+        pcall(client.receive, client)
+        client:pollfd()
+        client:setoption('keepalive', true)
+        client:connect('localhost', port)
+        client:detach()
+      end
+    end
+  end)
+  running = false
+end
+
+
 -- A finalizer that takes three of five descriptors at some allocation of the call
 -- which is about to return them.
 local function steal(kind, round)

@@ -263,6 +263,60 @@ function TestCqueues:test_openings()
 end
 
 
+-- Both kinds of objects, also one that is closed as soon as it is connected.
+function TestCqueues:test_connecting_to_a_name()
+  need 'cqueues'
+  local core = require 'sock99.luasocket'
+  local server, port = listener()
+  local makers = {
+    function() return sock99.socket { family = 'inet', connect = false } end, core.tcp, core.tcp4,
+  }
+  local functions, connected = {}, 0
+  for i = 1, 30 do
+    functions[i] = function(cqueues)
+      local client = made(makers[i % 3 + 1]())
+      client:settimeout(0)
+      local ok, message = client:connect('localhost', port)
+      while message == 'timeout' or message == 'Operation already in progress' do
+        cqueues.poll(client)
+        ok, message = client:connect('localhost', port)
+      end
+      lu.assertEquals(ok, 1, message)
+      connected = connected + 1
+      if i % 2 == 0 then
+        lu.assertEquals(client:send 'x', 1)
+        lu.assertEquals({ client:receive() }, { nil, 'timeout', '', i % 3 == 0 and
+          sock99.errno.ETIMEDOUT or nil })
+        cqueues.poll(client, 0.01)
+        cqueues.poll(client, 0.01)
+      end
+      close(cqueues, client)
+    end
+  end
+  side_by_side(functions)
+  lu.assertEquals(connected, 30)
+  server:close()
+end
+
+
+function TestCqueues:test_a_name_that_is_refused()
+  need 'cqueues'
+  local port = support.closed_port()
+  side_by_side { function(cqueues)
+    local client = made(sock99.socket { family = 'inet', connect = false })
+    client:settimeout(0)
+    local ok, message, code = client:connect('localhost', port)
+    while message == 'timeout' do
+      cqueues.poll(client)
+      ok, message, code = client:connect('localhost', port)
+    end
+    lu.assertNil(ok)
+    lu.assertEquals(code, sock99.errno.ECONNREFUSED)
+    close(cqueues, client)
+  end }
+end
+
+
 function TestCqueues:test_datagrams()
   need 'cqueues'
   local receiver = made(sock99.socket { host = '127.0.0.1', port = 0, server = true,
@@ -415,6 +469,36 @@ function TestLuv:test_an_object_that_waits_still_does()
   lu.assertEquals(accepted:receive(), 'late')
   client:close()
   accepted:close()
+end
+
+
+-- A loop that takes the descriptor around connect gets one that stays.
+function TestLuv:test_connecting_to_a_name()
+  local uv = need 'luv'
+  local core = require 'sock99.luasocket'
+  local server, port = listener()
+  for _, make in ipairs { core.tcp, core.tcp4, function()
+    return sock99.socket { family = 'inet', connect = false }
+  end } do
+    local client = made(make())
+    client:settimeout(0)
+    client:connect('localhost', port)
+    local fd = client:getfd()
+    lu.assertTrue(fd >= 0)
+    local poll, writable = assert(uv.new_poll(fd)), false
+    poll:start('w', function(failed)
+      lu.assertNil(failed)
+      writable = true
+    end)
+    loop_until(uv, function()
+      return writable
+    end)
+    lu.assertEquals(client:send 'hello\n', 6)
+    lu.assertEquals(client:getfd(), fd)
+    stop(uv, poll)
+    client:close()
+  end
+  server:close()
 end
 
 

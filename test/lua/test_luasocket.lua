@@ -15,6 +15,7 @@ TestInstall = support.suite()
 TestHalf = support.suite()
 
 local keep = support.keep
+local unpack = table.unpack or unpack
 
 -- A wait of this long is one for ever, in a test.
 local LONG = 20
@@ -85,18 +86,26 @@ function TestPending.test_a_name_is_connected_to_without_waiting()
 end
 
 
-function TestPending.test_it_is_a_client_that_has_no_descriptor_yet()
+function TestPending.test_it_is_a_client_like_any_other_that_has_no_descriptor_yet()
   local client = pending_to(busy_port())
+  local server, connected = listener(), keep(core.tcp4())
+  connected:connect(server:getsockname())
+  lu.assertIs(getmetatable(client), getmetatable(connected))
   lu.assertStrContains(tostring(client), 'tcp{client}')
   lu.assertEquals(client.class, 'tcp{client}')
-  lu.assertEquals(client:getfd(), -1)
   lu.assertFalse(client:dirty())
+  lu.assertNil(client:timeout())
+  lu.assertEquals({ client:getsockname() }, { nil, 'closed' })
   lu.assertEquals({ client:send('abc', 2) }, { nil, 'timeout', 1 })
   lu.assertEquals({ client:send('abc', -1) }, { nil, 'timeout', 2 })
   lu.assertEquals({ client:receive('*l', 'prefix') }, { nil, 'timeout', 'prefix' })
   lu.assertEquals({ client:receive() }, { nil, 'timeout', '' })
-  lu.assertEquals({ client:connect('localhost', 1) }, { nil, 'timeout' })
+  lu.assertEquals({ client:connect('localhost', 1) },
+    { nil, 'Operation already in progress' })
   lu.assertNil(client:getoption 'error')
+  lu.assertEquals({ client:sendfile(io.tmpfile()) }, { nil, 'timeout', 0 })
+  lu.assertErrorMsgContains('timeout', client:lines())
+  lu.assertEquals({ client:receivefds() }, { nil, 'receivefds: not a Unix domain socket' })
 end
 
 
@@ -251,7 +260,8 @@ function TestPending.test_a_timeout_that_passes_does_not_end_the_opening()
   local client = keep(core.tcp())
   client:settimeout(0.05)
   lu.assertEquals({ client:connect('localhost', port) }, { nil, 'timeout' })
-  lu.assertEquals({ client:connect('localhost', port) }, { nil, 'timeout' })
+  lu.assertEquals({ client:connect('localhost', port) },
+    { nil, 'Operation already in progress' })
 end
 
 
@@ -259,7 +269,7 @@ function TestPending.test_what_has_no_name_is_told()
   local client = keep(core.tcp())
   client:settimeout(0)
   local ok, problem = client:connect('no-such-host.invalid', 80)
-  while problem == 'timeout' do
+  while problem == 'timeout' or problem == 'Operation already in progress' do
     core.select(nil, { client }, LONG)
     ok, problem = client:connect('no-such-host.invalid', 80)
   end
@@ -272,14 +282,93 @@ end
 function TestPending.test_a_loop_can_watch_it()
   local server, port = listener()
   local client = pending_to(port, server)
+  local ok
   for _ = 1, 1000 do
-    if client:getfd() >= 0 then
-      break
-    end
     lu.assertEquals(client:events(), 'r')
     lu.assertTrue(support.readable(client:pollfd(), LONG))
+    ok = client:connect('localhost', port)
+    if ok or client:events() == 'w' then
+      break
+    end
   end
+  wait_writable(client)
+  lu.assertEquals(ok or client:connect('localhost', port), 1)
+  for _ = 1, 2 do
+    lu.assertEquals(client:pollfd(), client:getfd())
+  end
+  keep(server:accept())
+end
+
+
+function TestPending.test_the_descriptor_that_getfd_returns_stays()
+  local server, port = listener()
+  for _, make in ipairs { core.tcp, core.tcp4 } do
+    local client = keep(make())
+    local before = client:getfd()
+    client:settimeout(0)
+    client:connect('localhost', port)
+    local fd = client:getfd()
+    lu.assertTrue(fd >= 0)
+    lu.assertTrue(before < 0 or before == fd)
+    lu.assertEquals(client:pollfd(), fd)
+    wait_writable(client)
+    client:settimeout(LONG)
+    client:connect('localhost', port)
+    lu.assertEquals(client:send 'hello\n', 6)
+    lu.assertEquals(client:getfd(), fd)
+    lu.assertEquals(keep(server:accept()):receive(), 'hello')
+  end
+end
+
+
+-- The opening's descriptor is open until a loop had time to remove it.
+function TestPending.test_a_descriptor_that_a_loop_has_seen_is_not_closed_under_it()
+  local server, port = listener()
+  local client = pending_to(port, server)
+  local pollfd = client:pollfd()
+  wait_writable(client)
+  lu.assertEquals(client:connect('localhost', port), 1)
+  lu.assertNotEquals(client:pollfd(), pollfd)
+  lu.assertTrue(support.descriptors()[pollfd] ~= nil)
+  client:send 'x'
+  lu.assertTrue(support.descriptors()[pollfd] ~= nil)
   lu.assertEquals(client:pollfd(), client:getfd())
+  lu.assertFalse(support.descriptors()[pollfd] ~= nil)
+  keep(server:accept())
+end
+
+
+function TestPending.test_the_descriptor_can_be_taken_away()
+  local server, port = listener()
+  for _, way in ipairs { 'detach', 'setfd', 'close' } do
+    support.assert_no_fd_leak(function()
+      local client = pending_to(port, server)
+      local fd = way == 'detach' and client:detach() or nil
+      if way == 'setfd' then
+        client:setfd(-1)
+      end
+      lu.assertEquals({ client:send 'x' },
+        way == 'close' and { nil, 'timeout', 0 } or { nil, 'closed', 0 })
+      client:close()
+      if fd then
+        support.close(fd)
+      end
+    end)
+  end
+end
+
+
+function TestPending.test_a_child_process_leaves_it_alone()
+  local server, port = listener()
+  local client = pending_to(port, server)
+  support.in_child(function()
+    local ok, problem = client:connect('localhost', port)
+    lu.assertNil(ok)
+    lu.assertEquals(problem, 'Operation not permitted')
+    client:close()
+  end)
+  client:settimeout(LONG)
+  lu.assertEquals(client:connect('localhost', port), 1)
   keep(server:accept())
 end
 
@@ -445,6 +534,87 @@ function TestConnect.test_every_bind_that_fails_leaves_no_descriptor_open()
       master:close()
     end
   end)
+end
+
+
+-- Methods that a program takes from an object before it is of the class that has them
+
+TestTaken = support.suite()
+
+
+local function take(object, ...)
+  local taken = {}
+  for _, name in ipairs { ... } do
+    taken[name] = object[name]
+  end
+  return taken
+end
+
+
+function TestTaken.test_before_connect()
+  local server, port = listener()
+  for _, host in ipairs { '127.0.0.1', 'localhost' } do
+    for _, moment in ipairs { 'before', 'after' } do
+      local client = keep(core.tcp())
+      local taken = take(client, 'send', 'receive', 'shutdown', 'getstats', 'setoption')
+      client:settimeout(0)
+      client:connect(host, port)
+      if moment == 'after' then
+        taken = take(client, 'send', 'receive', 'shutdown', 'getstats', 'setoption')
+      end
+      client:settimeout(LONG)
+      lu.assertEquals(taken.setoption(client, 'keepalive', true), 1)
+      lu.assertEquals(taken.send(client, 'hello\n'), 6)
+      local accepted = keep(server:accept())
+      accepted:send(accepted:receive() .. '\n')
+      lu.assertEquals(taken.receive(client), 'hello')
+      lu.assertEquals(select(2, taken.getstats(client)), 6)
+      lu.assertEquals(taken.shutdown(client), 1)
+      client:close()
+    end
+  end
+end
+
+
+function TestTaken.test_before_listen()
+  local server = keep(core.tcp())
+  local taken = take(server, 'bind', 'listen', 'accept', 'connect')
+  lu.assertEquals(taken.bind(server, '127.0.0.1', 0), 1)
+  lu.assertEquals(taken.listen(server), 1)
+  server:settimeout(0)
+  lu.assertEquals({ taken.accept(server) }, { nil, 'timeout' })
+  lu.assertEquals({ taken.connect(server, '127.0.0.1', 1) }, { nil, 'already connected' })
+  lu.assertErrorMsgContains("calling 'bind' on bad self (tcp{master} expected)",
+    taken.bind, server, '127.0.0.1', 0)
+end
+
+
+function TestTaken.test_of_datagrams()
+  local one, other = keep(core.udp()), keep(core.udp())
+  local names = { 'send', 'sendto', 'receivefrom', 'setpeername', 'getpeername', 'setsockname' }
+  local taken = take(one, unpack(names))
+  other:setsockname('127.0.0.1', 0)
+  local host, port = other:getsockname()
+  lu.assertEquals(taken.sendto(one, 'x', host, port), 1)
+  lu.assertEquals(taken.setpeername(one, host, port), 1)
+  lu.assertEquals(taken.send(one, 'x'), 1)
+  lu.assertEquals((taken.getpeername(one)), host)
+  lu.assertErrorMsgContains('udp{unconnected} expected', taken.sendto, one, 'x', host, port)
+  lu.assertErrorMsgContains('udp{unconnected} expected', taken.receivefrom, one)
+  lu.assertErrorMsgContains('udp{unconnected} expected', taken.setsockname, one, host, 0)
+  taken = take(one, unpack(names))
+  lu.assertEquals(taken.setpeername(one, '*'), 1)
+  lu.assertEquals(taken.sendto(one, 'x', host, port), 1)
+  lu.assertErrorMsgContains('udp{connected} expected', taken.send, one, 'x')
+  lu.assertErrorMsgContains('udp{connected} expected', taken.getpeername, one)
+end
+
+
+function TestTaken.test_a_unix_datagram_comes_from_a_path_alone()
+  local receiver, path = keep(core.unix.dgram()), support.path()
+  receiver:bind(path)
+  receiver:sendto('x', path)
+  lu.assertEquals(select('#', receiver:receivefrom()), 2)
 end
 
 

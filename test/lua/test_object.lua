@@ -26,6 +26,15 @@ local function assert_failure(code, message, ...)
 end
 
 
+-- nil, message, code, stage
+local function assert_stage(stage, code, message, ...)
+  lu.assertEquals(select('#', ...), 4)
+  lu.assertEquals((select(4, ...)), stage)
+  local _, got, number = ...
+  assert_failure(code, message, nil, got, number)
+end
+
+
 local function assert_closed(...)
   lu.assertEquals(select('#', ...), 3)
   lu.assertEquals({ n = 3, ... }, { n = 3, nil, 'closed', nil })
@@ -265,9 +274,9 @@ function TestObject:test_a_descriptor_that_is_closed_already_is_told()
     support.close(listener)
     support.close(stream)
     assert_failure('EBADF', 'Bad file descriptor', server:accept())
-    assert_failure('EBADF', 'connect 127.0.0.1:1: Bad file descriptor',
+    assert_stage('connect', 'EBADF', 'connect 127.0.0.1:1: Bad file descriptor',
                    client:connect('127.0.0.1', 1))
-    assert_failure('EBADF', 'listen: Bad file descriptor', client:listen())
+    assert_stage('listen', 'EBADF', 'listen: Bad file descriptor', client:listen())
     server:setfd(-1)
     client:setfd(-1)
   end
@@ -677,7 +686,8 @@ function TestObject:test_ipv4_is_taken_by_an_ipv6_object()
   lu.assertEquals({ client:getpeername() }, { '127.0.0.1', port, 'inet' })
   local plain = keep(sock99.wrap(support.socket 'inet'))
   lu.assertEquals(plain:connect('::ffff:127.0.0.1', port), 1)
-  assert_failure('EAFNOSUPPORT', nil, keep(sock99.wrap(support.socket 'inet')):connect('::1', 1))
+  assert_stage('configuration', 'EAFNOSUPPORT', nil,
+    keep(sock99.wrap(support.socket 'inet')):connect('::1', 1))
 end
 
 
@@ -734,16 +744,16 @@ end
 function TestObject:test_bind_tells_what_failed()
   local _, port = support.server {}
   local object = keep(sock99.wrap(support.socket 'inet'))
-  assert_failure('EADDRINUSE', ('bind 127.0.0.1:%d: Address already in use'):format(port),
+  assert_stage('bind', 'EADDRINUSE', ('bind 127.0.0.1:%d: Address already in use'):format(port),
                  object:bind('127.0.0.1', port))
-  assert_failure('EINVAL', nil, object:bind('127.0.0.1\0', 0))
+  assert_stage('configuration', 'EINVAL', nil, object:bind('127.0.0.1\0', 0))
   lu.assertErrorMsgContains('string expected', object.bind, object)
   lu.assertErrorMsgContains('string expected', object.bind, object, '127.0.0.1', {})
   local unix = keep(sock99.wrap(support.socket 'unix'))
-  assert_failure('EINVAL', nil, unix:bind '')
-  assert_failure('EINVAL', nil, unix:bind(('x'):rep(support.PATH_SIZE)))
-  assert_failure('EINVAL', nil, unix:bind 'a\0b')
-  assert_failure('ENOENT', nil, unix:bind(support.path 'no/such/place'))
+  assert_stage('configuration', 'EINVAL', nil, unix:bind '')
+  assert_stage('configuration', 'ENAMETOOLONG', nil, unix:bind(('x'):rep(support.PATH_SIZE)))
+  assert_stage('configuration', 'EINVAL', nil, unix:bind 'a\0b')
+  assert_stage('bind', 'ENOENT', nil, unix:bind(support.path 'no/such/place'))
 end
 
 
@@ -983,17 +993,34 @@ local function stuck_connect()
 end
 
 
+function TestObject:test_a_name_that_is_not_there_is_told_by_the_stage()
+  local stream = keep(assert(sock99.socket { family = 'inet', connect = false }))
+  local datagram = keep(assert(sock99.socket { datagram = true }))
+  for _, results in ipairs {
+    { stream:bind('no-such-host.invalid', 0) },
+    { stream:connect('no-such-host.invalid', 1) },
+    { datagram:sendto('x', 'no-such-host.invalid', 1) },
+    { datagram:setpeername('no-such-host.invalid', 1) },
+    { datagram:setsockname('no-such-host.invalid', 1) },
+  } do
+    lu.assertEquals(results[4], 'getaddrinfo')
+    lu.assertStrContains(sock99.errno[results[3]], 'EAI_')
+    lu.assertStrContains(results[2], 'getaddrinfo no-such-host.invalid')
+  end
+end
+
+
 function TestObject:test_a_connect_under_way_goes_on_to_where_it_began_and_nowhere_else()
   local client, port = stuck_connect()
   for _, other in ipairs { { '127.0.0.2', port }, { '127.0.0.1', port + 1 },
     { '127.0.0.1', 'discard' } } do
     lu.assertEquals({ client:connect(other[1], other[2]) },
       { nil, ('connect %s:%s: Operation already in progress'):format(other[1], other[2]),
-        sock99.errno.EALREADY })
+        sock99.errno.EALREADY, 'connect' })
   end
   for _, same in ipairs { port, tostring(port) } do
     lu.assertEquals({ client:connect('127.0.0.1', same) },
-      { nil, 'timeout', sock99.errno.ETIMEDOUT })
+      { nil, 'timeout', sock99.errno.ETIMEDOUT, 'timeout' })
   end
 end
 

@@ -1,8 +1,6 @@
 -- arguments: of functions that are written in Lua, checked as C functions do.
 -- Errors are raised where the function was called.
 
-local errors = require 'sock99.luasocket.errors'
-
 local arguments = {}
 
 
@@ -68,7 +66,7 @@ function arguments.table(value, index, name)
 end
 
 
--- A port's number, or a service's name; nil and a message where it can be neither.
+-- A port's number, or a service's name; nil if it can be neither.
 function arguments.port(value, index, name)
   local number = tonumber(value)
   if not number then
@@ -80,7 +78,7 @@ function arguments.port(value, index, name)
   if number >= 0 and number <= 65535 and number % 1 == 0 then
     return number
   end
-  return nil, errors.no_service
+  return nil
 end
 
 

@@ -11,41 +11,45 @@ local options = require 'sock99.luasocket.options'
 
 local datagrams = {}
 
-local native = objects.native(objects.UNCONNECTED)
+local native = kinds.native(objects.UNCONNECTED)
+local only = objects.only
 
--- What a fresh object wears until it has a descriptor.
-local fresh
+-- Calls method(object, host, port) with an address.
+local function try_address(object, method, address)
+  if native.getfd(object) < 0 then
+    local ok, message, code, stage = objects.create(object, address.family, true)
+    if not ok then
+      return nil, message, code, stage
+    end
+  elseif kinds.family(object) ~= address.family then
+    return errors.wrong_family()
+  end
+  return method(object, address.host, address.port)
+end
 
 
--- Calls method(object, host, port) for each address until one of them works.
+-- The same with each address until one of them works.
 local function try_addresses(object, method, host, port)
-  local list, message = objects.addresses(object, host, port)
+  local list, message, code, stage = objects.addresses(object, host, port)
   for _, address in ipairs(list or {}) do
-    local ok = 1
-    if native.getfd(object) < 0 then
-      ok, message = objects.create(object, address.family, true)
-    elseif kinds.family(object) ~= address.family then
-      ok, message = nil, errors.wrong_family
-    end
-    if ok then
-      ok, message = method(object, address.host, address.port)
-    end
+    local ok
+    ok, message, code, stage = try_address(object, method, address)
     if ok then
       return ok
     end
   end
-  return nil, message
+  return errors.results(nil, message, code, stage)
 end
 
 
 local function with_unix(object, method, path)
   if native.getfd(object) < 0 then
-    local ok, message = objects.create(object, 'unix', true)
+    local ok, message, code, stage = objects.create(object, 'unix', true)
     if not ok then
-      return nil, message
+      return errors.results(nil, message, code, stage)
     end
   end
-  return method(object, path)
+  return errors.results(method(object, path))
 end
 
 
@@ -71,11 +75,10 @@ local function setsockname(object, host, port)
   if kinds.family(object) == 'unix' then
     return with_unix(object, native.setsockname, host)
   end
-  local problem
   host = arguments.string(host, 1, 'setsockname')
-  port, problem = arguments.port(port, 2, 'setsockname')
+  port = arguments.port(port, 2, 'setsockname')
   if not port then
-    return nil, problem
+    return errors.results(errors.no_service())
   end
   return try_addresses(object, native.setsockname, host, port)
 end
@@ -85,7 +88,7 @@ local function forget_peer(object)
   if native.getfd(object) < 0 then
     return 1
   end
-  return native.setpeername(object, '*')
+  return errors.results(native.setpeername(object, '*'))
 end
 
 
@@ -108,14 +111,13 @@ local function setpeername(object, host, port)
   if kinds.family(object) == 'unix' then
     return with_unix(object, native.setpeername, host)
   end
-  local problem
   host = arguments.string(host, 1, 'setpeername')
   if host == '*' then
     return forget_peer(object)
   end
-  port, problem = arguments.port(port, 2, 'setpeername')
+  port = arguments.port(port, 2, 'setpeername')
   if not port then
-    return nil, problem
+    return errors.results(errors.no_service())
   end
   return try_addresses(object, native.setpeername, host, port)
 end
@@ -131,13 +133,17 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 
+local sendto = objects.method(objects.UNCONNECTED, 'sendto')
+
 local function sendto_first(object, data, host, port)
-  local problem
+  if native.getfd(object) >= 0 then
+    return sendto(object, data, host, port)
+  end
   data = arguments.string(data, 1, 'sendto')
   host = arguments.string(host, 2, 'sendto')
-  port, problem = arguments.port(port, 3, 'sendto')
+  port = arguments.port(port, 3, 'sendto')
   if not port then
-    return nil, problem
+    return errors.results(errors.no_service())
   end
   return try_addresses(object, function(_, address, number)
     return native.sendto(object, data, address, number)
@@ -166,47 +172,28 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 
+local function set_option(object, name, value)
+  local set = kinds.class(object) == 'udp{unconnected}' and options.set_early or options.set
+  return set(object, name, value)
+end
+
+
 objects.add({ objects.CONNECTED, objects.UNCONNECTED }, {
+  setsockname = only('udp{unconnected}', 'setsockname', setsockname),
+  bind = only('udp{unconnected}', 'bind', setsockname),
   setpeername = setpeername,
   connect = setpeername,
+  getpeername = only('udp{connected}', 'getpeername',
+    objects.method(objects.CONNECTED, 'getpeername')),
   getfamily = objects.getfamily,
-  setoption = options.set,
+  setoption = set_option,
   getoption = options.get,
 })
 
-objects.add({ objects.UNCONNECTED }, {
-  setsockname = setsockname,
-  bind = setsockname,
-  setoption = options.set_early,
+-- What a fresh object wears until it has a descriptor.
+local fresh = objects.derive(objects.UNCONNECTED, {
+  sendto = only('udp{unconnected}', 'sendto', sendto_first),
 })
-
-objects.refuse(objects.CONNECTED, {
-  bind = 'udp{unconnected}',
-  setsockname = 'udp{unconnected}',
-  sendto = 'udp{unconnected}',
-  receivefrom = 'udp{unconnected}',
-})
-
-objects.refuse(objects.UNCONNECTED, {
-  send = 'udp{connected}',
-  getpeername = 'udp{connected}',
-})
-
-
-local function derive_fresh()
-  local metatable, methods = {}, {}
-  for key, value in pairs(objects.metatable(objects.UNCONNECTED)) do
-    metatable[key] = value
-  end
-  for name, method in pairs(metatable.__index) do
-    methods[name] = method
-  end
-  methods.sendto = sendto_first
-  metatable.__index = methods
-  return metatable
-end
-
-fresh = derive_fresh()
 
 
 -- A fresh object; of the one family, if there is one, and then with a descriptor.
@@ -219,8 +206,8 @@ function datagrams.new(family)
   if family ~= 'unix' then
     objects.keep(object, 'family', family)
   end
-  local ok, message = objects.create(object, family, true)
-  return ok and object, message
+  local ok, message, code, stage = objects.create(object, family, true)
+  return errors.results(ok and object, message, code, stage)
 end
 
 

@@ -95,11 +95,11 @@ end
 function dns.getaddrinfo(host)
   host = arguments.string(host, 1, 'getaddrinfo')
   if host == '' or host == '*' then
-    return nil, errors.no_host
+    return errors.results(errors.no_host())
   end
   local found, message, code, stage = sock99.resolve { host = host }
   if not found then
-    return nil, errors.tell(message, code, stage)
+    return errors.results(nil, message, code, stage)
   end
   local list = {}
   for i, address in ipairs(found) do
@@ -123,7 +123,7 @@ function dns.getnameinfo(host, service)
   end
   local names, found, code, stage = kinds.names(host, service)
   if not names then
-    return nil, errors.tell(found, code, stage)
+    return errors.results(nil, found, code, stage)
   end
   if host == nil then
     names = {}

@@ -1,11 +1,17 @@
--- errors: what went wrong, in LuaSocket's words.
+-- errors: the one place where failures get LuaSocket's words.
+--
+-- Within the Lua half a failure is what sock99's functions return: nil, message,
+-- code, stage. Code and stage tell what happened; nobody looks into a message.
 
-local errno = require 'sock99'.errno
+local sock99 = require 'sock99'
+local kinds = require 'sock99.kinds'
 
 local errors = {}
 
--- What LuaSocket has words of its own for; all else is told in the system's.
-local words = {
+local errno = sock99.errno
+
+-- Words that LuaSocket has of its own; for other errors it has the system's.
+local system_words = {
   EACCES = 'permission denied',
   EADDRINUSE = 'address already in use',
   ECONNABORTED = 'closed',
@@ -28,12 +34,6 @@ local lookup_words = {
   EAI_SOCKTYPE = 'ai_socktype not supported',
 }
 
-errors.refused = words.ECONNREFUSED
-errors.connected = words.EISCONN
-errors.no_host = lookup_words.EAI_NONAME
-errors.no_service = lookup_words.EAI_SERVICE
-errors.wrong_family = 'Address family for hostname not supported'
-
 
 local function by_number(names)
   local texts = {}
@@ -45,23 +45,65 @@ local function by_number(names)
   return texts
 end
 
-
--- By errno.
-errors.words = by_number(words)
-
-local lookup = by_number(lookup_words)
+local system, lookup = by_number(system_words), by_number(lookup_words)
 
 
--- From what sock99 returns: "connect [::1]:80: Connection refused", 111, "connect".
-function errors.tell(message, code, stage)
+-- LuaSocket's words for a failure. Without a stage a message is that of a method
+-- which LuaSocket does not have, or "closed".
+function errors.words(code, stage, message)
   if stage == 'timeout' then
     return 'timeout'
+  elseif stage == 'getaddrinfo' then
+    return lookup[code] or message
+  elseif stage == 'configuration' and code == errno.ENAMETOOLONG then
+    return 'path too long'
   elseif stage == 'configuration' then
-    message = message:gsub('^configuration: ', '')
-    return message == 'host is empty' and errors.no_host or message
+    return (message:gsub('^configuration: ', ''))
+  elseif message and not stage then
+    return message
   end
-  local texts = stage == 'getaddrinfo' and lookup or errors.words
-  return texts[code] or message:match '.*: (.*)' or message
+  return system[code] or kinds.strerror(code)
+end
+
+
+-- The results of a method, from those of sock99's functions.
+function errors.results(ok, message, code, stage)
+  if ok then
+    return ok
+  end
+  return nil, errors.words(code, stage, message)
+end
+
+
+-- Failures that the Lua half finds itself, as sock99's functions return them.
+
+function errors.refused()
+  return nil, nil, errno.ECONNREFUSED, 'connect'
+end
+
+
+function errors.connected()
+  return nil, nil, errno.EISCONN, 'connect'
+end
+
+
+function errors.under_way()
+  return nil, nil, errno.EALREADY, 'connect'
+end
+
+
+function errors.no_host()
+  return nil, nil, errno.EAI_NONAME, 'getaddrinfo'
+end
+
+
+function errors.no_service()
+  return nil, nil, errno.EAI_SERVICE, 'getaddrinfo'
+end
+
+
+function errors.wrong_family()
+  return nil, 'Address family for hostname not supported', errno.EAFNOSUPPORT, 'configuration'
 end
 
 

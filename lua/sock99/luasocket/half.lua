@@ -6,7 +6,6 @@
 local core = require 'sock99.luasocket'
 local arguments = require 'sock99.luasocket.arguments'
 local dns = require 'sock99.luasocket.dns'
-local errors = require 'sock99.luasocket.errors'
 local streams = require 'sock99.luasocket.streams'
 local try = require 'sock99.luasocket.try'
 
@@ -99,7 +98,6 @@ function core.bind(host, port, backlog)
     return nil, message
   end
   local server
-  message = errors.no_host
   for _, address in ipairs(list) do
     server, message = serve(address, port, backlog)
     if server then

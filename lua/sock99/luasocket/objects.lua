@@ -17,32 +17,16 @@ objects.CONNECTED, objects.UNCONNECTED = 4, 5
 local kind = kinds.kind(errors.words)
 
 
--- The metatable of a class, whose methods are the native ones.
-function objects.metatable(class)
-  return kind[class]
-end
-
-
--- The native methods of a class, whatever takes their place.
-function objects.native(class)
-  local methods = {}
-  for name, method in pairs(kind[class].__index) do
-    methods[name] = method
-  end
-  return methods
-end
-
-local native = objects.native(objects.MASTER)
+local native = kinds.native(objects.MASTER)
 
 
 -- What is kept for an object:
 --   family   the only one that it may have
 --   options  as sock99's sockopts
---   own      its own address, as sock99's bind
+--   bound    its own address, as sock99's bind
 --   foreign  its descriptor came from outside
 --   failed   its descriptor could not be connected
 --   failure  why not, until somebody asks
---   landed   its opening has ended well, and connect has not told so yet
 local kept = setmetatable({}, { __mode = 'k' })
 
 
@@ -79,20 +63,6 @@ function objects.new(class)
 end
 
 
--- The object's timeout; nil where there is none.
-function objects.limit(object)
-  local each, whole = native.gettimeout(object)
-  local limit = each
-  if each < 0 or (whole >= 0 and whole < each) then
-    limit = whole
-  end
-  if limit >= 0 and limit < math.huge then
-    return limit
-  end
-  return nil
-end
-
-
 -- IPv6 objects are for IPv6 alone, unless the program says otherwise.
 local function options_for(object, family)
   local options = objects.kept(object).options
@@ -117,15 +87,25 @@ function objects.create(object, family, datagram)
     sockopts = options_for(object, family),
   }
   if not made then
-    return nil, errors.tell(message, code, stage)
+    return nil, message, code, stage
   end
   kinds.move(object, made)
   return 1
 end
 
 
+-- How long a lookup may take: nil for ever, which a timeout of 0 means as well, since
+-- no lookup would ever end.
+local function lookup_limit(object)
+  local each, whole = native.gettimeout(object)
+  if each < 0 or (whole >= 0 and whole < each) then
+    each = whole
+  end
+  return each > 0 and each < math.huge and each or nil
+end
+
+
 -- The numeric addresses that host and port mean: a list of { host=, port=, family= }.
--- A lookup is given the object's timeout, but with one of 0 none would ever end.
 function objects.addresses(object, host, port)
   local only = objects.kept(object).family
   if host == '*' then
@@ -133,22 +113,19 @@ function objects.addresses(object, host, port)
   end
   local family = kinds.numeric(host)
   if family and only and family ~= only then
-    return nil, errors.wrong_family
+    return errors.wrong_family()
+  elseif host == '' then
+    return errors.no_host()
   end
   if family and type(port) == 'number' then
     return { { host = host, port = port, family = family } }
   end
-  local limit = objects.limit(object)
-  local list, message, code, stage = sock99.resolve {
+  return sock99.resolve {
     host = host,
     port = port,
     family = only,
-    timeout = limit and limit > 0 and limit or nil,
+    timeout = lookup_limit(object),
   }
-  if not list then
-    return nil, errors.tell(message, code, stage)
-  end
-  return list
 end
 
 
@@ -157,23 +134,48 @@ function objects.is_connected(object)
 end
 
 
--- What LuaSocket says where a method is not one of the object's class.
-function objects.refuse(class, names)
-  local methods = kind[class].__index
-  for name, expected in pairs(names) do
-    methods[name] = function()
+-- A method that is written in C, with LuaSocket's words.
+function objects.method(class, name)
+  return kind[class].__index[name]
+end
+
+
+-- The method for objects that are of this class when it is called; for others it
+-- raises an error in LuaSocket's words.
+function objects.only(expected, name, method)
+  return function(object, ...)
+    if kinds.class(object) ~= expected then
       error(("calling '%s' on bad self (%s expected)"):format(name, expected), 2)
     end
+    return method(object, ...)
   end
 end
 
 
+-- Objects of all these classes get the same methods: a program may take one from an
+-- object and call it when the object is of another class.
 function objects.add(classes, methods)
   for _, class in ipairs(classes) do
     for name, method in pairs(methods) do
       kind[class].__index[name] = method
     end
   end
+end
+
+
+-- Objects in other clothes, that are of the kind all the same: the metatable of a class
+-- with `methods` in the place of its own.
+function objects.derive(class, methods)
+  local metatable, all = {}, {}
+  for key, value in pairs(kind[class]) do
+    metatable[key] = value
+  end
+  for name, method in pairs(metatable.__index) do
+    all[name] = methods[name] or method
+  end
+  metatable.__index = all
+  kinds.join(kind, metatable)
+  return metatable
 end
 
 

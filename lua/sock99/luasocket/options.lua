@@ -10,7 +10,7 @@ local objects = require 'sock99.luasocket.objects'
 
 local options = {}
 
-local native = objects.native(objects.MASTER)
+local native = kinds.native(objects.MASTER)
 
 
 -- By LuaSocket's name: which objects take it ("t": tcp, "u": udp), which tell it,
@@ -139,7 +139,7 @@ function from.error(number)
   if number == 0 then
     return nil
   end
-  return errors.words[number] or kinds.strerror(number)
+  return errors.words(number, 'connect')
 end
 
 
@@ -200,12 +200,25 @@ function options.set_early(object, name, value)
 end
 
 
-function options.get(object, name)
-  local option, native_name = find(object, name, 'get', 'getoption')
-  if option.value == 'error' and objects.kept(object).failure then
-    local failure = objects.kept(object).failure
+-- Why a connect has failed, which the descriptor does not say.
+local function take_failure(object)
+  local failure = objects.kept(object).failure
+  if failure then
     objects.keep(object, 'failure', nil)
     return failure
+  end
+  local _, message, code, stage = kinds.take_failure(object)
+  return message and errors.words(code, stage, message)
+end
+
+
+function options.get(object, name)
+  local option, native_name = find(object, name, 'get', 'getoption')
+  if option.value == 'error' then
+    local failure = take_failure(object)
+    if failure then
+      return failure
+    end
   end
   local value = native.getoption(object, native_name)
   if value == nil then

@@ -7,19 +7,15 @@ local arguments = require 'sock99.luasocket.arguments'
 local errors = require 'sock99.luasocket.errors'
 local objects = require 'sock99.luasocket.objects'
 local options = require 'sock99.luasocket.options'
-local pending = require 'sock99.luasocket.pending'
 
 --- @module sock99.luasocket
 
 local streams = {}
 
-local native = objects.native(objects.MASTER)
-
-local connect_fresh = native.connect_fresh
-
-for _, class in ipairs { objects.MASTER, objects.CLIENT, objects.SERVER } do
-  objects.metatable(class).__index.connect_fresh = nil
-end
+local native = kinds.native(objects.MASTER)
+local only = objects.only
+local connect_fresh = kinds.connect_fresh
+local errno = sock99.errno
 
 
 -- bind
@@ -34,11 +30,11 @@ end
 local function bind_to(object, address)
   if native.getfd(object) < 0 or kinds.family(object) ~= address.family then
     if is_bound(object) then
-      return nil, errors.wrong_family
+      return errors.wrong_family()
     end
-    local ok, message = objects.create(object, address.family)
+    local ok, message, code, stage = objects.create(object, address.family)
     if not ok then
-      return nil, message
+      return nil, message, code, stage
     end
   end
   return native.bind(object, address.host, address.port)
@@ -47,17 +43,18 @@ end
 
 -- Any other failure means that the address is this machine's: to bind the next one
 -- instead would hide it.
-local is_elsewhere = {
-  [kinds.strerror(sock99.errno.EAFNOSUPPORT)] = true,
-  [kinds.strerror(sock99.errno.EADDRNOTAVAIL)] = true,
-}
+local is_elsewhere = { [errno.EAFNOSUPPORT] = true, [errno.EADDRNOTAVAIL] = true }
 
 
-local function unix_result(ok, message)
-  if ok then
-    return 1
+local function bind_to_first(object, list)
+  local ok, message, code, stage
+  for _, address in ipairs(list) do
+    ok, message, code, stage = bind_to(object, address)
+    if ok or stage == 'configuration' or not is_elsewhere[code] then
+      break
+    end
   end
-  return nil, message:find 'is too long$' and 'path too long' or message
+  return ok, message, code, stage
 end
 
 
@@ -81,25 +78,18 @@ end
 -- @treturn[2] string why
 local function bind(object, host, port)
   if kinds.family(object) == 'unix' then
-    return unix_result(native.bind(object, host))
+    return errors.results(native.bind(object, host))
   end
   host = arguments.string(host, 1, 'bind')
-  local list, message
-  port, message = arguments.port(port, 2, 'bind')
+  port = arguments.port(port, 2, 'bind')
   if not port then
-    return nil, message
+    return errors.results(errors.no_service())
   end
-  list, message = objects.addresses(object, host, port)
-  for _, address in ipairs(list or {}) do
-    local ok
-    ok, message = bind_to(object, address)
-    if ok then
-      return 1
-    elseif not is_elsewhere[message] then
-      break
-    end
+  local list, message, code, stage = objects.addresses(object, host, port)
+  if not list then
+    return errors.results(nil, message, code, stage)
   end
-  return nil, message
+  return errors.results(bind_to_first(object, list))
 end
 
 
@@ -108,50 +98,47 @@ end
 -- Whatever comes of it, the object is a client from now on.
 local function as_client(object, ...)
   kinds.classify(object, objects.CLIENT)
-  return ...
+  return errors.results(...)
 end
 
 
 -- For a descriptor that may have to take the place of this one.
-local function keep_own_address(object)
-  if native.getfd(object) < 0 or object.class ~= 'tcp{master}' then
-    return
-  end
-  if is_bound(object) then
+local function keep_address(object)
+  if kinds.class(object) == 'tcp{master}' and is_bound(object) then
     local host, port = native.getsockname(object)
-    objects.keep(object, 'own', { host = host, port = port })
+    objects.keep(object, 'bound', { host = host, port = port })
   end
 end
 
 
 local function create_again(object, family)
-  local own = objects.kept(object).own
+  local bound = objects.kept(object).bound
   if objects.kept(object).failed then
     objects.keep(object, 'failed', nil)
     objects.keep(object, 'failure', nil)
   end
-  local ok, message = objects.create(object, family)
-  if ok and own then
-    ok, message = native.bind(object, own.host, own.port)
+  local ok, message, code, stage = objects.create(object, family)
+  if ok and bound then
+    return native.bind(object, bound.host, bound.port)
   end
-  return ok, message
+  return ok, message, code, stage
 end
 
 
 -- Makes the object one that can connect to an address of this family.
 local function prepare(object, family)
-  keep_own_address(object)
+  keep_address(object)
   local kept = objects.kept(object)
   if kept.family and kept.family ~= family then
-    return nil, errors.wrong_family
+    return errors.wrong_family()
   elseif native.getfd(object) < 0 or (kept.failed and not kept.foreign) then
     return create_again(object, family)
   elseif kinds.family(object) == family then
     return 1
   elseif objects.is_connected(object) then
-    return nil, errors.connected
-  elseif kept.foreign or kept.own then
-    return nil, errors.wrong_family
+    return errors.connected()
+  elseif kept.foreign or kept.bound then
+    return errors.wrong_family()
   end
   return objects.create(object, family)
 end
@@ -159,119 +146,121 @@ end
 
 -- After a failure the descriptor stays, for whoever waits for it and asks for its
 -- error; but it is of no more use: POSIX leaves open what its next connect does.
-local function note_failure(object, message)
-  local goes_on = message == 'timeout' and native.events(object) == 'w'
-  if not goes_on and message ~= errors.connected then
+local function keep_failure(object, message, code, stage)
+  if not kinds.is_connecting(object) and code ~= errno.EISCONN then
     objects.keep(object, 'failed', true)
-    objects.keep(object, 'failure', message)
+    objects.keep(object, 'failure', errors.words(code, stage, message))
   end
 end
 
 
 local function connect_descriptor(object, host, port)
-  local ok, message = native.connect(object, host, port)
+  local ok, message, code, stage = native.connect(object, host, port)
   if ok then
     objects.forget(object)
     return 1
   end
-  note_failure(object, message)
-  return nil, message
+  keep_failure(object, message, code, stage)
+  return nil, message, code, stage
 end
 
 
-local function connect_to_address(object, host, port, family)
-  local ok, message = prepare(object, family)
+-- The object keeps its descriptor where it can.
+local function connect_to_family(object, host, port, family)
+  local ok, message, code, stage = prepare(object, family)
   if not ok then
-    return nil, message
+    return nil, message, code, stage
   end
   return connect_descriptor(object, host, port)
 end
 
 
-local function connect_by_opening(object, host, port)
-  if objects.is_connected(object) then
-    return nil, errors.connected
-  end
-  keep_own_address(object)
-  native.close(object)
+-- The object has no descriptor: it gets that of the first address to answer.
+local function connect_to_any(object, host, port)
   local kept = objects.kept(object)
-  local t = {
+  local ok, message, code, stage = kinds.open(object, {
     host = host,
     port = port,
     family = kept.family,
-    bind = kept.own,
+    bind = kept.bound,
     sockopts = kept.options,
     nonblocking = true,
-  }
-  if objects.limit(object) then
-    return pending.start(object, t)
+  }, host, port)
+  if ok then
+    objects.forget(object)
   end
-  local made, message, code, stage = sock99.socket(t)
-  if not made then
-    return as_client(object, nil, errors.tell(message, code, stage))
-  end
-  kinds.move(object, made)
-  objects.forget(object)
-  return 1
+  return ok, message, code, stage
 end
 
 
--- A descriptor that came from outside has to be the one that is connected.
-local function connect_foreign(object, host, port)
-  local list, message = objects.addresses(object, host, port)
-  for _, address in ipairs(list or {}) do
-    if address.family == kinds.family(object) then
-      return connect_descriptor(object, address.host, address.port)
-    end
+local function connect_to_name(object, host, port)
+  if native.getfd(object) < 0 then
+    return connect_to_any(object, host, port)
+  elseif objects.is_connected(object) then
+    return errors.connected()
   end
-  return nil, message or errors.wrong_family
+  return connect_to_family(object, host, port, kinds.family(object))
+end
+
+
+-- A connect is under way: LuaSocket says so, but where it has just ended.
+local function go_on(object, host, port)
+  local ok, message, code, stage = connect_descriptor(object, host, port)
+  if stage == 'timeout' then
+    return errors.under_way()
+  end
+  return ok, message, code, stage
 end
 
 
 local function connect_unix(object, path)
   if native.getfd(object) < 0 then
-    local ok, message = objects.create(object, 'unix')
+    local ok, message, code, stage = objects.create(object, 'unix')
     if not ok then
-      return nil, message
+      return nil, message, code, stage
     end
   end
-  local ok, message = unix_result(native.connect(object, path))
+  local ok, message, code, stage = native.connect(object, path)
   if ok then
     objects.forget(object)
   end
-  return ok, message
+  return ok, message, code, stage
 end
 
 
 local function connect_any(object, host, port)
-  if kinds.family(object) == 'unix' then
+  if kinds.class(object) == 'tcp{server}' then
+    return errors.results(errors.connected())
+  elseif kinds.family(object) == 'unix' then
     return as_client(object, connect_unix(object, host))
-  elseif pending.has_landed(object) then
-    return 1
   end
-  local problem
   host = arguments.string(host, 1, 'connect')
-  port, problem = arguments.port(port, 2, 'connect')
+  port = arguments.port(port, 2, 'connect')
   if not port then
-    return as_client(object, nil, problem)
+    return as_client(object, errors.no_service())
+  elseif host == '' then
+    return as_client(object, errors.no_host())
   elseif host == '*' then
     host = objects.kept(object).family == 'inet6' and '::' or '0.0.0.0'
   end
+  if kinds.is_connecting(object) then
+    return errors.results(go_on(object, host, port))
+  end
   local family = kinds.numeric(host)
   if family and type(port) == 'number' then
-    return as_client(object, connect_to_address(object, host, port, family))
+    return as_client(object, connect_to_family(object, host, port, family))
   elseif port == 0 then
-    return as_client(object, nil, errors.refused)
-  elseif objects.kept(object).foreign then
-    return as_client(object, connect_foreign(object, host, port))
+    return as_client(object, errors.refused())
   end
-  return connect_by_opening(object, host, port)
+  return as_client(object, connect_to_name(object, host, port))
 end
 
 
 --- Connect to the first of the host's addresses that answers; a Unix object takes a
 -- path alone. With `settimeout(0)` it never waits, not even for a name: it returns
 -- "timeout", and the object can be written to, or tells its failure, when it is done.
+-- Another call meanwhile returns "Operation already in progress". An object that has
+-- a descriptor keeps it, and tries the addresses one after the other.
 -- @function connect
 -- @string host
 -- @tparam[opt] integer|string port
@@ -292,19 +281,14 @@ local function connect(object, host, port)
   if not objects.is_plain(object) then
     return connect_any(object, host, port)
   end
-  local ok, message = connect_fresh(object, host, port)
+  local ok, message, code, stage = connect_fresh(object, host, port)
   if ok then
     return 1
   elseif not message then
     return connect_any(object, host, port)
   end
-  note_failure(object, message)
-  return as_client(object, nil, message)
-end
-
-
-local function connect_server()
-  return nil, errors.connected
+  keep_failure(object, message, code, stage)
+  return as_client(object, nil, message, code, stage)
 end
 
 
@@ -317,12 +301,11 @@ end
 
 -- What a server needs no more.
 local function listen(object, backlog)
-  local ok, message = native.listen(object, backlog)
+  local ok, message, code, stage = native.listen(object, backlog)
   if ok then
     objects.forget(object)
-    return 1
   end
-  return nil, message
+  return errors.results(ok, message, code, stage)
 end
 
 
@@ -343,10 +326,10 @@ end
 
 -- LuaSocket's returns nothing.
 local function setfd(object, fd)
-  local ok, message = native.setfd(object, fd)
+  local ok, _, code = native.setfd(object, fd)
   objects.forget(object)
   if not ok then
-    return nil, message
+    return nil, errors.words(code)
   elseif native.getfd(object) >= 0 then
     objects.keep(object, 'foreign', true)
   end
@@ -374,53 +357,31 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 
+local function set_option(object, name, value)
+  local set = kinds.class(object) == 'tcp{master}' and options.set_early or options.set
+  return set(object, name, value)
+end
+
+
+local function only_clients(name)
+  return only('tcp{client}', name, objects.method(objects.CLIENT, name))
+end
+
+
 objects.add({ objects.MASTER, objects.CLIENT, objects.SERVER }, {
+  bind = only('tcp{master}', 'bind', bind),
+  setsockname = only('tcp{master}', 'setsockname', bind),
+  listen = only('tcp{master}', 'listen', listen),
   connect = connect,
   setpeername = connect,
+  shutdown = only('tcp{client}', 'shutdown', shutdown),
   setfd = setfd,
   getfamily = objects.getfamily,
-  setoption = options.set,
+  setoption = set_option,
   getoption = options.get,
+  getstats = only_clients 'getstats',
+  setstats = only_clients 'setstats',
 })
-
-objects.add({ objects.MASTER }, {
-  bind = bind,
-  setsockname = bind,
-  listen = listen,
-  setoption = options.set_early,
-})
-
-objects.add({ objects.CLIENT }, { shutdown = shutdown })
-objects.add({ objects.SERVER }, { connect = connect_server, setpeername = connect_server })
-
-objects.refuse(objects.MASTER, {
-  send = 'tcp{client}',
-  receive = 'tcp{client}',
-  shutdown = 'tcp{client}',
-  getstats = 'tcp{client}',
-  setstats = 'tcp{client}',
-  accept = 'tcp{server}',
-})
-
-objects.refuse(objects.CLIENT, {
-  bind = 'tcp{master}',
-  setsockname = 'tcp{master}',
-  listen = 'tcp{master}',
-  accept = 'tcp{server}',
-})
-
-objects.refuse(objects.SERVER, {
-  bind = 'tcp{master}',
-  setsockname = 'tcp{master}',
-  listen = 'tcp{master}',
-  send = 'tcp{client}',
-  receive = 'tcp{client}',
-  shutdown = 'tcp{client}',
-  getstats = 'tcp{client}',
-  setstats = 'tcp{client}',
-})
-
-pending.dress(objects.metatable(objects.CLIENT))
 
 
 -- A fresh object; of the one family, if there is one, and then with a descriptor.
@@ -432,8 +393,8 @@ function streams.new(family)
   if family ~= 'unix' then
     objects.keep(object, 'family', family)
   end
-  local ok, message = objects.create(object, family)
-  return ok and object, message
+  local ok, message, code, stage = objects.create(object, family)
+  return errors.results(ok and object, message, code, stage)
 end
 
 
@@ -445,19 +406,14 @@ local families = { inet = 'inet', inet6 = 'inet6' }
 
 -- The sock99.bind that LuaSocket's local address means.
 local function own_address(object, host, port)
-  if host == nil and port == nil then
-    return nil
-  end
-  local problem
-  port, problem = arguments.port(port or 0, 4, 'connect')
+  port = arguments.port(port or 0, 4, 'connect')
   if not port then
-    return nil, problem
+    return errors.no_service()
   elseif host == nil then
     return { port = port }
   end
-  local list
-  list, problem = objects.addresses(object, host, port)
-  return list and { host = list[1].host, port = list[1].port }, problem
+  local list, message, code, stage = objects.addresses(object, host, port)
+  return list and { host = list[1].host, port = list[1].port }, message, code, stage
 end
 
 
@@ -472,28 +428,32 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 function streams.connect(host, port, own_host, own_port, family)
-  local problem, own
   host = arguments.string(host, 1, 'connect')
-  port, problem = arguments.port(port, 2, 'connect')
+  port = arguments.port(port, 2, 'connect')
   family = family or 'unspec'
   if family ~= 'unspec' and not families[family] then
     arguments.raise(5, 'connect', ("invalid option '%s'"):format(tostring(family)))
   end
-  if not port or port == 0 then
-    return nil, problem or errors.refused
+  if not port then
+    return errors.results(errors.no_service())
+  elseif port == 0 then
+    return errors.results(errors.refused())
+  elseif host == '' then
+    return errors.results(errors.no_host())
   end
   local object = objects.new(objects.MASTER)
   if families[family] then
     objects.keep(object, 'family', family)
   end
-  own, problem = own_address(object, own_host, own_port)
-  if problem then
-    return nil, problem
+  if own_host ~= nil or own_port ~= nil then
+    local bound, message, code, stage = own_address(object, own_host, own_port)
+    if not bound then
+      return errors.results(nil, message, code, stage)
+    end
+    objects.keep(object, 'bound', bound)
   end
-  objects.keep(object, 'own', own)
-  local ok
-  ok, problem = connect_by_opening(object, host == '*' and '0.0.0.0' or host, port)
-  return ok and object, problem
+  local ok, message, code, stage = connect_to_any(object, host == '*' and '0.0.0.0' or host, port)
+  return errors.results(ok and object, message, code, stage)
 end
 
 

@@ -37,6 +37,7 @@ static void push_methods(lua_State *L, enum sock99_class class,
     add_functions(L, overrides->datagrams, upvalues);
   } else {
     add_functions(L, sock99_connection_methods, upvalues);
+    add_functions(L, sock99_connect_methods, upvalues);
     add_functions(L, sock99_stream_methods, upvalues);
     add_functions(L, sock99_sendfile_methods, upvalues);
     add_functions(L, overrides->streams, upvalues);
@@ -77,6 +78,8 @@ void sock99_new_kind(lua_State *L, int messages, const struct sock99_overrides *
 void sock99_register_objects(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const struct sock99_overrides native = {none, none};
+  if (sock99_has_native_kind(L))
+    return;
   sock99_push_scratch(L);
   lua_pushnil(L);
   push_new_kind(L, &native);

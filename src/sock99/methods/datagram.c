@@ -155,11 +155,16 @@ static bool has_port(const struct s99_address *address) {
 }
 
 
+static int fail_to_send_to(lua_State *L, int error) {
+  const struct sock99_failure failure = {.error = error,
+                                         .stage = error == SOCK99_TIMEOUT ? "timeout" : "sendto"};
+  return sock99_push_failure(L, &failure);
+}
+
+
 static int refuse_port(lua_State *L, const struct s99_address *to) {
   char host[SOCKET99_WHERE_SIZE];
-  struct sock99_failure failure = {.error = EINVAL};
-  if (sock99_has_kind_messages(L))
-    return sock99_push_failure(L, &failure);
+  struct sock99_failure failure = {.error = EINVAL, .stage = "sendto"};
   socket99_address_text(&to->addr.sa, to->len, host, sizeof(host));
   failure.text = lua_pushfstring(L, "sendto %s: the port is missing, 1 to 65535", host);
   return sock99_push_failure(L, &failure);
@@ -175,12 +180,13 @@ static int refuse_port(lua_State *L, const struct s99_address *to) {
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error
-@treturn[2] ?integer errno
+@treturn[2] ?integer errno, or the EAI_ code for the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "sendto", "timeout", "configuration"
 @usage
 local data, host, port = server:receivefrom()
 server:sendto(data:upper(), host, port)
 */
-static int l_sendto(lua_State *L) {
+int sock99_sendto(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
   size_t length;
   const char *data = luaL_checklstring(L, 2, &length);
@@ -197,7 +203,7 @@ static int l_sendto(lua_State *L) {
     return refuse_port(L, &to);
   error = send_one(L, s, &limit, data, length, &to);
   if (error != 0)
-    return sock99_fail(L, error);
+    return fail_to_send_to(L, error);
   sock99_push_count(L, length);
   return 1;
 }
@@ -418,7 +424,7 @@ int sock99_receivefrom(lua_State *L) {
 
 static int forget_peer(lua_State *L, const struct sock99_socket *s) {
   if (sock99_disconnect(s->fd) != 0)
-    return sock99_fail_call(L, "connect", "*", errno);
+    return sock99_fail_stage(L, "connect", "*", errno);
   sock99_set_class(L, 1, SOCK99_UNCONNECTED);
   return sock99_push_done(L);
 }
@@ -436,7 +442,8 @@ to disconnect
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string "timeout", "closed", or another error; the peer is unchanged
-@treturn[2] ?integer errno
+@treturn[2] ?integer errno, or the EAI_ code for the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "connect", "timeout", "configuration"
 */
 static int l_setpeername(lua_State *L) {
   struct sock99_socket *s = sock99_check_datagram(L);
@@ -470,13 +477,14 @@ static int l_setpeername(lua_State *L) {
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string the error
-@treturn[2] ?integer errno
+@treturn[2] ?integer errno, or the EAI_ code for the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "bind", "timeout", "configuration"
 */
 
 
 const luaL_Reg sock99_datagram_methods[] = {
     {"send", l_send},
-    {"sendto", l_sendto},
+    {"sendto", sock99_sendto},
     {"receive", l_receive},
     {"receivefrom", sock99_receivefrom},
     {"setpeername", l_setpeername},

@@ -6,6 +6,7 @@
 #include "methods.h"
 
 #include <float.h>
+#include <poll.h>
 
 /*** @module sock99 */
 
@@ -58,11 +59,17 @@ Descriptors that came along and that nobody claimed are closed.
 @treturn[1] integer the descriptor, yours to close
 @treturn[1] ?string what was received and not taken; nil where there is none
 @treturn[2] nil
-@treturn[2] string "closed"
+@treturn[2] string "closed", or why a connect under way has failed
+@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] ?string the stage of a connect that has failed
 */
 static int l_detach(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
+  socket99_result result;
   size_t unread;
+  sock99_settle(L, s);
+  if (sock99_take_failure(s, &result) && s->fd < 0)
+    return sock99_fail_result(L, &result);
   do
     unread = sock99_unread(&s->input);
   while (!sock99_push_piece(L, &s->input, unread, sock99_push_bytes, NULL));
@@ -85,11 +92,16 @@ static int l_detach(lua_State *L) {
 
 /*** The descriptor, which stays the object's.
 
+While the object connects to a name, this waits until the name is looked up, as long
+as it takes; then the connection goes on with one address, on the descriptor that this
+returns. `pollfd` never waits.
 @function getfd
 @treturn integer the descriptor; -1 where the object is closed
 */
 static int l_getfd(lua_State *L) {
-  lua_pushinteger(L, sock99_check_any(L)->fd);
+  struct sock99_socket *s = sock99_check_any(L);
+  sock99_settle(L, s);
+  lua_pushinteger(L, sock99_descriptor(s));
   return 1;
 }
 
@@ -108,7 +120,7 @@ static int l_setfd(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   int fd = (int)sock99_check_integer(L, 2, "descriptor", -1, INT_MAX);
   int error = 0;
-  s->fd = -1;
+  sock99_release_descriptor(s);
   sock99_close_socket(L, s);
   if (fd >= 0)
     error = sock99_adopt(L, 1, fd);
@@ -134,20 +146,30 @@ static int l_dirty(lua_State *L) {
 ** For event loops: the names that cqueues looks for
 */
 
-/*** What a loop watches. The same as `getfd`.
+/*** What a loop watches: the descriptor. While the object connects to a name, it is one
+that is readable whenever the next call gets further; ask anew after each call.
 
 @function pollfd
 @treturn integer the descriptor; -1 where the object is closed
 */
+static int l_pollfd(lua_State *L) {
+  lua_pushinteger(L, sock99_pollfd(sock99_check_any(L)));
+  return 1;
+}
 
 
 /*** What `pollfd` is to be watched for.
 
 @function events
-@treturn 'r'|'w' "w" after a call that timed out while sending or connecting
+@treturn 'r'|'w' "w" after a call that timed out while sending or connecting; "r" also
+while a name is looked up or its addresses are raced
 */
 static int l_events(lua_State *L) {
-  lua_pushstring(L, sock99_check_any(L)->wants_writing ? "w" : "r");
+  const struct sock99_socket *s = sock99_check_any(L);
+  short events = s->wants_writing ? POLLOUT : POLLIN;
+  if (sock99_is_pending(s))
+    (void)sock99_watched(s, &events);
+  lua_pushstring(L, events == POLLOUT ? "w" : "r");
   return 1;
 }
 
@@ -155,11 +177,12 @@ static int l_events(lua_State *L) {
 /*** When the object is ready whatever its descriptor says.
 
 @function timeout
-@treturn ?integer 0 while bytes are read ahead, else nil
+@treturn ?integer 0 while bytes are read ahead, or `connect` has a failure to tell;
+else nil
 */
 static int l_timeout(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
-  if (sock99_unread(&s->input) > 0 && !s->wants_writing)
+  if ((sock99_unread(&s->input) > 0 && !s->wants_writing) || sock99_has_failed(s))
     lua_pushinteger(L, 0);
   else
     lua_pushnil(L);
@@ -270,7 +293,7 @@ const luaL_Reg sock99_handle_methods[] = {
     {"getfd", l_getfd},
     {"setfd", l_setfd},
     {"dirty", l_dirty},
-    {"pollfd", l_getfd},
+    {"pollfd", l_pollfd},
     {"events", l_events},
     {"timeout", l_timeout},
     {"getstats", l_getstats},

@@ -18,6 +18,7 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_socket_methods[];     /* every class 
 SOCK99_HIDDEN extern const luaL_Reg sock99_option_methods[];     /* every class */
 SOCK99_HIDDEN extern const luaL_Reg sock99_unix_methods[];       /* every class */
 SOCK99_HIDDEN extern const luaL_Reg sock99_connection_methods[]; /* streams; socket.c */
+SOCK99_HIDDEN extern const luaL_Reg sock99_connect_methods[];    /* streams */
 SOCK99_HIDDEN extern const luaL_Reg sock99_stream_methods[];     /* streams */
 SOCK99_HIDDEN extern const luaL_Reg sock99_sendfile_methods[];   /* streams */
 SOCK99_HIDDEN extern const luaL_Reg sock99_datagram_methods[];   /* datagrams */
@@ -29,15 +30,16 @@ SOCK99_HIDDEN extern const luaL_Reg sock99_many_methods[];       /* datagrams */
 */
 
 /* Pushes a new kind, the list of its metatables. `overrides` are methods that replace
-** native ones. At stack index `messages` is nil or a table of error messages, indexed
-** by errno: the kind's methods report these, without the code and the call's details. */
+** native ones. At stack index `messages` is nil or a function that returns the message
+** of an error, given its code, stage and text, of which the last two may be nil: the
+** kind's methods report these messages, without the code and the call's details. */
 struct sock99_overrides {
   const luaL_Reg *streams, *datagrams;
 };
 SOCK99_HIDDEN void sock99_new_kind(lua_State *L, int messages,
                                    const struct sock99_overrides *overrides);
 
-/* Makes the native kind. */
+/* Makes the native kind, unless this Lua state has it already. */
 SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
 
 
@@ -45,16 +47,8 @@ SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
 ** socket.c
 */
 
-/* Properties of a new object that its configuration determines. */
-struct sock99_traits {
-  socket99_config config; /* its pointers may be dangling */
-  int type;
-  bool never_waits;
-};
-
-/* The first is called before an opening begins, the second when it has succeeded: the
-** object on top of the stack adopts the descriptor. */
-SOCK99_HIDDEN void sock99_prepare(socket99_config *config, struct sock99_traits *traits);
+/* Called when an opening has succeeded: the object on top of the stack adopts the
+** descriptor. */
 SOCK99_HIDDEN void sock99_born(lua_State *L, const struct sock99_traits *traits,
                                const socket99_result *result);
 
@@ -63,9 +57,23 @@ SOCK99_HIDDEN int sock99_socket(lua_State *L);
 SOCK99_HIDDEN int sock99_wrap(lua_State *L);
 SOCK99_HIDDEN int sock99_pair(lua_State *L);
 
-/* bind(2), which is also setsockname of datagrams; and connect(2). */
+/* bind(2), which is also setsockname of datagrams. */
 SOCK99_HIDDEN int sock99_bind(lua_State *L);
+
+
+/*
+** connect.c
+*/
+
 SOCK99_HIDDEN int sock99_connect(lua_State *L);
+
+/* A hash of the host and port at stack index `first`, as the program has written
+** them; 80 is "80". */
+SOCK99_HIDDEN uint32_t sock99_destination(lua_State *L, int first);
+
+/* Goes on with a connect under way, to that host and port; pushes the results. */
+SOCK99_HIDDEN int sock99_go_on_connecting(lua_State *L, struct sock99_socket *s, int first,
+                                          struct sock99_limit *limit);
 
 
 /*
@@ -87,6 +95,7 @@ SOCK99_HIDDEN struct sock99_socket *sock99_check_datagram(lua_State *L);
 SOCK99_HIDDEN int sock99_send_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_receive_message(lua_State *L, struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_receivefrom(lua_State *L);
+SOCK99_HIDDEN int sock99_sendto(lua_State *L);
 
 /* Waits after a send that failed with `error`. Returns 0 if it is to be repeated, or an
 ** error. `addressed`: the destination is not the peer; `*pause` is 0 before the first

@@ -44,23 +44,20 @@ static int refuse(lua_State *L, const char *why) {
 ** Setting. Each function returns 0, or the number of values pushed for a failure.
 */
 
-static int set_option(lua_State *L, const struct sock99_socket *s, const socket99_option *option) {
+static int set_option(lua_State *L, struct sock99_socket *s, const socket99_option *option) {
   char why[SOCKET99_WHERE_SIZE];
-  int error;
-  if (s->fd < 0)
+  int error, fd = sock99_descriptor(s);
+  if (fd < 0 && !sock99_is_pending(s))
     return sock99_fail(L, SOCK99_CLOSED);
   if (!s99_option_check(option, s->type, why, sizeof(why)))
     return refuse(L, why);
-  if (option->name != NULL)
-    error = socket99_option_set(s->fd, option->name, &option->value);
-  else
-    error = s99_option_apply(s->fd, option, s->type, s->family, false);
+  error = fd < 0 ? sock99_keep_option(s, option) : sock99_apply_option(s, fd, option);
   return error == 0 ? 0 : fail_call(L, s, "setsockopt", option, error);
 }
 
 
 /* Sets an option to the value on top of the stack. */
-static int set_named(lua_State *L, const struct sock99_socket *s, const char *name,
+static int set_named(lua_State *L, struct sock99_socket *s, const char *name,
                      enum socket99_kind kind) {
   static const struct sock99_option_place place = {VALUE, ANCHOR};
   socket99_option option = {name, 0, 0, {SOCKET99_BOOLEAN, 0, 0, NULL, 0, NULL, NULL, NULL}};
@@ -72,7 +69,7 @@ static int set_named(lua_State *L, const struct sock99_socket *s, const char *na
 
 
 /* The value is one membership or a list of them. */
-static int set_memberships(lua_State *L, const struct sock99_socket *s, const char *name) {
+static int set_memberships(lua_State *L, struct sock99_socket *s, const char *name) {
   int count = lua_istable(L, VALUE) ? (int)lua_rawlen(L, VALUE) : 0;
   int i, pushed = 0;
   if (count == 0) {
@@ -88,7 +85,7 @@ static int set_memberships(lua_State *L, const struct sock99_socket *s, const ch
 }
 
 
-static int set_by_name(lua_State *L, const struct sock99_socket *s) {
+static int set_by_name(lua_State *L, struct sock99_socket *s) {
   enum socket99_kind kind;
   const char *name;
   luaL_checktype(L, OPTION, LUA_TSTRING);
@@ -103,7 +100,7 @@ static int set_by_name(lua_State *L, const struct sock99_socket *s) {
 }
 
 
-static int set_by_number(lua_State *L, const struct sock99_socket *s) {
+static int set_by_number(lua_State *L, struct sock99_socket *s) {
   static const struct sock99_option_place place = {OPTION, ANCHOR};
   socket99_option option;
   socket99_result result;
@@ -177,7 +174,7 @@ client:setoption('nodelay', true)
 client:setoption('linger', 0)
 */
 static int l_setoption(lua_State *L) {
-  const struct sock99_socket *s = sock99_check_any(L);
+  struct sock99_socket *s = sock99_check_any(L);
   int pushed = lua_istable(L, OPTION) ? set_by_number(L, s) : set_by_name(L, s);
   if (pushed > 0)
     return pushed;
@@ -212,15 +209,16 @@ static int get_named(lua_State *L, const struct sock99_socket *s, const char *na
   socket99_option option;
   socket99_value value;
   char buffer[BUFFER_SIZE];
-  int error;
+  int error, fd = sock99_descriptor(s);
   memset(&option, 0, sizeof(option));
   option.name = name;
-  if (s->fd < 0)
+  if (fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
-  error = socket99_option_get(s->fd, option.name, &value, buffer, sizeof(buffer));
+  error = socket99_option_get(fd, option.name, &value, buffer, sizeof(buffer));
   if (error == ERANGE && value.length > sizeof(buffer)) {
     size_t size = value.length;
-    error = socket99_option_get(s->fd, option.name, &value, sock99_newuserdata(L, size), size);
+    void *larger = sock99_newuserdata(L, size);
+    error = socket99_option_get(sock99_descriptor(s), option.name, &value, larger, size);
   }
   if (error != 0)
     return fail_call(L, s, "getsockopt", &option, error);
@@ -278,9 +276,9 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
     return get_named(L, s, "get_filter");
   if (length > sizeof(buffer))
     bytes = sock99_newuserdata(L, length);
-  if (s->fd < 0)
+  if (sock99_descriptor(s) < 0)
     return sock99_fail(L, SOCK99_CLOSED);
-  if (getsockopt(s->fd, option.level, option.option_id, bytes, &length) != 0)
+  if (getsockopt(sock99_descriptor(s), option.level, option.option_id, bytes, &length) != 0)
     return fail_call(L, s, "getsockopt", &option, errno);
   push_bytes(L, bytes, length);
   return 1;

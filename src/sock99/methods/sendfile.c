@@ -365,17 +365,21 @@ local file = assert(io.open('index.html', 'rb'))
 assert(client:sendfile(file))
 */
 static int l_sendfile(lua_State *L) {
+  struct sock99_failure failure;
   struct transfer transfer;
   int error, late_error;
   transfer.sent = transfer.unsent_length = 0;
   transfer.room = NULL;
   transfer.s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
   check_arguments(L, &transfer);
-  if (transfer.s->fd < 0)
-    return fail(L, &transfer, SOCK99_CLOSED);
+  sock99_begin_wait(transfer.s, &transfer.limit);
+  if (!sock99_has_descriptor(L, transfer.s, &transfer.limit, &failure)) {
+    lua_pushinteger(L, 0);
+    failure.has_partial = true;
+    return sock99_push_failure(L, &failure);
+  }
   if (transfer.s->type != SOCK_STREAM)
     return fail(L, &transfer, EOPNOTSUPP);
-  sock99_begin_wait(transfer.s, &transfer.limit);
   error = copy(L, &transfer);
   late_error = move_position(&transfer.source);
   if (error == 0)

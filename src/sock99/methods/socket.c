@@ -1,6 +1,6 @@
 /*
 ** socket.c: the life of a socket object: opened, wrapped or accepted; bound,
-** listening, connected, shut down; and the addresses at its two ends.
+** listening, shut down; and the addresses at its two ends.
 */
 
 #include "methods.h"
@@ -23,22 +23,9 @@ static enum sock99_class class_opened(const socket99_config *config, bool is_con
 }
 
 
-void sock99_prepare(socket99_config *config, struct sock99_traits *traits) {
-  traits->never_waits = config->nonblocking;
-  traits->type = config->seqpacket ? SOCK_SEQPACKET : config->datagram ? SOCK_DGRAM : SOCK_STREAM;
-  /* accept(2) would hang where the peer has gone after poll(2) told of it. */
-  if (config->server && !config->datagram && !config->unconnected)
-    config->nonblocking = true;
-  traits->config = *config;
-}
-
-
 void sock99_born(lua_State *L, const struct sock99_traits *traits, const socket99_result *result) {
   struct sock99_socket *s = lua_touserdata(L, -1);
-  s->fd = result->fd;
-  s->type = traits->type;
-  s->family = result->family;
-  s->is_nonblocking = traits->config.nonblocking;
+  sock99_take_result(s, traits, result);
   if (traits->never_waits)
     s->each_wait = 0;
   sock99_set_class(L, -1, class_opened(&traits->config, result->connected));
@@ -103,7 +90,7 @@ int sock99_wrap(lua_State *L) {
 static void set_end(lua_State *L, int index, int fd, const struct sock99_traits *traits) {
   struct sock99_socket *s = lua_touserdata(L, index);
   s->fd = fd;
-  s->type = traits->type;
+  s->type = (unsigned char)traits->type;
   s->family = AF_UNIX;
   s->is_nonblocking = traits->config.nonblocking;
   if (traits->never_waits)
@@ -168,13 +155,13 @@ int sock99_pair(lua_State *L) {
 typedef int get_name(int, struct sockaddr *, socklen_t *);
 
 static int push_name(lua_State *L, get_name *name) {
-  const struct sock99_socket *s = sock99_check_any(L);
+  int fd = sock99_descriptor(sock99_check_any(L));
   struct s99_address address;
-  if (s->fd < 0)
+  if (fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   memset(&address, 0, sizeof(address));
   address.len = sizeof(address.addr);
-  if (name(s->fd, &address.addr.sa, &address.len) != 0)
+  if (name(fd, &address.addr.sa, &address.len) != 0)
     return sock99_fail(L, errno);
   return sock99_push_endpoint(L, &address);
 }
@@ -219,7 +206,7 @@ static int l_getpeername(lua_State *L) {
 */
 static int l_getfamily(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
-  if (s->fd < 0)
+  if (sock99_descriptor(s) < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   lua_pushstring(L, s->family == AF_UNIX ? "unix" : s->family == AF_INET6 ? "inet6" : "inet4");
   return 1;
@@ -234,19 +221,20 @@ static int l_getfamily(lua_State *L) {
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string why not
-@treturn[2] integer errno
+@treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
+@treturn[2] ?string the stage: "getaddrinfo", "bind", "timeout", "configuration"
 */
 int sock99_bind(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   struct sock99_limit limit;
   struct sock99_failure failure;
   struct s99_address local;
-  if (s->fd < 0)
+  if (sock99_descriptor(s) < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &limit);
   if (!sock99_read_address(L, s->family, s->type, 2, &limit, &local, &failure))
     return sock99_push_failure(L, &failure);
-  if (bind(s->fd, &local.addr.sa, local.len) != 0)
+  if (bind(sock99_descriptor(s), &local.addr.sa, local.len) != 0)
     return sock99_fail_address(L, "bind", &local, errno);
   return sock99_push_done(L);
 }
@@ -273,7 +261,8 @@ Unix sockets have the same names.
 @treturn[1] integer 1
 @treturn[2] nil
 @treturn[2] string why not
-@treturn[2] integer errno
+@treturn[2] ?integer errno
+@treturn[2] ?string the stage: "listen", "fcntl"
 */
 static int l_listen(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(
@@ -283,10 +272,10 @@ static int l_listen(lua_State *L) {
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   if (listen(s->fd, backlog) != 0)
-    return sock99_fail_call(L, "listen", NULL, errno);
+    return sock99_fail_stage(L, "listen", NULL, errno);
   error = sock99_set_nonblocking(s);
   if (error != 0)
-    return sock99_fail_call(L, "fcntl", NULL, error);
+    return sock99_fail_stage(L, "fcntl", NULL, error);
   sock99_set_class(L, 1, SOCK99_SERVER);
   return sock99_push_done(L);
 }
@@ -341,154 +330,6 @@ static int l_accept(lua_State *L) {
 }
 
 
-/*
-** Clients
-*/
-
-static int pending_error(int fd) {
-  int error = 0;
-  socklen_t length = sizeof(error);
-  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
-}
-
-
-/* A connect that goes on by itself. */
-static int finish_connect(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
-  int error = sock99_look_for(L, s, limit, POLLOUT);
-  s->connecting = error == SOCK99_TIMEOUT;
-  return error != 0 ? error : pending_error(s->fd);
-}
-
-
-static int connect_inet(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
-                        struct sock99_limit *limit) {
-  int error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
-  /* By this, Linux forgets the last attempt, whose own error was told. */
-  if (error == ECONNABORTED)
-    error = connect(s->fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
-  /* EALREADY: begun through another object on the same descriptor. */
-  if (error == EINPROGRESS || error == EINTR || error == EALREADY)
-    return finish_connect(L, s, limit);
-  return error;
-}
-
-
-static int connect_unix(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
-                        struct sock99_limit *limit) {
-  int64_t pause = 0;
-  int error = 0;
-  while (error == 0 && connect(s->fd, &peer->addr.sa, peer->len) != 0) {
-    if (errno == EAGAIN)
-      error = sock99_sleep_to_retry(L, s, limit, &pause);
-    else
-      error = sock99_try_again(L, s, limit, POLLOUT, errno);
-  }
-  return error;
-}
-
-
-/* A closed ephemeral port on loopback can be connected to itself. */
-static int refuse_itself(struct sock99_socket *s, const struct s99_address *peer) {
-  static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-  if (!s99_is_connected_to_itself(s->fd, peer))
-    return 0;
-  (void)connect(s->fd, &nobody, sizeof(nobody));
-  return ECONNREFUSED;
-}
-
-
-static int connect_to(lua_State *L, struct sock99_socket *s, const struct s99_address *peer,
-                      struct sock99_limit *limit) {
-  int error = sock99_unblock(s);
-  if (error != 0)
-    return error;
-  if (s->family == AF_UNIX)
-    return connect_unix(L, s, peer, limit);
-  error = connect_inet(L, s, peer, limit);
-  return error == 0 ? refuse_itself(s, peer) : error;
-}
-
-
-/* FNV-1a. */
-static uint32_t hash(uint32_t so_far, const char *bytes, size_t length) {
-  size_t i;
-  for (i = 0; i < length; i++)
-    so_far = (so_far ^ (unsigned char)bytes[i]) * UINT32_C(16777619);
-  return so_far;
-}
-
-
-/* Of the host and port at 2 and 3, as the program has written them; 80 is "80". */
-static uint32_t destination(lua_State *L) {
-  size_t length;
-  const char *host = luaL_checklstring(L, 2, &length), *service;
-  uint32_t so_far = hash(UINT32_C(2166136261), host, length + 1);
-  if (sock99_is_port(L, 3)) {
-    int port = (int)lua_tonumber(L, 3);
-    return hash(so_far, (const char *)&port, sizeof(port));
-  }
-  service = luaL_checklstring(L, 3, &length);
-  return hash(so_far, service, length);
-}
-
-
-/* The address is that of the call which began, so it is not looked up again. */
-static int go_on_connecting(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
-  const char *host = luaL_checkstring(L, 2), *port = luaL_checkstring(L, 3);
-  int error = destination(L) == s->destination ? finish_connect(L, s, limit) : EALREADY;
-  if (error == 0) {
-    struct s99_address peer;
-    peer.len = sizeof(peer.addr);
-    error = getpeername(s->fd, &peer.addr.sa, &peer.len) == 0 ? refuse_itself(s, &peer) : errno;
-  }
-  if (error == 0)
-    return sock99_push_done(L);
-  lua_pushfstring(L, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
-  return sock99_fail_call(L, "connect", lua_tostring(L, -1), error);
-}
-
-
-/*** Connect the object, which becomes a client.
-
-After a timeout the connection is still being made, and the object is a client:
-call again, with the same host and port, to go on, or wait until it is writable
-and use it. With others the error is EALREADY.
-@function connect
-@tparam string host numeric, or a name; of a Unix socket the path
-@tparam[opt] integer|string port none of a Unix socket
-@treturn[1] integer 1
-@treturn[2] nil
-@treturn[2] string "timeout", or why not
-@treturn[2] integer errno
-*/
-int sock99_connect(lua_State *L) {
-  struct sock99_socket *s = sock99_check_socket(
-      L, SOCK99_ONLY(SOCK99_MASTER) | SOCK99_ONLY(SOCK99_CLIENT), "tcp{master}");
-  struct sock99_limit limit;
-  struct sock99_failure failure;
-  struct s99_address peer;
-  int error;
-  if (s->fd < 0)
-    return sock99_fail(L, SOCK99_CLOSED);
-  luaL_argcheck(L, s->family == AF_UNIX || !lua_isnoneornil(L, 3), 3, "port expected");
-  sock99_begin_wait(s, &limit);
-  if (s->connecting)
-    return go_on_connecting(L, s, &limit);
-  if (!sock99_read_address(L, s->family, s->type, 2, &limit, &peer, &failure))
-    return sock99_push_failure(L, &failure);
-  error = connect_to(L, s, &peer, &limit);
-  if (s->connecting)
-    s->destination = destination(L);
-  if (error == 0 || s->connecting)
-    sock99_set_class(L, 1, SOCK99_CLIENT);
-  if (error == 0)
-    return sock99_push_done(L);
-  if (error < 0)
-    return sock99_fail(L, error);
-  return sock99_fail_address(L, "connect", &peer, error);
-}
-
-
 /*** @type socket */
 
 /*** End one direction of a connection, or both.
@@ -503,11 +344,11 @@ int sock99_connect(lua_State *L) {
 static int l_shutdown(lua_State *L) {
   static const char *const names[] = {"receive", "send", "both", NULL};
   static const int hows[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
-  const struct sock99_socket *s = sock99_check_any(L);
+  int fd = sock99_descriptor(sock99_check_any(L));
   int how = luaL_checkoption(L, 2, "both", names);
-  if (s->fd < 0)
+  if (fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
-  if (shutdown(s->fd, hows[how]) != 0)
+  if (shutdown(fd, hows[how]) != 0)
     return sock99_fail(L, errno);
   return sock99_push_done(L);
 }
@@ -519,4 +360,4 @@ const luaL_Reg sock99_socket_methods[] = {
 };
 
 const luaL_Reg sock99_connection_methods[] = {
-    {"accept", l_accept}, {"connect", sock99_connect}, {"listen", l_listen}, {NULL, NULL}};
+    {"accept", l_accept}, {"listen", l_listen}, {NULL, NULL}};

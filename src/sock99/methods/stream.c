@@ -87,20 +87,29 @@ static int write_parts(lua_State *L, struct sock99_socket *s, struct sock99_limi
 }
 
 
+/* nil, message, the number of bytes sent, code. */
+static int fail_after(lua_State *L, uint64_t sent, struct sock99_failure *failure) {
+  sock99_push_count(L, sent);
+  failure->has_partial = true;
+  return sock99_push_failure(L, failure);
+}
+
+
 static int send_string(lua_State *L, struct sock99_socket *s) {
   size_t first, last;
   const char *data = sock99_check_part(L, 2, &first, &last);
+  struct sock99_failure failure;
   struct sock99_limit limit;
   struct iovec part;
   uint64_t sent = 0;
   int error = 0;
-  if (s->fd < 0) {
-    error = SOCK99_CLOSED;
-  } else if (first <= last) {
+  sock99_begin_wait(s, &limit);
+  if (!sock99_has_descriptor(L, s, &limit, &failure))
+    return fail_after(L, first - 1, &failure);
+  if (first <= last) {
     /* send(2) does not write to it. */
     part.iov_base = (char *)data + first - 1;
     part.iov_len = last - first + 1;
-    sock99_begin_wait(s, &limit);
     error = write_parts(L, s, &limit, &part, 1, &sent);
   }
   sock99_push_count(L, first - 1 + sent);
@@ -180,18 +189,17 @@ static size_t list_length(lua_State *L, int count) {
 }
 
 
-static int send_batches(lua_State *L, struct sock99_socket *s, struct span *span, uint64_t *sent) {
+static int send_batches(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                        struct span *span, uint64_t *sent) {
   size_t size = span->last < BATCH ? (size_t)span->last : BATCH, count;
   struct iovec *parts = sock99_newuserdata(L, size * sizeof(*parts));
-  struct sock99_limit limit;
   int error = s->fd < 0 ? SOCK99_CLOSED : 0;
   luaL_checkstack(L, (int)size + LUA_MINSTACK, "too many strings");
-  sock99_begin_wait(s, &limit);
   while (error == 0 && (count = collect_parts(L, span, parts)) > 0) {
     uint64_t before = *sent;
-    error = write_parts(L, s, &limit, parts, count, sent);
+    error = write_parts(L, s, limit, parts, count, sent);
     if (error == 0 && span->left > 0 && span->next <= span->last &&
-        sock99_is_over(&limit, (size_t)(*sent - before))) {
+        sock99_is_over(limit, (size_t)(*sent - before))) {
       s->wants_writing = true;
       error = SOCK99_TIMEOUT;
     }
@@ -202,6 +210,8 @@ static int send_batches(lua_State *L, struct sock99_socket *s, struct span *span
 
 /* The indexes count bytes of the list as if it were one string. */
 static int send_list(lua_State *L, struct sock99_socket *s) {
+  struct sock99_failure failure;
+  struct sock99_limit limit;
   struct span span = {1, (int)lua_rawlen(L, 2), 0, SIZE_MAX};
   size_t first = 1, last;
   uint64_t sent = 0;
@@ -215,7 +225,10 @@ static int send_list(lua_State *L, struct sock99_socket *s) {
     span.left = first <= last ? last - first + 1 : 0;
   }
   lua_settop(L, 2);
-  error = send_batches(L, s, &span, &sent);
+  sock99_begin_wait(s, &limit);
+  if (!sock99_has_descriptor(L, s, &limit, &failure))
+    return fail_after(L, first - 1, &failure);
+  error = send_batches(L, s, &limit, &span, &sent);
   sock99_push_count(L, first - 1 + sent);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
@@ -411,12 +424,11 @@ static int read_match(lua_State *L, struct sock99_socket *s, struct sock99_limit
 
 /* Pushes the result and returns 0, or pushes a partial result and returns the error.
 ** Starts again if a finalizer has consumed some of the bytes. */
-static int push_received(lua_State *L, struct sock99_socket *s, const struct request *request) {
-  struct sock99_limit limit;
-  sock99_begin_wait(s, &limit);
+static int push_received(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                         const struct request *request) {
   for (;;) {
     size_t matched;
-    int error = read_match(L, s, &limit, request, &matched);
+    int error = read_match(L, s, limit, request, &matched);
     if (error != 0)
       matched = sock99_unread(&s->input);
     if (error == SOCK99_CLOSED && request->until == UNTIL_END && matched > 0)
@@ -427,8 +439,39 @@ static int push_received(lua_State *L, struct sock99_socket *s, const struct req
 }
 
 
-static int receive(lua_State *L, struct sock99_socket *s, const struct request *request) {
-  int error = push_received(L, s, request);
+/* Subtracts the prefix from the requested count. Returns true, and pushes the result, if
+** the prefix is long enough. */
+static bool is_in_prefix(lua_State *L, struct request *request) {
+  if (request->until != UNTIL_COUNT)
+    return false;
+  if (request->count > request->prefix_length) {
+    request->count -= request->prefix_length;
+    return false;
+  }
+  lua_pushlstring(L, request->prefix, request->prefix_length);
+  return true;
+}
+
+
+/* nil, message, the prefix, code. */
+static int fail_before(lua_State *L, const struct request *request,
+                       struct sock99_failure *failure) {
+  lua_pushlstring(L, request->prefix, request->prefix_length);
+  failure->has_partial = true;
+  return sock99_push_failure(L, failure);
+}
+
+
+static int receive(lua_State *L, struct sock99_socket *s, struct request *request) {
+  struct sock99_failure failure;
+  struct sock99_limit limit;
+  int error;
+  sock99_begin_wait(s, &limit);
+  if (!sock99_has_descriptor(L, s, &limit, &failure))
+    return fail_before(L, request, &failure);
+  if (is_in_prefix(L, request))
+    return 1;
+  error = push_received(L, s, &limit, request);
   return error == 0 ? 1 : sock99_fail_partial(L, error);
 }
 
@@ -463,20 +506,6 @@ static void read_request(lua_State *L, struct request *request) {
 }
 
 
-/* Subtracts the prefix from the requested count. Returns true, and pushes the result, if
-** the prefix is long enough. */
-static bool is_in_prefix(lua_State *L, struct request *request) {
-  if (request->until != UNTIL_COUNT)
-    return false;
-  if (request->count > request->prefix_length) {
-    request->count -= request->prefix_length;
-    return false;
-  }
-  lua_pushlstring(L, request->prefix, request->prefix_length);
-  return true;
-}
-
-
 /*** Receive bytes.
 
 @function receive
@@ -500,18 +529,19 @@ static int l_receive(lua_State *L) {
   if (s->type == SOCK_SEQPACKET)
     return sock99_receive_message(L, s);
   read_request(L, &request);
-  if (s->fd >= 0 && is_in_prefix(L, &request))
-    return 1;
   return receive(L, s, &request);
 }
 
 
 /* For receive(0), LuaSocket waits for data and leaves it unread. */
 static int receive_nothing(lua_State *L, struct sock99_socket *s, struct request *request) {
+  struct sock99_failure failure;
   struct sock99_limit limit;
   size_t count;
   int error = 0;
   sock99_begin_wait(s, &limit);
+  if (!sock99_has_descriptor(L, s, &limit, &failure))
+    return fail_before(L, request, &failure);
   while (error == 0 && sock99_unread(&s->input) == 0)
     error = sock99_fill(L, s, &limit, 1, &count);
   push_joined(L, request, "", 0);
@@ -537,11 +567,8 @@ int sock99_receive_luasocket(lua_State *L) {
   cut_fraction(L, 2);
   read_request(L, &request);
   request.drops_crs = request.until == UNTIL_NEWLINE && !request.keep;
-  if (s->fd >= 0 && request.until == UNTIL_COUNT && request.count == 0 &&
-      request.prefix_length == 0)
+  if (request.until == UNTIL_COUNT && request.count == 0 && request.prefix_length == 0)
     return receive_nothing(L, s, &request);
-  if (s->fd >= 0 && is_in_prefix(L, &request))
-    return 1;
   return receive(L, s, &request);
 }
 
@@ -574,8 +601,11 @@ static int l_receiveany(lua_State *L) {
 ** lines keep their ends.
 */
 
-static int raise_reason(lua_State *L, int error) {
-  sock99_push_reason(L, error);
+static int raise_failure(lua_State *L, const struct sock99_failure *failure) {
+  if (failure->text != NULL)
+    lua_pushstring(L, failure->text);
+  else
+    sock99_push_reason(L, failure->error);
   return luaL_error(L, "%s", lua_tostring(L, -1));
 }
 
@@ -588,7 +618,7 @@ static int next_record(lua_State *L, struct sock99_socket *s) {
   if (error == SOCK99_CLOSED || (error == 0 && in.length == 0))
     return 0;
   if (error != 0)
-    return raise_reason(L, error);
+    return raise_failure(L, &(struct sock99_failure){.error = error});
   sock99_push_message(L, &in, SIZE_MAX);
   return 1;
 }
@@ -596,6 +626,7 @@ static int next_record(lua_State *L, struct sock99_socket *s) {
 
 static int next_line(lua_State *L) {
   struct sock99_socket *s = lua_touserdata(L, lua_upvalueindex(2));
+  struct sock99_failure failure;
   struct sock99_limit limit;
   struct request request;
   size_t matched;
@@ -607,10 +638,12 @@ static int next_line(lua_State *L) {
   request.until = UNTIL_NEWLINE;
   request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
   sock99_begin_wait(s, &limit);
+  if (sock99_is_pending(s) && !sock99_arrive(L, s, &limit, &failure))
+    return raise_failure(L, &failure);
   do {
     error = read_match(L, s, &limit, &request, &matched);
     if (error != 0 && error != SOCK99_CLOSED)
-      return raise_reason(L, error);
+      return raise_failure(L, &(struct sock99_failure){.error = error});
     if (error != 0)
       matched = sock99_unread(&s->input);
     if (matched == 0)

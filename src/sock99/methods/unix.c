@@ -118,7 +118,7 @@ static int l_sendfds(lua_State *L) {
   const char *data = luaL_checklstring(L, 2, &length);
   luaL_argcheck(L, length > 0, 2, "at least 1 byte expected");
   count = check_fds(L, fds);
-  if (s->fd >= 0 && s->family != AF_UNIX) {
+  if (s->family != AF_UNIX && (s->fd >= 0 || sock99_is_pending(s))) {
     lua_pushinteger(L, 0);
     return refuse_family(L, "sendfds: not a Unix domain socket", true);
   }
@@ -250,7 +250,7 @@ local client = assert(sock99.wrap(fds[1]))
 static int l_receivefds(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
   long long max = sock99_opt_integer(L, 2, "max", 0, LLONG_MAX, INT_MAX);
-  if (s->fd < 0)
+  if (s->fd < 0 && !sock99_is_pending(s))
     return sock99_fail(L, SOCK99_CLOSED);
   if (s->family != AF_UNIX)
     return refuse_family(L, "receivefds: not a Unix domain socket", false);
@@ -283,7 +283,7 @@ descriptor may have been passed to another process since.
 static int l_getpeercred(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
   struct sock99_credentials peer;
-  if (s->fd < 0)
+  if (s->fd < 0 && !sock99_is_pending(s))
     return sock99_fail(L, SOCK99_CLOSED);
   if (s->family != AF_UNIX)
     return refuse_family(L, "getpeercred: not a Unix domain socket", false);

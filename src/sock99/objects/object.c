@@ -9,11 +9,12 @@
 ** use. */
 static const char mark = 0, finalized_mark = 0;
 
-/* The key, in each metatable, of its kind: the list of metatables by class. */
-static const char kind_key = 0;
+/* Keys of the registry, where programs cannot reach them: the native kind; and the
+** kinds by metatable. A kind is the list of its metatables by class. */
+static const char native_key = 0, kinds_key = 0;
 
-/* The same key in the registry: the native kind. */
-#define NATIVE ((void *)&kind_key)
+#define NATIVE ((void *)&native_key)
+#define KINDS ((void *)&kinds_key)
 
 const char *const sock99_class_names[SOCK99_CLASS_COUNT] = {
     "tcp{master}", "tcp{client}", "tcp{server}", "udp{connected}", "udp{unconnected}"};
@@ -23,14 +24,30 @@ const char *const sock99_class_names[SOCK99_CLASS_COUNT] = {
 ** Recognising objects
 */
 
+static void push_from_registry(lua_State *L, void *key) {
+  lua_pushlightuserdata(L, key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+
+/* The kind of the object at `index`, or nil. */
+static void push_kind_or_nil(lua_State *L, int index) {
+  if (!lua_getmetatable(L, index)) {
+    lua_pushnil(L);
+    return;
+  }
+  push_from_registry(L, KINDS);
+  lua_insert(L, -2);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+}
+
+
 static bool has_kind(lua_State *L, int index) {
   bool has;
-  if (!lua_getmetatable(L, index))
-    return false;
-  lua_pushlightuserdata(L, NATIVE);
-  lua_rawget(L, -2);
+  push_kind_or_nil(L, index);
   has = lua_istable(L, -1);
-  lua_pop(L, 2);
+  lua_pop(L, 1);
   return has;
 }
 
@@ -76,39 +93,54 @@ struct sock99_socket *sock99_check_any(lua_State *L) {
 ** Creation and class
 */
 
-static void push_native_kind(lua_State *L) {
-  lua_pushlightuserdata(L, NATIVE);
-  lua_rawget(L, LUA_REGISTRYINDEX);
+/* Pushes the native kind if the debug library removed the metatable. */
+static void push_kind(lua_State *L, int index) {
+  push_kind_or_nil(L, index);
+  if (lua_istable(L, -1))
+    return;
+  lua_pop(L, 1);
+  push_from_registry(L, NATIVE);
 }
 
 
-/* Pushes the native kind if the debug library removed the metatable. */
-static void push_kind(lua_State *L, int index) {
-  if (!lua_getmetatable(L, index)) {
-    push_native_kind(L);
+bool sock99_has_native_kind(lua_State *L) {
+  bool has;
+  push_from_registry(L, NATIVE);
+  has = lua_istable(L, -1);
+  lua_pop(L, 1);
+  return has;
+}
+
+
+static void set_in_registry(lua_State *L, void *key) {
+  lua_pushlightuserdata(L, key);
+  lua_insert(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+
+static void push_kinds(lua_State *L) {
+  push_from_registry(L, KINDS);
+  if (lua_istable(L, -1))
     return;
-  }
-  lua_pushlightuserdata(L, NATIVE);
-  lua_rawget(L, -2);
-  lua_remove(L, -2);
-  if (!lua_istable(L, -1)) {
-    lua_pop(L, 1);
-    push_native_kind(L);
-  }
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  set_in_registry(L, KINDS);
 }
 
 
 void sock99_join_kind(lua_State *L) {
-  lua_pushlightuserdata(L, NATIVE);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, -4);
+  push_kinds(L);
+  lua_pushvalue(L, -3);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
 }
 
 
 void sock99_set_native_kind(lua_State *L) {
-  lua_pushlightuserdata(L, NATIVE);
-  lua_insert(L, -2);
-  lua_rawset(L, LUA_REGISTRYINDEX);
+  set_in_registry(L, NATIVE);
 }
 
 
@@ -130,7 +162,7 @@ struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99_class class) 
 
 struct sock99_socket *sock99_new_socket(lua_State *L, enum sock99_class class) {
   luaL_checkstack(L, LUA_MINSTACK, "too many values");
-  push_native_kind(L);
+  push_from_registry(L, NATIVE);
   return sock99_new_of_kind(L, class);
 }
 
@@ -227,8 +259,8 @@ int sock99_adopt(lua_State *L, int index, int fd) {
     return error;
   sock99_set_class(L, index, class);
   s->fd = fd;
-  s->type = type;
-  s->family = local.addr.sa.sa_family;
+  s->type = (unsigned char)type;
+  s->family = (unsigned char)local.addr.sa.sa_family;
   return 0;
 }
 
@@ -246,8 +278,9 @@ static void forget_unread(lua_State *L, struct sock99_socket *s) {
 void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
   int fd = s->fd;
   forget_unread(L, s);
+  sock99_close_pending(s);
   s->fd = -1;
-  s->connecting = s->wants_writing = s->is_nonblocking = false;
+  s->is_connecting = s->wants_writing = s->is_nonblocking = false;
   s->pending_error = 0;
   if (fd >= 0)
     close(fd);
@@ -256,5 +289,6 @@ void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
 
 void sock99_finalize_socket(lua_State *L, struct sock99_socket *s) {
   sock99_close_socket(L, s);
+  sock99_end_pending(s);
   s->mark = &finalized_mark;
 }

@@ -40,16 +40,17 @@ struct sock99_rights {
 };
 
 struct sock99_socket {
-  const void *mark; /* distinguishes it from other userdata */
-  int fd;           /* -1: closed, or not opened yet */
-  int type;         /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
-  int family;       /* AF_INET, AF_INET6, AF_UNIX */
+  const void *mark;               /* distinguishes it from other userdata */
+  struct sock99_pending *pending; /* of an object that connects to a name; or NULL */
+  int fd;                         /* -1: closed, or not opened yet */
+  unsigned char type;             /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+  unsigned char family;           /* AF_INET, AF_INET6, AF_UNIX */
   unsigned char class;
   bool wants_writing;     /* the last call that timed out was sending or connecting */
-  bool connecting;        /* a connect that timed out is still in progress */
+  bool is_connecting;     /* no call has returned the result of connecting `fd` yet */
   bool is_nonblocking;    /* we set O_NONBLOCK */
   bool stays_nonblocking; /* also for accepted connections */
-  uint32_t destination;   /* of that connect: a hash of its host and port */
+  uint32_t destination;   /* of a connect in progress: a hash of its host and port */
   int pending_error;      /* occurred after a batch of datagrams; the next call reports it */
   double each_wait;       /* seconds for one wait (timeout mode "b"); negative: no limit */
   double whole_call;      /* seconds for a whole call (mode "t"); negative: no limit */
@@ -58,6 +59,102 @@ struct sock99_socket {
   uint64_t received, sent; /* bytes */
   double created;          /* sock99_seconds() */
 };
+
+
+/*
+** pending.c: openings, and objects that have one until they have their descriptor.
+** Such an object's `fd` is -1.
+*/
+
+/* What a configuration says of the object that comes of it. */
+struct sock99_traits {
+  socket99_config config; /* its pointers are not to be followed */
+  int type;
+  bool never_waits;
+};
+
+/* An opening, and what comes of it. */
+struct sock99_opening {
+  socket99_opening *running; /* NULL: it was cancelled */
+  struct sock99_traits traits;
+};
+
+/* Before an opening begins. */
+SOCK99_HIDDEN void sock99_prepare(socket99_config *config, struct sock99_traits *traits);
+
+/* The descriptor of an opening that has ended well becomes the object's. */
+SOCK99_HIDDEN void sock99_take_result(struct sock99_socket *s, const struct sock99_traits *traits,
+                                      const socket99_result *result);
+SOCK99_HIDDEN void sock99_cancel(struct sock99_opening *opening);
+
+/* Begin to open what `config` describes, for an object without a descriptor; and to
+** look up the host and port in it, for one that has a descriptor and no limit to wait
+** without. False: `result` says why not. */
+SOCK99_HIDDEN bool sock99_begin_race(struct sock99_socket *s, const socket99_config *config,
+                                     const struct sock99_traits *traits, socket99_result *result);
+SOCK99_HIDDEN bool sock99_begin_lookup(struct sock99_socket *s, const socket99_config *config,
+                                       socket99_result *result);
+
+/* Ends it in any state; the second where a loop of the program's may still watch the
+** opening's descriptor, which then stays open. */
+SOCK99_HIDDEN void sock99_end_pending(struct sock99_socket *s);
+SOCK99_HIDDEN void sock99_close_pending(struct sock99_socket *s);
+
+/* Whether the object still connects to a name, or has failed to and not told it. */
+SOCK99_HIDDEN bool sock99_has_opening(const struct sock99_socket *s);
+
+static inline bool sock99_is_pending(const struct sock99_socket *s) {
+  return s->fd < 0 && s->pending != NULL && sock99_has_opening(s);
+}
+
+/* Goes on as far as it gets without waiting. */
+SOCK99_HIDDEN void sock99_step(struct sock99_socket *s);
+
+/* Goes on until it has ended, well or not: 0, SOCK99_TIMEOUT, or an errno. */
+SOCK99_HIDDEN int sock99_await(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit);
+
+/* Waits for the lookup, as long as it takes, and stays with one attempt to connect:
+** the object has its descriptor then, or has failed. */
+SOCK99_HIDDEN void sock99_settle(lua_State *L, struct sock99_socket *s);
+
+/* The failure that ended it, which is told once. The object has the descriptor then
+** that it had before, or none. */
+SOCK99_HIDDEN bool sock99_has_failed(const struct sock99_socket *s);
+SOCK99_HIDDEN bool sock99_take_failure(struct sock99_socket *s, socket99_result *failure);
+
+/* At the head of a method that needs a connection: waits until the object has its
+** descriptor, for as long as `limit` allows. Returns false and sets `failure`, whose text
+** is a string that this pushes, if it has none. */
+SOCK99_HIDDEN bool sock99_arrive(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                                 struct sock99_failure *failure);
+
+static inline bool sock99_has_descriptor(lua_State *L, struct sock99_socket *s,
+                                         struct sock99_limit *limit,
+                                         struct sock99_failure *failure) {
+  return s->fd >= 0 || sock99_arrive(L, s, limit, failure);
+}
+
+/* The descriptor that the object has, connected or not; -1: none. */
+SOCK99_HIDDEN int sock99_descriptor(const struct sock99_socket *s);
+
+/* The object has none any more; it is not closed. */
+SOCK99_HIDDEN void sock99_release_descriptor(struct sock99_socket *s);
+
+/* What to poll, and for which events. For a loop of the program's: it may remember
+** the descriptor. */
+SOCK99_HIDDEN int sock99_watched(const struct sock99_socket *s, short *events);
+SOCK99_HIDDEN int sock99_pollfd(struct sock99_socket *s);
+
+/* Sets an option on the object's descriptor `fd`; 0 or an errno. */
+SOCK99_HIDDEN int sock99_apply_option(const struct sock99_socket *s, int fd,
+                                      const socket99_option *option);
+
+/* Keeps an option for the descriptor that a race will bring; 0 or ENOMEM. */
+SOCK99_HIDDEN int sock99_keep_option(struct sock99_socket *s, const socket99_option *option);
+
+/* connect(2): 0, an errno, or EINPROGRESS; and how that has ended. */
+SOCK99_HIDDEN int sock99_start_connect(int fd, const struct s99_address *peer);
+SOCK99_HIDDEN int sock99_connect_error(int fd);
 
 
 /*
@@ -78,7 +175,8 @@ SOCK99_HIDDEN struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99
 ** below it. */
 SOCK99_HIDDEN void sock99_join_kind(lua_State *L);
 
-/* Pops a kind and makes it the native one. */
+/* Whether this Lua state has the native kind; and pops a kind and makes it that. */
+SOCK99_HIDDEN bool sock99_has_native_kind(lua_State *L);
 SOCK99_HIDDEN void sock99_set_native_kind(lua_State *L);
 
 /* Changes the class of the object at `index`. */

@@ -4,6 +4,8 @@
 ** The tables are walked twice: before the wait, to learn each entry's
 ** descriptor, and after it, for those that are ready. Between the two there are
 ** only numbers, in memory that Lua owns, since any object's methods may raise.
+** An object that connects to a name goes on before the wait. If that is not enough,
+** its opening's descriptor is polled; once this is ready, all begins anew.
 ** A descriptor is polled once, however many entries mean it: poll(2) takes no
 ** more of them than the process may have open.
 */
@@ -25,6 +27,8 @@ struct entry {
   int index; /* in its table */
   int fd;
   int place; /* among the descriptors that are polled */
+  short events;
+  bool is_pending; /* the descriptor is that of its opening */
   bool is_ready;
 };
 
@@ -48,7 +52,13 @@ struct selection {
 ** Before the wait: descriptors
 */
 
-static void add_entry(lua_State *L, struct selection *selection, int index, int fd, bool is_ready) {
+static short events_for(int table) {
+  return table == READERS ? POLLIN : POLLOUT;
+}
+
+
+static struct entry *add_entry(lua_State *L, struct selection *selection, int table, int index,
+                               int fd, bool is_ready) {
   struct entry *entry;
   if (selection->count == selection->capacity) {
     size_t bytes = (size_t)selection->capacity * sizeof(*entry);
@@ -61,8 +71,22 @@ static void add_entry(lua_State *L, struct selection *selection, int index, int 
   entry = &selection->entries[selection->count++];
   entry->index = index;
   entry->fd = fd;
+  entry->events = events_for(table);
+  entry->is_pending = false;
   entry->is_ready = is_ready;
   selection->is_ready = selection->is_ready || is_ready;
+  return entry;
+}
+
+
+/* An object that connects to a name; if that has failed, it is ready to say so. */
+static void add_pending(lua_State *L, struct selection *selection, int table, int index,
+                        const struct sock99_socket *s) {
+  short events;
+  int fd = sock99_watched(s, &events);
+  struct entry *entry = add_entry(L, selection, table, index, fd, sock99_has_failed(s));
+  entry->events = events;
+  entry->is_pending = true;
 }
 
 
@@ -128,22 +152,34 @@ static bool is_foreign_dirty(lua_State *L) {
 }
 
 
+static void add_socket(lua_State *L, struct selection *selection, int table, int index,
+                       struct sock99_socket *s) {
+  bool is_ready = sock99_unread(&s->input) > 0 || s->pending_error != 0;
+  sock99_step(s);
+  if (sock99_is_pending(s))
+    add_pending(L, selection, table, index, s);
+  else if (s->fd >= 0)
+    add_entry(L, selection, table, index, s->fd, is_ready && table == READERS);
+}
+
+
 /* The entry on top of the stack. */
 static void read_entry(lua_State *L, struct selection *selection, int table, int index) {
-  const struct sock99_socket *s = sock99_test_socket(L, -1);
+  struct sock99_socket *s = sock99_test_socket(L, -1);
   bool is_ready = false;
   int fd;
   if (s != NULL) {
-    fd = s->fd;
-    is_ready = sock99_unread(&s->input) > 0 || s->pending_error != 0;
-  } else if (lua_type(L, -1) == LUA_TNUMBER) {
+    add_socket(L, selection, table, index, s);
+    return;
+  }
+  if (lua_type(L, -1) == LUA_TNUMBER) {
     fd = number_to_fd(L, table, index);
   } else {
     fd = foreign_fd(L, table, index);
     is_ready = fd >= 0 && table == READERS && is_foreign_dirty(L);
   }
   if (fd >= 0)
-    add_entry(L, selection, index, fd, is_ready && table == READERS);
+    add_entry(L, selection, table, index, fd, is_ready);
 }
 
 
@@ -214,18 +250,13 @@ static int table_of(const struct selection *selection, int i) {
 }
 
 
-static short events_for(int table) {
-  return table == READERS ? POLLIN : POLLOUT;
-}
-
-
 static void place_entries(lua_State *L, struct selection *selection) {
   int i;
   make_room(L, selection);
   for (i = 0; i < selection->count; i++) {
     struct entry *entry = &selection->entries[i];
     entry->place = place_of(selection, entry->fd);
-    selection->polled[entry->place].events |= events_for(table_of(selection, i));
+    selection->polled[entry->place].events |= entry->events;
   }
 }
 
@@ -268,10 +299,11 @@ static bool settle_errors(lua_State *L, const struct selection *selection) {
 }
 
 
-static void wait_for_any(lua_State *L, const struct selection *selection, double seconds) {
-  int64_t end = selection->is_ready || seconds == 0 ? 0 : sock99_end_after(seconds);
+static void wait_for_any(lua_State *L, const struct selection *selection, int64_t end) {
   char words[128];
   int ready;
+  if (selection->is_ready)
+    end = 0;
   do {
     ready = sock99_poll(L, selection->polled, (size_t)selection->polled_count, end);
     if (ready < 0 && errno != EINTR)
@@ -288,7 +320,8 @@ static void check_open(lua_State *L, const struct selection *selection) {
   int i;
   for (i = 0; i < selection->count; i++) {
     const struct entry *entry = &selection->entries[i];
-    if ((selection->polled[entry->place].revents & POLLNVAL) == 0)
+    /* A method that was called since may have ended an opening. */
+    if (entry->is_pending || (selection->polled[entry->place].revents & POLLNVAL) == 0)
       continue;
     sock99_raise(L, table_of(selection, i), "entry %d: descriptor %d is not open", entry->index,
                  entry->fd);
@@ -298,7 +331,7 @@ static void check_open(lua_State *L, const struct selection *selection) {
 
 /* Appends the value on top of the stack to the result below it, once. An object
 ** is a key, too; a number is not, since it would pass for an index. */
-static void tell(lua_State *L, struct pollfd *polled, short events, int *told) {
+static void append(lua_State *L, struct pollfd *polled, short events, int *count) {
   bool again;
   if (lua_type(L, -1) == LUA_TNUMBER) {
     again = (polled->events & events) == 0;
@@ -314,32 +347,69 @@ static void tell(lua_State *L, struct pollfd *polled, short events, int *told) {
     lua_pop(L, 1);
     return;
   }
-  ++*told;
+  ++*count;
   if (lua_type(L, -1) != LUA_TNUMBER) {
     lua_pushvalue(L, -1);
-    lua_pushinteger(L, *told);
+    lua_pushinteger(L, *count);
     lua_rawset(L, -4);
   }
-  lua_rawseti(L, -2, *told);
+  lua_rawseti(L, -2, *count);
 }
 
 
-/* Pushes what is ready of one table's entries; returns how many. */
+static bool is_ready(const struct selection *selection, const struct entry *entry, int table) {
+  short events = events_for(table) | POLLERR | POLLHUP;
+  if (entry->is_pending)
+    return entry->is_ready;
+  return entry->is_ready || (selection->polled[entry->place].revents & events) != 0;
+}
+
+
+/* Pushes the list of those of one table's entries that are ready; returns how many. */
 static int push_ready(lua_State *L, const struct selection *selection, int table) {
   int i = table == READERS ? 0 : selection->reader_count;
   int last = table == READERS ? selection->reader_count : selection->count;
-  short events = events_for(table);
-  int told = 0;
+  int count = 0;
   lua_newtable(L);
   for (; i < last; i++) {
     const struct entry *entry = &selection->entries[i];
-    struct pollfd *polled = &selection->polled[entry->place];
-    if (entry->is_ready || (polled->revents & (events | POLLERR | POLLHUP)) != 0) {
+    if (is_ready(selection, entry, table)) {
       push_entry(L, table, entry->index);
-      tell(L, polled, events, &told);
+      append(L, &selection->polled[entry->place], events_for(table), &count);
     }
   }
-  return told;
+  return count;
+}
+
+
+/* Whether an opening gets further, and nothing is ready. */
+static bool begins_anew(const struct selection *selection) {
+  bool gets_further = false;
+  int i;
+  for (i = 0; i < selection->count; i++) {
+    const struct entry *entry = &selection->entries[i];
+    if (is_ready(selection, entry, table_of(selection, i)))
+      return false;
+    if (entry->is_pending && selection->polled[entry->place].revents != 0)
+      gets_further = true;
+  }
+  return gets_further;
+}
+
+
+/* Reads the tables, and waits until then. */
+static void look(lua_State *L, struct selection *selection, int64_t end) {
+  lua_settop(L, POLLED);
+  selection->entries = selection->inline_entries;
+  selection->capacity = INLINE_ENTRIES;
+  selection->count = selection->polled_count = 0;
+  selection->is_ready = false;
+  read_table(L, selection, READERS);
+  selection->reader_count = selection->count;
+  read_table(L, selection, WRITERS);
+  place_entries(L, selection);
+  wait_for_any(L, selection, end);
+  check_open(L, selection);
 }
 
 
@@ -372,7 +442,9 @@ static void check_table(lua_State *L, int index) {
 An entry is a socket object, a descriptor, or any object with `getfd` (and
 `dirty`, which says that something was read ahead), or else with `pollfd`, as
 openings have it: they belong among the readers. Objects whose descriptor is
-negative are skipped. Whoever has an error to tell, or has ended, is ready.
+negative are skipped. One that has an error to tell, or has ended, is ready. An
+object that connects to a name gets further with this call, and can be written to
+once it is connected.
 @function select
 @tparam ?selectable[] readers
 @tparam ?selectable[] writers
@@ -389,24 +461,19 @@ if readable[server] then client = server:accept() end
 int sock99_select(lua_State *L) {
   struct selection selection;
   lua_Number seconds = luaL_optnumber(L, 3, -1);
-  int told;
+  int64_t end;
+  int count;
   luaL_argcheck(L, seconds == seconds, 3, "not a number");
   lua_settop(L, POLLED);
   check_table(L, READERS);
   check_table(L, WRITERS);
-  selection.entries = selection.inline_entries;
-  selection.capacity = INLINE_ENTRIES;
-  selection.count = selection.polled_count = 0;
-  selection.is_ready = false;
-  read_table(L, &selection, READERS);
-  selection.reader_count = selection.count;
-  read_table(L, &selection, WRITERS);
-  place_entries(L, &selection);
-  wait_for_any(L, &selection, (double)seconds);
-  check_open(L, &selection);
-  told = push_ready(L, &selection, READERS);
-  told += push_ready(L, &selection, WRITERS);
-  if (told > 0)
+  end = seconds == 0 ? 0 : sock99_end_after((double)seconds);
+  do
+    look(L, &selection, end);
+  while (begins_anew(&selection) && s99_now() < end);
+  count = push_ready(L, &selection, READERS);
+  count += push_ready(L, &selection, WRITERS);
+  if (count > 0)
     return 2;
   lua_pushliteral(L, "timeout");
   return 3;

@@ -120,6 +120,7 @@ static bool refuse(lua_State *L, struct sock99_failure *failure, int error, cons
                    const char *value) {
   memset(failure, 0, sizeof(*failure));
   failure->error = error;
+  failure->stage = socket99_stage(SOCKET99_ERROR_CONFIGURATION);
   failure->text = lua_pushfstring(L, format, value);
   return false;
 }
@@ -134,7 +135,7 @@ static bool read_path(lua_State *L, int first, struct s99_address *out,
   if (length == 0)
     return refuse(L, failure, EINVAL, "path is empty%s", path);
   if (!s99_unix(path, length, out))
-    return refuse(L, failure, EINVAL, "path '%s' is too long", path);
+    return refuse(L, failure, ENAMETOOLONG, "path '%s' is too long", path);
   return true;
 }
 
@@ -142,43 +143,32 @@ static bool read_path(lua_State *L, int first, struct s99_address *out,
 /* Turns a failed lookup into a failure of the method. A timeout needs no details. */
 static bool refuse_lookup(lua_State *L, const socket99_result *result,
                           struct sock99_failure *failure) {
-  char message[SOCKET99_WHERE_SIZE + 192];
-  bool is_lookup = result->status == SOCKET99_ERROR_GETADDRINFO;
-  if (result->status == SOCKET99_ERROR_TIMEOUT) {
-    memset(failure, 0, sizeof(*failure));
-    failure->error = SOCK99_TIMEOUT;
-    return false;
-  }
-  socket99_snprintf(message, sizeof(message), result);
-  return refuse(L, failure, is_lookup ? result->getaddrinfo_error : result->saved_errno, "%s",
-                message);
+  if (result->status == SOCKET99_ERROR_TIMEOUT)
+    *failure = (struct sock99_failure){.error = SOCK99_TIMEOUT,
+                                       .stage = socket99_stage(SOCKET99_ERROR_TIMEOUT)};
+  else
+    sock99_describe(L, result, failure);
+  return false;
 }
 
 
-/* Finds the first address of the family, or the first that can be mapped to it. */
-static bool look_up(lua_State *L, int family, int type, const char *host, const char *service,
-                    int port, struct sock99_limit *limit, struct s99_address *out,
-                    struct sock99_failure *failure) {
-  socket99_config config;
-  socket99_result result;
-  struct sockaddr_storage *found;
-  size_t count;
-  memset(&config, 0, sizeof(config));
-  /* The library does not write to these fields, although they are not const. */
-  config.host = (char *)host;
-  config.port = port;
-  config.service = service;
-  config.family = family == AF_INET ? AF_INET : AF_UNSPEC;
-  config.datagram = type == SOCK_DGRAM;
-  config.unconnected = true;
-  config.timeout_ms = sock99_limit_ms(limit);
-  if (!socket99_resolve(&config, &result, &found, &count))
-    return refuse_lookup(L, &result, failure);
-  memcpy(&out->addr, &found[0], sizeof(out->addr.in6));
-  out->len = found[0].ss_family == AF_INET ? sizeof(out->addr.in) : sizeof(out->addr.in6);
-  free(found);
+/* First those of the family, then those that can be mapped to it. */
+void sock99_pick_address(const struct sockaddr_storage *found, size_t count, int family,
+                         size_t place, struct s99_address *out) {
+  bool is_mapped = false;
+  size_t i = 0;
+  for (;;) {
+    if (i == count) {
+      is_mapped = true;
+      i = 0;
+    }
+    if ((found[i].ss_family == family) != is_mapped && place-- == 0)
+      break;
+    i++;
+  }
+  out->len = found[i].ss_family == AF_INET ? sizeof(out->addr.in) : sizeof(out->addr.in6);
+  memcpy(&out->addr, &found[i], out->len);
   (void)fit_family(family, out);
-  return true;
 }
 
 
@@ -203,24 +193,66 @@ static bool read_port(lua_State *L, int index, int *port, const char **service,
 }
 
 
-bool sock99_read_address(lua_State *L, int family, int type, int first, struct sock99_limit *limit,
-                         struct s99_address *out, struct sock99_failure *failure) {
-  const char *host, *service;
+static enum sock99_endpoint read_path_endpoint(lua_State *L, int first, struct s99_address *out,
+                                               struct sock99_failure *failure) {
+  return read_path(L, first, out, failure) ? SOCK99_ADDRESS : SOCK99_NO_ENDPOINT;
+}
+
+
+enum sock99_endpoint sock99_read_endpoint(lua_State *L, int family, int type, int first,
+                                          struct s99_address *out, socket99_config *lookup,
+                                          struct sock99_failure *failure) {
+  const char *host;
   size_t length;
-  int port;
   if (family == AF_UNIX)
-    return read_path(L, first, out, failure);
+    return read_path_endpoint(L, first, out, failure);
+  memset(lookup, 0, sizeof(*lookup));
   host = luaL_checklstring(L, first, &length);
-  if (strlen(host) != length)
-    return refuse(L, failure, EINVAL, "host '%s' has a NUL byte in it", host);
-  if (!read_port(L, first + 1, &port, &service, failure))
-    return false;
+  if (strlen(host) != length) {
+    refuse(L, failure, EINVAL, "host '%s' has a NUL byte in it", host);
+    return SOCK99_NO_ENDPOINT;
+  }
+  if (!read_port(L, first + 1, &lookup->port, &lookup->service, failure))
+    return SOCK99_NO_ENDPOINT;
   if (strcmp(host, "*") == 0)
     host = family == AF_INET6 ? "::" : "0.0.0.0";
-  if (service != NULL || s99_numeric(host, out) != S99_NUMERIC)
-    return look_up(L, family, type, host, service, port, limit, out, failure);
-  if (!fit_family(family, out))
-    return refuse(L, failure, EAFNOSUPPORT, "%s is not an address of the socket's family", host);
-  s99_set_port(out, port);
+  if (lookup->service == NULL && s99_numeric(host, out) == S99_NUMERIC) {
+    s99_set_port(out, lookup->port);
+    if (fit_family(family, out))
+      return SOCK99_ADDRESS;
+    refuse(L, failure, EAFNOSUPPORT, "%s is not an address of the socket's family", host);
+    return SOCK99_NO_ENDPOINT;
+  }
+  /* The library does not write to this field, although it is not const. */
+  lookup->host = (char *)host;
+  lookup->family = family == AF_INET ? AF_INET : AF_UNSPEC;
+  lookup->datagram = type == SOCK_DGRAM;
+  lookup->unconnected = true;
+  return SOCK99_NAME;
+}
+
+
+/* The first of the addresses found. */
+static bool look_up(lua_State *L, int family, const socket99_config *lookup,
+                    struct s99_address *out, struct sock99_failure *failure) {
+  socket99_result result;
+  struct sockaddr_storage *found;
+  size_t count;
+  if (!socket99_resolve(lookup, &result, &found, &count))
+    return refuse_lookup(L, &result, failure);
+  sock99_pick_address(found, count, family, 0, out);
+  free(found);
   return true;
+}
+
+
+bool sock99_read_address(lua_State *L, int family, int type, int first, struct sock99_limit *limit,
+                         struct s99_address *out, struct sock99_failure *failure) {
+  socket99_config lookup;
+  enum sock99_endpoint endpoint =
+      sock99_read_endpoint(L, family, type, first, out, &lookup, failure);
+  if (endpoint != SOCK99_NAME)
+    return endpoint == SOCK99_ADDRESS;
+  lookup.timeout_ms = sock99_limit_ms(limit);
+  return look_up(L, family, &lookup, out, failure);
 }

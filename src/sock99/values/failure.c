@@ -3,7 +3,7 @@
 **
 ** LuaSocket returns nil, a message, and the part of the work that was done. We
 ** add the error's number and, for an opening, its stage. A kind may have its own
-** messages: a table, indexed by error number, in upvalue 2 of its methods.
+** messages: a function of code, stage and text in upvalue 2 of its methods.
 */
 
 #include "values.h"
@@ -14,46 +14,64 @@
 #define MESSAGE_SIZE (SOCKET99_WHERE_SIZE + 192)
 
 
-bool sock99_has_kind_messages(lua_State *L) {
-  return lua_istable(L, lua_upvalueindex(2));
+static bool has_kind_messages(lua_State *L) {
+  return lua_isfunction(L, lua_upvalueindex(2));
 }
 
 
-/* Pushes the kind's message for an error, or the system's. */
-static void push_error_text(lua_State *L, int error) {
+static void push_system_message(lua_State *L, int error) {
   char text[128];
-  if (sock99_has_kind_messages(L)) {
-    lua_rawgeti(L, lua_upvalueindex(2), error);
-    if (lua_isstring(L, -1))
-      return;
-    lua_pop(L, 1);
-  }
   lua_pushstring(L, s99_strerror(error, text, sizeof(text)));
 }
 
 
-void sock99_push_reason(lua_State *L, int error) {
+/* Calls the kind's function and leaves its result, the message, on the stack. */
+static void push_kind_message(lua_State *L, const struct sock99_failure *failure) {
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushinteger(L, failure->error);
+  lua_pushstring(L, failure->stage);
+  lua_pushstring(L, failure->text);
+  lua_call(L, 3, 1);
+}
+
+
+/* The messages that every kind has. Event loops meet them all the time, so no function
+** is called. */
+static const char *common_reason(int error) {
   switch (error) {
   case SOCK99_TIMEOUT:
-    lua_pushliteral(L, "timeout");
-    break;
+    return "timeout";
   case SOCK99_CLOSED:
   case ECONNRESET:
   case EPIPE:
-    lua_pushliteral(L, "closed");
-    break;
+    return "closed";
   default:
-    push_error_text(L, error);
+    return NULL;
   }
 }
 
 
+void sock99_push_reason(lua_State *L, int error) {
+  const struct sock99_failure failure = {.error = error};
+  const char *reason = common_reason(error);
+  if (reason != NULL)
+    lua_pushstring(L, reason);
+  else if (has_kind_messages(L))
+    push_kind_message(L, &failure);
+  else
+    push_system_message(L, error);
+}
+
+
+/* EAI_ codes are negative, too, but have their text. */
 static void push_message(lua_State *L, const struct sock99_failure *failure) {
   char text[128];
-  if (failure->text != NULL)
-    lua_pushstring(L, failure->text);
-  else if (failure->call == NULL || failure->error < 0 || sock99_has_kind_messages(L))
+  if (failure->text == NULL && (failure->call == NULL || failure->error < 0))
     sock99_push_reason(L, failure->error);
+  else if (has_kind_messages(L))
+    push_kind_message(L, failure);
+  else if (failure->text != NULL)
+    lua_pushstring(L, failure->text);
   else
     lua_pushfstring(L, "%s%s%s: %s", failure->call, failure->what == NULL ? "" : " ",
                     failure->what == NULL ? "" : failure->what,
@@ -75,7 +93,7 @@ int sock99_push_failure(lua_State *L, const struct sock99_failure *failure) {
   push_message(L, failure);
   if (failure->has_partial)
     lua_pushvalue(L, first);
-  if (sock99_has_kind_messages(L))
+  if (has_kind_messages(L))
     return lua_gettop(L) - first;
   /* A negative error that comes with a text is an EAI_ code. */
   if (failure->text != NULL)
@@ -106,21 +124,39 @@ int sock99_fail_call(lua_State *L, const char *call, const char *what, int error
 }
 
 
-int sock99_fail_address(lua_State *L, const char *call, const struct s99_address *address,
+int sock99_fail_stage(lua_State *L, const char *stage, const char *what, int error) {
+  struct sock99_failure failure = {.error = error, .call = stage, .what = what, .stage = stage};
+  if (error == SOCK99_CLOSED)
+    failure.stage = NULL;
+  else if (error == SOCK99_TIMEOUT)
+    failure.stage = socket99_stage(SOCKET99_ERROR_TIMEOUT);
+  return sock99_push_failure(L, &failure);
+}
+
+
+int sock99_fail_address(lua_State *L, const char *stage, const struct s99_address *address,
                         int error) {
   char where[SOCKET99_WHERE_SIZE];
   socket99_address_text(&address->addr.sa, address->len, where, sizeof(where));
-  return sock99_fail_call(L, call, where, error);
+  return sock99_fail_stage(L, stage, where, error);
+}
+
+
+void sock99_describe(lua_State *L, const socket99_result *result, struct sock99_failure *failure) {
+  char message[MESSAGE_SIZE];
+  memset(failure, 0, sizeof(*failure));
+  failure->error = result->saved_errno;
+  if (result->status == SOCKET99_ERROR_GETADDRINFO)
+    failure->error = result->getaddrinfo_error;
+  failure->stage = socket99_stage(result->status);
+  socket99_snprintf(message, sizeof(message), result);
+  failure->text = lua_pushfstring(L, "%s", message);
 }
 
 
 int sock99_fail_result(lua_State *L, const socket99_result *result) {
-  char message[MESSAGE_SIZE];
-  struct sock99_failure failure = {.error = result->saved_errno, .text = message};
-  if (result->status == SOCKET99_ERROR_GETADDRINFO)
-    failure.error = result->getaddrinfo_error;
-  failure.stage = socket99_stage(result->status);
-  socket99_snprintf(message, sizeof(message), result);
+  struct sock99_failure failure;
+  sock99_describe(L, result, &failure);
   return sock99_push_failure(L, &failure);
 }
 

@@ -46,9 +46,10 @@ struct sock99_failure {
   bool has_partial;  /* the partial result is on top of the stack */
 };
 
-/* Pushes nil, message, code; nil, message, code, stage; or nil, message, partial, code.
-** Returns the number of values pushed. SOCK99_CLOSED has a nil code. A kind that has
-** its own messages reports those, without code and stage. */
+/* Pushes nil, message, code; nil, message, code, stage; or nil, message, partial, code,
+** followed by the stage if there is one. Returns the number of values pushed.
+** SOCK99_CLOSED has a nil code. A kind that has its own messages reports those, without
+** code and stage. */
 SOCK99_HIDDEN int sock99_push_failure(lua_State *L, const struct sock99_failure *failure);
 
 /* The same for an error without details, for one with a partial result on top of the
@@ -57,13 +58,18 @@ SOCK99_HIDDEN int sock99_fail(lua_State *L, int error);
 SOCK99_HIDDEN int sock99_fail_partial(lua_State *L, int error);
 SOCK99_HIDDEN int sock99_fail_result(lua_State *L, const socket99_result *result);
 
-/* nil, "bind 127.0.0.1:80: Permission denied", code. `what` may be NULL. */
+/* nil, "fcntl: Bad file descriptor", code. `what` may be NULL. */
 SOCK99_HIDDEN int sock99_fail_call(lua_State *L, const char *call, const char *what, int error);
-SOCK99_HIDDEN int sock99_fail_address(lua_State *L, const char *call,
+
+/* nil, "bind 127.0.0.1:80: Permission denied", code, "bind": the call is a step of an
+** opening. `what` may be NULL. */
+SOCK99_HIDDEN int sock99_fail_stage(lua_State *L, const char *stage, const char *what, int error);
+SOCK99_HIDDEN int sock99_fail_address(lua_State *L, const char *stage,
                                       const struct s99_address *address, int error);
 
-/* Whether the running method is one of a kind that reports errors in its own words. */
-SOCK99_HIDDEN bool sock99_has_kind_messages(lua_State *L);
+/* The failure of an opening; its message is a string that this pushes. */
+SOCK99_HIDDEN void sock99_describe(lua_State *L, const socket99_result *result,
+                                   struct sock99_failure *failure);
 
 /* Pushes 1, the result of a call that has no other. */
 SOCK99_HIDDEN int sock99_push_done(lua_State *L);
@@ -191,9 +197,26 @@ SOCK99_HIDDEN int sock99_push_endpoint(lua_State *L, const struct s99_address *a
 SOCK99_HIDDEN void sock99_push_sender(lua_State *L, const struct s99_address *from);
 
 /* Reads an address for a socket of this family and type from the arguments at `first`:
-** host and port or, for AF_UNIX, path. "*" is the wildcard address of the family. Names
-** are looked up for as long as `limit` allows. Returns false and sets `failure` on
-** error. */
+** host and port or, for AF_UNIX, path. "*" is the wildcard address of the family. For a
+** name, `lookup` describes the lookup that it needs; it is valid while the arguments are
+** on the stack. */
+enum sock99_endpoint {
+  SOCK99_NO_ENDPOINT, /* `failure` says why */
+  SOCK99_ADDRESS,
+  SOCK99_NAME
+};
+SOCK99_HIDDEN enum sock99_endpoint sock99_read_endpoint(lua_State *L, int family, int type,
+                                                        int first, struct s99_address *out,
+                                                        socket99_config *lookup,
+                                                        struct sock99_failure *failure);
+
+/* One of the addresses that a lookup for this family has found, by its place from 0 on.
+** For an IPv6 socket, IPv4 addresses come last, and are mapped. */
+SOCK99_HIDDEN void sock99_pick_address(const struct sockaddr_storage *found, size_t count,
+                                       int family, size_t place, struct s99_address *out);
+
+/* Reads an address as above. Names are looked up for as long as `limit` allows. Returns
+** false and sets `failure` on error. */
 SOCK99_HIDDEN bool sock99_read_address(lua_State *L, int family, int type, int first,
                                        struct sock99_limit *limit, struct s99_address *out,
                                        struct sock99_failure *failure);
