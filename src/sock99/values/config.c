@@ -109,7 +109,8 @@ static const char *advice_for(const char *key) {
 
 
 /* The table's key is below the top of the stack. */
-SOCK99_NORETURN static void unknown_field(lua_State *L, const char *prefix, const char *const names[], int count) {
+SOCK99_NORETURN static void unknown_field(lua_State *L, const char *prefix,
+                                          const char *const names[], int count) {
   const char *key, *nearest, *advice;
   if (lua_type(L, -2) == LUA_TNUMBER)
     sock99_raise(L, 1, "unknown field %s[%s]", prefix, lua_tostring(L, -2));
