@@ -25,10 +25,13 @@ static enum sock99_class class_opened(const socket99_config *config, bool is_con
 
 void sock99_born(lua_State *L, const struct sock99_traits *traits, const socket99_result *result) {
   struct sock99_socket *s = lua_touserdata(L, -1);
+  enum sock99_class class;
   sock99_take_result(s, traits, result);
   if (traits->never_waits)
     s->each_wait = 0;
-  sock99_set_class(L, -1, class_opened(&traits->config, result->connected));
+  class = class_opened(&traits->config, result->connected);
+  if (s->class != class)
+    sock99_set_class(L, -1, class);
 }
 
 

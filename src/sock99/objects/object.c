@@ -32,14 +32,11 @@ static void push_from_registry(lua_State *L, void *key) {
 
 /* The kind of the object at `index`, or nil. */
 static void push_kind_or_nil(lua_State *L, int index) {
-  if (!lua_getmetatable(L, index)) {
-    lua_pushnil(L);
-    return;
-  }
   push_from_registry(L, KINDS);
-  lua_insert(L, -2);
+  if (!lua_getmetatable(L, index < 0 ? index - 1 : index))
+    lua_pushnil(L);
   lua_rawget(L, -2);
-  lua_remove(L, -2);
+  lua_replace(L, -2);
 }
 
 
@@ -175,11 +172,10 @@ struct sock99_socket *sock99_new_sibling(lua_State *L, int index, enum sock99_cl
 
 void sock99_set_class(lua_State *L, int index, enum sock99_class class) {
   struct sock99_socket *s = lua_touserdata(L, index);
-  lua_pushvalue(L, index);
-  push_kind(L, -1);
+  push_kind(L, index);
   lua_rawgeti(L, -1, (int)class + 1);
-  lua_setmetatable(L, -3);
-  lua_pop(L, 2);
+  lua_setmetatable(L, index < 0 ? index - 2 : index);
+  lua_pop(L, 1);
   s->class = (unsigned char)class;
 }
 
