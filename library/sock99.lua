@@ -755,7 +755,7 @@ function socket:setstats(received, sent, age) end
 ---
 ---A limit counts from the beginning of a call, however often the call waits. The modes set
 ---one each, and the shorter one counts. With 0 a call never waits, and one that always
----finds more to do ends after 1 MiB.
+---finds more to do ends after a mebibyte.
 ---@param seconds? number nil, negative or math.huge: no limit
 ---@param mode? 'b'|'t' which of the two limits to set (default: "b")
 ---@return 1

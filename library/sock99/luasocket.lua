@@ -120,8 +120,12 @@ function luasocket.gettime() end
 ---It has to come before LuaSocket is loaded. LuaSocket's Lua files then run over
 ---this core; where they are not installed, `require 'socket'` finds what
 ---socket.lua would have added.
+---
+---As LuaSocket does, it ignores SIGPIPE in the process, where the signal has its default:
+---LuaSec and others write to a socket whose peer has gone, and rely on it.
+---@param t? table `sigpipe = false` leaves the signal as it is
 ---@return sock99.luasocket # this core
-function luasocket.install() end
+function luasocket.install(t) end
 
 ---A function that returns its arguments, or, where the first is false or nil, calls
 ---the finalizer and throws the second.
@@ -149,7 +153,7 @@ function luasocket.select(r, w, timeout) end
 ---@return function
 function luasocket.sink(mode, socket) end
 
----Its arguments, without the first n.
+---Its arguments, without the first n; -1 returns n as well, as in LuaSocket.
 ---@param n integer
 ---@param ... any values
 ---@return any ... # those after the nth

@@ -11,14 +11,41 @@
 -- require 'sock99.luasocket'.install()
 -- local http = require 'socket.http'
 
--- The parts are in luasocket/: streams.lua and datagrams.lua make the objects.
+-- The parts are in luasocket/: streams.lua and datagrams.lua make the objects. They are
+-- loaded when they are first used: to read all of them would be most of what it takes to
+-- load LuaSocket.
 
 local sock99 = require 'sock99'
 local kinds = require 'sock99.kinds'
-local datagrams = require 'sock99.luasocket.datagrams'
-local dns = require 'sock99.luasocket.dns'
-local streams = require 'sock99.luasocket.streams'
 local try = require 'sock99.luasocket.try'
+
+local streams, datagrams
+
+
+local function new_stream(family)
+  streams = streams or require 'sock99.luasocket.streams'
+  return streams.new(family)
+end
+
+
+local function new_datagram(family)
+  datagrams = datagrams or require 'sock99.luasocket.datagrams'
+  return datagrams.new(family)
+end
+
+
+local function connect(...)
+  return require 'sock99.luasocket.streams'.connect(...)
+end
+
+
+local dns = {}
+
+for _, name in ipairs { 'gethostname', 'toip', 'tohostname', 'getaddrinfo', 'getnameinfo' } do
+  dns[name] = function(...)
+    return require 'sock99.luasocket.dns'[name](...)
+  end
+end
 
 --- The version of LuaSocket that this core stands for: "LuaSocket 3.0.0".
 -- @tfield string _VERSION
@@ -57,7 +84,7 @@ local core = {
   _DATAGRAMSIZE = 8192,
   _SETSIZE = kinds.limit(),
   _SOCKETINVALID = -1,
-  connect = streams.connect,
+  connect = connect,
   dns = dns,
   gettime = sock99.gettime,
   newtry = try.newtry,
@@ -75,7 +102,7 @@ function core.__unload() end
 -- @function tcp
 -- @treturn tcp
 function core.tcp()
-  return streams.new()
+  return new_stream()
 end
 
 
@@ -85,7 +112,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 function core.tcp4()
-  return streams.new 'inet'
+  return new_stream 'inet'
 end
 
 
@@ -95,7 +122,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 function core.tcp6()
-  return streams.new 'inet6'
+  return new_stream 'inet6'
 end
 
 
@@ -103,7 +130,7 @@ end
 -- @function udp
 -- @treturn udp
 function core.udp()
-  return datagrams.new()
+  return new_datagram()
 end
 
 
@@ -113,7 +140,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 function core.udp4()
-  return datagrams.new 'inet'
+  return new_datagram 'inet'
 end
 
 
@@ -123,7 +150,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 function core.udp6()
-  return datagrams.new 'inet6'
+  return new_datagram 'inet6'
 end
 
 
@@ -140,7 +167,7 @@ local unix = {}
 -- @treturn[2] nil
 -- @treturn[2] string why
 function unix.stream()
-  return streams.new 'unix'
+  return new_stream 'unix'
 end
 
 
@@ -150,7 +177,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why
 function unix.dgram()
-  return datagrams.new 'unix'
+  return new_datagram 'unix'
 end
 
 
@@ -173,12 +200,9 @@ core.unix = setmetatable(unix, { __call = unix.stream })
 
 -- Finds `socket` where nothing else does.
 local function search(name)
-  if name ~= 'socket' then
-    return "\n\tsock99.luasocket has no '" .. name .. "'"
-  end
-  return function()
+  return name == 'socket' and function()
     return require 'sock99.luasocket.half'
-  end
+  end or nil
 end
 
 
@@ -195,18 +219,36 @@ local installed = { ['socket'] = core, ['socket.core'] = core, ['socket.unix'] =
 -- It has to come before LuaSocket is loaded. LuaSocket's Lua files then run over
 -- this core; where they are not installed, `require 'socket'` finds what
 -- socket.lua would have added.
+--
+-- As LuaSocket does, it ignores SIGPIPE in the process, where the signal has its default:
+-- LuaSec and others write to a socket whose peer has gone, and rely on it.
 -- @function install
+-- @tparam[opt] table t `sigpipe = false` leaves the signal as it is
 -- @treturn luasocket this core
 -- @raise where LuaSocket's core is loaded already
 -- @usage
 -- require 'sock99.luasocket'.install()
 -- print(require 'socket'._VERSION)
-function core.install()
+function core.install(t)
+  if t ~= nil and type(t) ~= 'table' then
+    error(("bad argument #1 to 'install' (table expected, got %s)"):format(type(t)), 2)
+  end
+  for key, value in pairs(t or {}) do
+    if key ~= 'sigpipe' then
+      error(("bad argument #1 to 'install' (unknown field '%s')"):format(tostring(key)), 2)
+    elseif type(value) ~= 'boolean' then
+      error(("bad argument #1 to 'install' (field 'sigpipe': boolean expected, got %s)")
+        :format(type(value)), 2)
+    end
+  end
   for name, ours in pairs(installed) do
     local loaded = package.loaded[name]
     if loaded ~= nil and loaded ~= ours then
       error(("'%s' is loaded already: call install() before anything requires it"):format(name), 2)
     end
+  end
+  if not t or t.sigpipe ~= false then
+    kinds.ignore_sigpipe()
   end
   package.loaded['socket.core'] = core
   package.loaded['socket.unix'] = unix

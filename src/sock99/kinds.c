@@ -302,6 +302,27 @@ static int l_limit(lua_State *L) {
 }
 
 
+/* setfd(object, fd) → 1, or nil, message, code: another descriptor in the place of the
+** object's own, which is not closed; LuaSocket keeps what was received. */
+static int l_setfd(lua_State *L) {
+  struct sock99_socket *s = check_object(L, 1);
+  int fd = (int)sock99_check_integer(L, 2, "descriptor", -1, INT_MAX), error = 0;
+  sock99_release_descriptor(s);
+  sock99_close_descriptor(s);
+  if (fd >= 0)
+    error = sock99_adopt(L, 1, fd);
+  return error == 0 ? sock99_push_done(L) : sock99_fail(L, error);
+}
+
+
+/* ignore_sigpipe(): for the process, where the signal has its default. */
+static int l_ignore_sigpipe(lua_State *L) {
+  (void)L;
+  sock99_ignore_sigpipe();
+  return 0;
+}
+
+
 /* is_option(name) → whether sock99 knows it */
 static int l_is_option(lua_State *L) {
   lua_pushboolean(L, socket99_option_kind(luaL_checkstring(L, 1), 0, 0, NULL));
@@ -324,7 +345,9 @@ static const luaL_Reg functions[] = {
     {"native", l_native},
     {"new", l_new},
     {"classify", l_classify},
+    {"ignore_sigpipe", l_ignore_sigpipe},
     {"join", l_join},
+    {"setfd", l_setfd},
     {"dress", l_dress},
     {"class", l_class},
     {"family", l_family},

@@ -999,4 +999,112 @@ function TestArguments:test_errors_are_told_of_the_line_that_is_wrong()
 end
 
 
+-- Found by programs that others have written
+
+TestFound = support.suite()
+
+
+function TestFound:test_skip_takes_minus_one()
+  lu.assertEquals({ core.skip(-1, 'a', 'b') }, { -1, 'a', 'b' })
+  lu.assertEquals({ core.skip(0, 'a', 'b') }, { 'a', 'b' })
+  lu.assertEquals({ core.skip(2, 'a', 'b') }, {})
+end
+
+
+function TestFound:test_setfd_keeps_what_was_received()
+  local a, b = keep(sock99.pair())
+  local object = keep(core.unix())
+  object:setfd(a:detach())
+  object:settimeout(5)
+  b:send 'one\ntwo\n'
+  lu.assertEquals(object:receive(), 'one')
+  local fd = object:getfd()
+  object:setfd(-1)
+  object:setfd(fd)
+  lu.assertEquals(object:receive(), 'two')
+end
+
+
+function TestFound:test_options_by_number()
+  local tcp = keep(core.tcp())
+  local level, option = support.SOL_SOCKET, support.SO_RCVBUF
+  lu.assertEquals(tcp:setoption { level, option, 16384 }, 1)
+  assert(tcp:bind('127.0.0.1', 0))
+  local set = tcp:getoption { level, option }
+  lu.assertTrue(set == 16384 or set == 32768, tostring(set))
+  lu.assertEquals(tcp:setoption { level, option, 32768 }, 1)
+  lu.assertTrue(tcp:getoption { level, option } > set)
+end
+
+
+-- A service that only UDP has.
+function TestFound:test_a_datagram_object_looks_for_services_of_datagrams()
+  local services = support.output_of 'getent -s files services tftp/udp 2>/dev/null'
+  local tcp = support.output_of 'getent -s files services tftp/tcp 2>/dev/null'
+  lu.skipIf(not services:find '^tftp' or tcp:find '^tftp', 'this system knows no such service')
+  local udp = keep(core.udp())
+  lu.assertEquals(udp:setpeername('127.0.0.1', 'tftp'), 1)
+  lu.assertEquals((select(2, udp:getpeername())), 69)
+end
+
+
+local function in_lua(program)
+  local name = support.path 'program.lua'
+  local file = assert(io.open(name, 'w'))
+  file:write(program)
+  file:close()
+  return support.output_of(("'%s' '%s' 2>&1"):format(support.interpreter, name))
+end
+
+
+function TestFound:test_it_loads_without_the_debug_library()
+  lu.assertEquals(in_lua [[
+    debug = nil
+    package.loaded.debug = nil
+    local core = require 'sock99.luasocket'.install()
+    local object = core.tcp()
+    print(pcall(object.bind, object, {}))
+    print(pcall(object.setoption, object, 'nosuch', 1))
+    object:close()
+  ]], "false\tbad argument #1 to 'bind' (string expected, got table)\n" ..
+    "false\tbad argument #2 to 'setoption' (unsupported option `nosuch')")
+end
+
+
+function TestFound:test_a_module_that_is_missing_is_not_blamed_on_us()
+  local told = in_lua [[
+    require 'sock99.luasocket'.install()
+    print(pcall(require, 'no.such.module'))
+  ]]
+  lu.assertNotStrContains(told, 'sock99')
+end
+
+
+-- Whoever writes with write(2), as LuaSec does, to a socket whose peer has gone.
+function TestFound:test_install_ignores_sigpipe_where_it_has_its_default()
+  local program = [[
+    local support, sock99 = require 'test_support', require 'sock99'
+    support.default_sigpipe()
+    require 'sock99.luasocket'.install(%s)
+    local a, b = sock99.pair()
+    b:close()
+    print(support.write(a:getfd(), 'x'))
+  ]]
+  lu.assertStrContains(in_lua(program:format ''), 'Broken pipe')
+  lu.assertStrContains(in_lua(program:format '{ sigpipe = true }'), 'Broken pipe')
+  lu.assertNotStrContains(in_lua(program:format '{ sigpipe = false }'), 'Broken pipe')
+end
+
+
+function TestFound:test_what_install_does_not_take()
+  for _, case in ipairs {
+    { 5, 'table expected, got number' },
+    { { sigpip = false }, "unknown field 'sigpip'" },
+    { { sigpipe = 1 }, "field 'sigpipe': boolean expected, got number" },
+  } do
+    lu.assertErrorMsgContains(case[2], core.install, case[1])
+  end
+end
+
+
 support.run()

@@ -4,18 +4,24 @@
 local arguments = {}
 
 
--- Where our files are, as debug.getinfo tells it: "@…/sock99/luasocket".
-local ours = debug.getinfo(1, 'S').source:gsub('/[^/]*$', '')
+-- Some hosts leave the debug library out: errors have no position then.
+local getinfo = debug and debug.getinfo
+
+-- Where our files are, as debug.getinfo reports it: "@…/sock99/luasocket".
+local ours = getinfo and getinfo(1, 'S').source:gsub('/[^/]*$', '')
 
 
 -- The level of the program's function, from whoever calls this. A tail call has
 -- left no function to ask.
 local function caller()
+  if not getinfo then
+    return 0
+  end
   local level = 2
-  local info = debug.getinfo(level, 'S')
+  local info = getinfo(level, 'S')
   while info and (info.source:sub(1, #ours) == ours or info.what == 'tail') do
     level = level + 1
-    info = debug.getinfo(level, 'S')
+    info = getinfo(level, 'S')
   end
   return level - 1
 end

@@ -5,7 +5,6 @@ local kinds = require 'sock99.kinds'
 local arguments = require 'sock99.luasocket.arguments'
 local errors = require 'sock99.luasocket.errors'
 local objects = require 'sock99.luasocket.objects'
-local options = require 'sock99.luasocket.options'
 
 --- @module sock99.luasocket
 
@@ -173,8 +172,14 @@ end
 -- @treturn[2] string why
 
 local function set_option(object, name, value)
+  local options = require 'sock99.luasocket.options'
   local set = kinds.class(object) == 'udp{unconnected}' and options.set_early or options.set
   return set(object, name, value)
+end
+
+
+local function get_option(object, name)
+  return require 'sock99.luasocket.options'.get(object, name)
 end
 
 
@@ -187,7 +192,7 @@ objects.add({ objects.CONNECTED, objects.UNCONNECTED }, {
     objects.method(objects.CONNECTED, 'getpeername')),
   getfamily = objects.getfamily,
   setoption = set_option,
-  getoption = options.get,
+  getoption = get_option,
 })
 
 -- What a fresh object wears until it has a descriptor.

@@ -124,6 +124,7 @@ function objects.addresses(object, host, port)
     host = host,
     port = port,
     family = only,
+    datagram = kinds.class(object):sub(1, 3) == 'udp',
     timeout = lookup_limit(object),
   }
 end

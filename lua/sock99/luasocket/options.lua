@@ -159,7 +159,16 @@ local function find(object, name, way, method)
 end
 
 
+-- Whether it is an option by number: { level, option, value }.
+local function is_raw(name)
+  return type(name) == 'table' and name[1] ~= nil
+end
+
+
 local function translate(object, name, value)
+  if is_raw(name) then
+    return name
+  end
   local option, native_name = find(object, name, 'set', 'setoption')
   if to[option.value] then
     value = to[option.value](value)
@@ -176,9 +185,12 @@ function options.set(object, name, value)
 end
 
 
+-- An option by number has no name.
 local function keep(object, name, value)
   local all = objects.kept(object).options or {}
-  if type(value) == 'table' then
+  if type(name) == 'table' then
+    name, value = #all + 1, { name[1], name[2], name[3] }
+  elseif type(value) == 'table' then
     local list = all[name] or {}
     list[#list + 1] = value
     value = list
@@ -213,6 +225,13 @@ end
 
 
 function options.get(object, name)
+  if is_raw(name) then
+    local value = native.getoption(object, name)
+    if value == nil then
+      return nil, 'getsockopt failed'
+    end
+    return value
+  end
   local option, native_name = find(object, name, 'get', 'getoption')
   if option.value == 'error' then
     local failure = take_failure(object)

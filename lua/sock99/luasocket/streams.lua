@@ -6,7 +6,6 @@ local kinds = require 'sock99.kinds'
 local arguments = require 'sock99.luasocket.arguments'
 local errors = require 'sock99.luasocket.errors'
 local objects = require 'sock99.luasocket.objects'
-local options = require 'sock99.luasocket.options'
 
 --- @module sock99.luasocket
 
@@ -326,7 +325,7 @@ end
 
 -- LuaSocket's returns nothing.
 local function setfd(object, fd)
-  local ok, _, code = native.setfd(object, fd)
+  local ok, _, code = kinds.setfd(object, fd)
   objects.forget(object)
   if not ok then
     return nil, errors.words(code)
@@ -358,8 +357,14 @@ end
 -- @treturn[2] string why
 
 local function set_option(object, name, value)
+  local options = require 'sock99.luasocket.options'
   local set = kinds.class(object) == 'tcp{master}' and options.set_early or options.set
   return set(object, name, value)
+end
+
+
+local function get_option(object, name)
+  return require 'sock99.luasocket.options'.get(object, name)
 end
 
 
@@ -378,7 +383,7 @@ objects.add({ objects.MASTER, objects.CLIENT, objects.SERVER }, {
   setfd = setfd,
   getfamily = objects.getfamily,
   setoption = set_option,
-  getoption = options.get,
+  getoption = get_option,
   getstats = only_clients 'getstats',
   setstats = only_clients 'setstats',
 })

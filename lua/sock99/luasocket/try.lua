@@ -1,7 +1,5 @@
 -- try: LuaSocket's exceptions, which carry an error from `try` to `protect`.
 
-local arguments = require 'sock99.luasocket.arguments'
-
 --- @module sock99.luasocket
 
 local try = {}
@@ -67,13 +65,17 @@ function try.protect(f)
 end
 
 
---- Its arguments, without the first n.
+--- Its arguments, without the first n; -1 returns n as well, as in LuaSocket.
 -- @function skip
 -- @tparam integer n
 -- @tparam any ... values
 -- @treturn any ... those after the nth
 function try.skip(n, ...)
-  return select(arguments.number(n, 1, 'skip') + 1, ...)
+  n = require 'sock99.luasocket.arguments'.number(n, 1, 'skip')
+  if n < 0 then
+    return n, ...
+  end
+  return select(n + 1, ...)
 end
 
 

@@ -198,7 +198,7 @@ static int l_timeout(lua_State *L) {
 
 A limit counts from the beginning of a call, however often the call waits. The modes set
 one each, and the shorter one counts. With 0 a call never waits, and one that always
-finds more to do ends after 1 MiB.
+finds more to do ends after a mebibyte.
 @function settimeout
 @tparam ?number seconds nil, negative or math.huge: no limit
 @tparam[opt="b"] 'b'|'t' mode which of the two limits to set

@@ -271,15 +271,20 @@ static void forget_unread(lua_State *L, struct sock99_socket *s) {
 }
 
 
-void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
+void sock99_close_descriptor(struct sock99_socket *s) {
   int fd = s->fd;
-  forget_unread(L, s);
   sock99_close_pending(s);
   s->fd = -1;
   s->is_connecting = s->wants_writing = s->is_nonblocking = false;
   s->pending_error = 0;
   if (fd >= 0)
     close(fd);
+}
+
+
+void sock99_close_socket(lua_State *L, struct sock99_socket *s) {
+  forget_unread(L, s);
+  sock99_close_descriptor(s);
 }
 
 

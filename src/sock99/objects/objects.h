@@ -189,6 +189,9 @@ SOCK99_HIDDEN int sock99_adopt(lua_State *L, int index, int fd);
 /* Closes the descriptor, drops unread bytes and closes received descriptors. */
 SOCK99_HIDDEN void sock99_close_socket(lua_State *L, struct sock99_socket *s);
 
+/* The same, but keeps what was received and not yet taken. */
+SOCK99_HIDDEN void sock99_close_descriptor(struct sock99_socket *s);
+
 /* The same from the object's finalizer; other finalizers may still use the object. */
 SOCK99_HIDDEN void sock99_finalize_socket(lua_State *L, struct sock99_socket *s);
 

@@ -94,3 +94,13 @@ int sock99_receive_many(int fd, struct sock99_mmsghdr *messages, int count, int 
 }
 
 #endif
+
+
+void sock99_ignore_sigpipe(void) {
+  struct sigaction action;
+  if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL &&
+      (action.sa_flags & SA_SIGINFO) == 0) {
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGPIPE, &action, NULL);
+  }
+}

@@ -147,6 +147,9 @@ struct sock99_sigpipe {
 S99_HIDDEN int sock99_begin_no_sigpipe(struct sock99_sigpipe *held);
 S99_HIDDEN void sock99_end_no_sigpipe(const struct sock99_sigpipe *held, bool may_have_come);
 
+/* Ignores SIGPIPE in this process, if the signal has its default. */
+S99_HIDDEN void sock99_ignore_sigpipe(void);
+
 /* Empties the socket's error queue (recvmsg(2), MSG_ERRQUEUE), which keeps poll(2) at
 ** POLLERR. Returns its first error where the socket has one pending, which a call would
 ** have returned; 0 where there is none. */
