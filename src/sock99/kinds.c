@@ -107,6 +107,8 @@ static int l_open(lua_State *L) {
   lua_call(L, 1, LUA_MULTRET);
   if (lua_gettop(L) > top)
     return lua_gettop(L) - top;
+  if (!sock99_is_pending(s))
+    return sock99_push_done(L);
   s->destination = destination;
   sock99_begin_wait(s, &limit);
   return sock99_go_on_connecting(L, s, 3, &limit);

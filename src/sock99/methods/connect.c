@@ -101,6 +101,16 @@ static int fail_destination(lua_State *L, int first, int error) {
 }
 
 
+/* It is a connection even if the system cannot say whose, unless it is gone already. */
+static int check_peer(struct sock99_socket *s) {
+  struct s99_address peer;
+  peer.len = sizeof(peer.addr);
+  if (getpeername(s->fd, &peer.addr.sa, &peer.len) == 0)
+    return refuse_itself(s, &peer);
+  return errno == ENOTCONN ? ENOTCONN : 0;
+}
+
+
 int sock99_go_on_connecting(lua_State *L, struct sock99_socket *s, int first,
                             struct sock99_limit *limit) {
   socket99_result result;
@@ -111,11 +121,8 @@ int sock99_go_on_connecting(lua_State *L, struct sock99_socket *s, int first,
     error = SOCK99_CLOSED;
   if (error == 0 && s->is_connecting)
     error = finish_connect(L, s, limit);
-  if (error == 0) {
-    struct s99_address peer;
-    peer.len = sizeof(peer.addr);
-    error = getpeername(s->fd, &peer.addr.sa, &peer.len) == 0 ? refuse_itself(s, &peer) : errno;
-  }
+  if (error == 0)
+    error = check_peer(s);
   return error == 0 ? sock99_push_done(L) : fail_destination(L, first, error);
 }
 

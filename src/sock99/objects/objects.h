@@ -110,7 +110,7 @@ static inline bool sock99_is_pending(const struct sock99_socket *s) {
 /* Goes on as far as it gets without waiting. */
 SOCK99_HIDDEN void sock99_step(struct sock99_socket *s);
 
-/* Goes on until it has ended, well or not: 0, SOCK99_TIMEOUT, or an errno. */
+/* Goes on until it has ended, well or not: 0 or SOCK99_TIMEOUT. */
 SOCK99_HIDDEN int sock99_await(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit);
 
 /* Waits for the lookup, as long as it takes, and stays with one attempt to connect:

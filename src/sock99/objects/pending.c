@@ -335,6 +335,14 @@ static int wait_once(lua_State *L, const struct sock99_socket *s, int64_t end) {
 }
 
 
+static void fail_to_poll(struct sock99_socket *s, int error) {
+  socket99_result *failure = &s->pending->failure;
+  s->pending->phase = FAILED;
+  s99_fail(failure, SOCKET99_ERROR_UNKNOWN, error);
+  snprintf(failure->where, sizeof(failure->where), "poll");
+}
+
+
 int sock99_await(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
   int error = 0;
   sock99_step(s);
@@ -342,7 +350,11 @@ int sock99_await(lua_State *L, struct sock99_socket *s, struct sock99_limit *lim
     error = wait_once(L, s, sock99_limit_end(limit));
     sock99_step(s);
   }
-  return is_under_way(s) ? error : 0;
+  if (error == SOCK99_TIMEOUT && is_under_way(s))
+    return SOCK99_TIMEOUT;
+  if (error > 0 && is_under_way(s))
+    fail_to_poll(s, error);
+  return 0;
 }
 
 
