@@ -528,9 +528,9 @@ function sock99.gettime() end
 
 ---Get the sockets passed by systemd, or by another program with its protocol.
 ---
----They become close-on-exec, and the variables LISTEN_PID, LISTEN_FDS and
----LISTEN_FDNAMES are removed from the environment, so child processes do not see
----them and a second call returns an empty list.
+---They become close-on-exec, and the variables LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES and
+---LISTEN_PIDFDID are removed from the environment, so child processes do not see them and
+---a second call returns an empty list.
 ---@return sock99.passed[]
 function sock99.listen_fds() end
 

@@ -150,8 +150,10 @@ function TestPassed:test_only_once_and_not_to_children()
   lu.assertEquals(lines_of([[
     local first, second = sock99.listen_fds(), sock99.listen_fds()
     print(#first, #second)
-    print(os.getenv 'LISTEN_PID', os.getenv 'LISTEN_FDS', os.getenv 'LISTEN_FDNAMES')
-  ]], 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=x', { listener() }), { '1\t0', 'nil\tnil\tnil' })
+    print(os.getenv 'LISTEN_PID', os.getenv 'LISTEN_FDS', os.getenv 'LISTEN_FDNAMES',
+          os.getenv 'LISTEN_PIDFDID')
+  ]], 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=x LISTEN_PIDFDID=7', { listener() }),
+    { '1\t0', 'nil\tnil\tnil\tnil' })
 end
 
 

@@ -481,6 +481,13 @@ function TestNumbers:test_one_object_more_often_than_descriptors_may_be_open()
 end
 
 
+function TestReady:test_a_descriptor_with_a_fraction_is_raised()
+  local object = { getfd = function() return 3.7 end }
+  lu.assertErrorMsgContains('its descriptor is 3.7', sock99.select, { object }, nil, 0)
+  lu.assertErrorMsgContains('its descriptor is 3.7', sock99.select, nil, { object }, 0)
+end
+
+
 function TestReady:test_a_table_that_is_no_list_is_raised()
   local a = support.keep(sock99.pair())
   for _, t in ipairs { { [a] = true }, { name = a }, { [2] = a } } do

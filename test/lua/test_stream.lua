@@ -883,6 +883,42 @@ function TestEnd:test_sigpipe_is_never_raised()
 end
 
 
+-- Memory
+
+local function resident()
+  local file = io.open '/proc/self/statm'
+  lu.skipIf(not file, 'this system does not tell the memory of a process')
+  local pages = file:read('*a'):match '^%d+ (%d+)'
+  file:close()
+  return tonumber(pages) * 4096
+end
+
+
+function TestReceive:test_a_long_line_leaves_no_large_buffer()
+  local line, ends = ('x'):rep(70000) .. '\n?', {}
+  local function read_long_line()
+    local a, b = keep(sock99.pair())
+    a:setoption('sndbuf', 200000)
+    b:settimeout(5)
+    assert(a:send(line))
+    lu.assertEquals(#b:receive(), 70000)
+    ends[#ends + 1] = b
+  end
+  read_long_line()
+  collectgarbage()
+  local before = resident()
+  for _ = 1, 200 do
+    read_long_line()
+  end
+  collectgarbage()
+  local each = (resident() - before) / 200
+  lu.assertTrue(each < 16 * 1024, ('%d bytes each'):format(each))
+  for _, b in ipairs(ends) do
+    lu.assertEquals(b:receive(1), '?')
+  end
+end
+
+
 -- Records of SOCK_SEQPACKET
 
 function TestLines:test_records_are_iterated_one_by_one()

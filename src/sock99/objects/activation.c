@@ -110,9 +110,9 @@ UDP or Unix domain socket
 
 /*** Get the sockets passed by systemd, or by another program with its protocol.
 
-They become close-on-exec, and the variables LISTEN_PID, LISTEN_FDS and
-LISTEN_FDNAMES are removed from the environment, so child processes do not see
-them and a second call returns an empty list.
+They become close-on-exec, and the variables LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES and
+LISTEN_PIDFDID are removed from the environment, so child processes do not see them and
+a second call returns an empty list.
 @function listen_fds
 @treturn passed[]
 @usage
@@ -126,6 +126,7 @@ int sock99_listen_fds(lua_State *L) {
   unsetenv("LISTEN_PID");
   unsetenv("LISTEN_FDS");
   unsetenv("LISTEN_FDNAMES");
+  unsetenv("LISTEN_PIDFDID");
   for (i = 0; i < count; i++)
     adopt(L, FIRST_FD + i, i + 1);
   lua_pop(L, 1);

@@ -134,8 +134,13 @@ static int foreign_fd(lua_State *L, int table, int index) {
   if (!push_method(L, "getfd") && !push_method(L, "pollfd"))
     sock99_raise(L, table, "entry %d: it has neither getfd nor pollfd", index);
   call_method(L);
-  if (lua_type(L, -1) == LUA_TNUMBER)
+  if (lua_type(L, -1) == LUA_TNUMBER) {
+    long long whole;
+    if (sock99_to_whole(L, -1, &whole) == SOCK99_FRACTION)
+      sock99_raise(L, table, "entry %d: its descriptor is %s: integer expected", index,
+                   lua_tostring(L, -1));
     fd = to_descriptor(L);
+  }
   lua_pop(L, 1);
   return fd;
 }
