@@ -196,7 +196,8 @@ typedef struct socket99_config {
   ** on the monotonic clock. 0: no deadline. */
   long long timeout_ms;
   /* Milliseconds after which the next address is tried, while an attempt to connect
-  ** is still in progress (RFC 8305, Connection Attempt Delay), 10 to 2000. 0: 250. */
+  ** is still in progress (RFC 8305, Connection Attempt Delay), 10 to 2000. 0: 250.
+  ** With 8 attempts in progress the oldest of them gives way to the next. */
   int attempt_delay_ms;
   /* Options of any level, set in this order. */
   const socket99_option *options;

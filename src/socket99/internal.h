@@ -215,6 +215,8 @@ S99_HIDDEN bool s99_attempt_finish(struct s99_attempt *attempt);
 S99_HIDDEN bool s99_listen(struct s99_attempt *attempt);
 
 /* race.c: the order of attempts to connect. */
+#define S99_MOST_ATTEMPTS 8 /* in progress at a time */
+
 struct s99_race {
   size_t count;  /* candidates */
   size_t next;   /* the first that has not started */
@@ -230,6 +232,7 @@ S99_HIDDEN void s99_interleave(struct s99_address *list, size_t count);
 S99_HIDDEN void s99_race_init(struct s99_race *race, size_t count, int64_t delay);
 S99_HIDDEN int64_t s99_race_next(const struct s99_race *race);
 S99_HIDDEN bool s99_race_due(const struct s99_race *race, int64_t now);
+S99_HIDDEN bool s99_race_is_full(const struct s99_race *race);
 S99_HIDDEN size_t s99_race_start(struct s99_race *race, int64_t now);
 S99_HIDDEN void s99_race_failed(struct s99_race *race, size_t attempt);
 S99_HIDDEN void s99_race_postpone(struct s99_race *race);

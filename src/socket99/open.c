@@ -277,6 +277,26 @@ static void check_attempts(struct socket99_opening *opening) {
 }
 
 
+/*
+** Ends the oldest attempt in progress, unless one has ended meanwhile. It has had the
+** time of eight attempt delays and is not tried again: were the live address among
+** many dead ones, a second round would only put it off.
+*/
+static void make_room(struct socket99_opening *opening) {
+  size_t i = 0;
+  (void)wait_in_poll(opening->polled, (nfds_t)opening->race.next, 0);
+  check_attempts(opening);
+  if (opening->winner != NULL || !s99_race_is_full(&opening->race))
+    return;
+  while (opening->attempts[i].progress == S99_ENDED)
+    i++;
+  unwatch_attempt(opening, i);
+  s99_attempt_end(&opening->attempts[i]);
+  s99_attempt_fail(&opening->attempts[i], SOCKET99_ERROR_CONNECT, ETIMEDOUT);
+  attempt_failed(opening, i);
+}
+
+
 /* When the race has to act even if no attempt ends. */
 static int64_t next_event(const struct socket99_opening *opening) {
   int64_t next = earlier(s99_race_next(&opening->race), opening->plan.deadline);
@@ -313,8 +333,12 @@ static void finish_race(struct socket99_opening *opening) {
 /* A connection that is complete wins even if the deadline has passed. */
 static void race(struct socket99_opening *opening) {
   int error = 0;
-  while (opening->winner == NULL && s99_race_due(&opening->race, s99_now()))
-    begin_attempt(opening);
+  while (opening->winner == NULL && s99_race_due(&opening->race, s99_now())) {
+    if (s99_race_is_full(&opening->race))
+      make_room(opening);
+    else
+      begin_attempt(opening);
+  }
   if (opening->winner == NULL && opening->race.in_progress > 0)
     error = poll_attempts(opening);
   if (opening->winner != NULL)

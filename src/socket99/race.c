@@ -1,6 +1,9 @@
 /*
 ** race.c: when each attempt to connect starts (RFC 8305, section 5).
 **
+** At most S99_MOST_ATTEMPTS are in progress, so that a name with a thousand dead
+** addresses does not take all descriptors of the process.
+**
 ** It makes no system calls. The caller passes in the time and the outcome of
 ** each attempt; the race tells which candidate is due, and when the next one
 ** will be.
@@ -51,6 +54,12 @@ int64_t s99_race_next(const struct s99_race *race) {
 
 bool s99_race_due(const struct s99_race *race, int64_t now) {
   return s99_race_next(race) <= now && race->next < race->count;
+}
+
+
+/* Before another one can start, the oldest in progress has to give way. */
+bool s99_race_is_full(const struct s99_race *race) {
+  return race->in_progress >= S99_MOST_ATTEMPTS;
 }
 
 

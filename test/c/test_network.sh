@@ -78,6 +78,11 @@ for last in 66 67; do
   ip -n "$near" neigh add fd09::$last lladdr $dead_mac dev cable
 done
 
+dead=$(seq 98 127)
+for last in $dead; do
+  ip -n "$near" neigh add "10.9.0.$last" lladdr $dead_mac dev cable
+done
+
 # fd09::70 and 10.9.0.71 are dead at the near end until their entries are corrected.
 ip -n "$far" addr add fd09::70/64 dev cable nodad
 
@@ -122,7 +127,11 @@ fd09::70        late6-refused4
 10.9.0.2        dead4-alive4
 10.9.0.71       late-refusal4-alive4
 10.9.0.2        late-refusal4-alive4
+10.9.0.2        thirty-dead
 HOSTS
+for last in $dead; do
+  echo "10.9.0.$last       thirty-dead" >>"/etc/netns/$near/hosts"
+done
 
 
 # The far end

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define MOST 8
+#define MOST 24
 #define TABLES 20000
 #define DELAY 250
 
@@ -26,9 +26,10 @@ struct attempt {
 };
 
 struct events {
-  int64_t start[MOST]; /* S99_NEVER: it did not */
-  int64_t end;         /* S99_NEVER: it goes on until a deadline */
-  int winner;          /* -1: none */
+  int64_t start[MOST];    /* S99_NEVER: it did not */
+  int64_t gave_way[MOST]; /* S99_NEVER: it did not */
+  int64_t end;            /* S99_NEVER: it goes on until a deadline */
+  int winner;             /* -1: none */
 };
 
 
@@ -76,10 +77,23 @@ static bool end_attempts(struct simulation *s, int64_t now) {
 }
 
 
+static void make_room(struct simulation *s, int64_t now) {
+  size_t i = 0;
+  while (!s->in_flight[i])
+    i++;
+  s->in_flight[i] = false;
+  s->events.gave_way[i] = now;
+  s99_race_failed(&s->race, i);
+}
+
+
 /* True when one has connected at once. */
 static bool start_due(struct simulation *s, int64_t now) {
   while (s99_race_due(&s->race, now)) {
-    size_t i = s99_race_start(&s->race, now);
+    size_t i;
+    if (s99_race_is_full(&s->race))
+      make_room(s, now);
+    i = s99_race_start(&s->race, now);
     if (is_blocked(s, i)) {
       s99_race_postpone(&s->race);
       continue;
@@ -114,7 +128,7 @@ static struct events simulate(const struct attempt *table, size_t count) {
   s.table = table;
   s.events.winner = -1;
   for (i = 0; i < MOST; i++)
-    s.events.start[i] = S99_NEVER;
+    s.events.start[i] = s.events.gave_way[i] = S99_NEVER;
   s99_race_init(&s.race, count, DELAY);
   while (now != S99_NEVER && !end_attempts(&s, now) && !start_due(&s, now) &&
          !s99_race_is_lost(&s.race))
@@ -130,7 +144,24 @@ static struct events simulate(const struct attempt *table, size_t count) {
 
 static bool is_in_flight_at(const struct attempt *table, const struct events *e, size_t i,
                             int64_t now) {
-  return e->start[i] <= now && end_of(&table[i], e->start[i]) > now;
+  return e->start[i] <= now && end_of(&table[i], e->start[i]) > now && e->gave_way[i] > now;
+}
+
+
+/* With eight in flight, the one that started first gives way to attempt `i`. Returns
+** which one; `i`: none. */
+static size_t give_way(const struct attempt *table, struct events *e, size_t i) {
+  size_t before, oldest = i, in_flight = 0;
+  for (before = i; before > 0; before--) {
+    if (!is_in_flight_at(table, e, before - 1, e->start[i]))
+      continue;
+    in_flight++;
+    oldest = before - 1;
+  }
+  if (e->start[i] == S99_NEVER || in_flight < 8)
+    return i;
+  e->gave_way[oldest] = e->start[i];
+  return oldest;
 }
 
 
@@ -175,15 +206,19 @@ static int64_t prescribed_start(const struct attempt *table, const struct events
 static struct events prescribe(const struct attempt *table, size_t count) {
   struct events e;
   int64_t connected = S99_NEVER, lost = 0;
-  size_t i;
+  size_t evicted[MOST], i;
   e.winner = -1;
   for (i = 0; i < MOST; i++)
-    e.start[i] = S99_NEVER;
+    e.start[i] = e.gave_way[i] = S99_NEVER;
   for (i = 0; i < count; i++) {
-    int64_t end;
     e.start[i] = i == 0 ? 1000000 : prescribed_start(table, &e, i);
-    end = end_of(&table[i], e.start[i]);
-    if (table[i].outcome == CONNECTS && end < connected) {
+    evicted[i] = give_way(table, &e, i);
+  }
+  for (i = 0; i < count; i++) {
+    int64_t end = end_of(&table[i], e.start[i]);
+    if (e.gave_way[i] < end)
+      end = e.gave_way[i];
+    else if (table[i].outcome == CONNECTS && end < connected) {
       connected = end;
       e.winner = (int)i;
     }
@@ -192,8 +227,10 @@ static struct events prescribe(const struct attempt *table, size_t count) {
   }
   e.end = e.winner < 0 ? lost : connected;
   for (i = 0; i < count; i++) {
-    if (e.winner >= 0 && (e.start[i] > e.end || (e.start[i] == e.end && (int)i > e.winner)))
-      e.start[i] = S99_NEVER;
+    if (e.winner < 0 || e.start[i] < e.end || (e.start[i] == e.end && (int)i <= e.winner))
+      continue;
+    e.start[i] = S99_NEVER;
+    e.gave_way[evicted[i]] = S99_NEVER;
   }
   return e;
 }
@@ -212,15 +249,17 @@ static unsigned int below(unsigned int limit) {
 }
 
 
-/* Round times, so that many coincide, or any. */
+/* Round times, so that many coincide, or any; some outlast eight attempt delays. */
 static int64_t any_time(void) {
+  if (below(4) == 0)
+    return 1500 + 50 * (int64_t)below(14);
   return below(2) == 0 ? 50 * (int64_t)below(14) : (int64_t)below(700);
 }
 
 
 static size_t any_table(struct attempt *table) {
   size_t count = 1 + below(MOST), i;
-  bool ports_are_held = below(4) == 0;
+  bool ports_are_held = count <= S99_MOST_ATTEMPTS && below(4) == 0;
   for (i = 0; i < count; i++) {
     table[i].outcome = (enum outcome)below(3);
     table[i].takes = any_time();
@@ -234,14 +273,17 @@ static void assert_same_events(const struct attempt *table, size_t count, unsign
   static const char *const outcomes[] = {"never", "fails", "connects"};
   struct events got = simulate(table, count), expected = prescribe(table, count);
   size_t i;
-  if (memcmp(got.start, expected.start, sizeof(got.start)) == 0 && got.end == expected.end &&
-      got.winner == expected.winner)
+  if (memcmp(got.start, expected.start, sizeof(got.start)) == 0 &&
+      memcmp(got.gave_way, expected.gave_way, sizeof(got.gave_way)) == 0 &&
+      got.end == expected.end && got.winner == expected.winner)
     return;
   print_error("table %u: winner %d at %lld, expected %d at %lld\n", which, got.winner,
               (long long)got.end, expected.winner, (long long)expected.end);
   for (i = 0; i < count; i++)
-    print_error("  %s after %lld: start %lld, expected %lld\n", outcomes[table[i].outcome],
-                (long long)table[i].takes, (long long)got.start[i], (long long)expected.start[i]);
+    print_error("  %s after %lld: start %lld, expected %lld; gave way %lld, expected %lld\n",
+                outcomes[table[i].outcome], (long long)table[i].takes, (long long)got.start[i],
+                (long long)expected.start[i], (long long)got.gave_way[i],
+                (long long)expected.gave_way[i]);
   fail();
 }
 
@@ -355,6 +397,39 @@ static void test_a_dead_address_costs_one_delay(void **state) {
 }
 
 
+static void test_the_oldest_of_eight_gives_way(void **state) {
+  struct attempt table[MOST];
+  struct events e;
+  size_t i;
+  (void)state;
+  for (i = 0; i < MOST; i++) {
+    table[i].outcome = i == 20 ? CONNECTS : NEVER;
+    table[i].takes = 7;
+    table[i].blockers = 0;
+  }
+  e = simulate(table, MOST);
+  assert_int_equal(e.winner, 20);
+  assert_true(e.end - e.start[0] == 20 * DELAY + 7);
+  for (i = 0; i < MOST; i++)
+    assert_true(e.gave_way[i] == (i < 13 ? e.start[i] + 8 * DELAY : S99_NEVER));
+}
+
+
+static void test_the_last_eight_have_as_long_as_they_need(void **state) {
+  struct attempt table[MOST];
+  struct events e;
+  size_t i;
+  (void)state;
+  for (i = 0; i < MOST; i++) {
+    table[i].outcome = CONNECTS;
+    table[i].takes = 100 * DELAY;
+    table[i].blockers = 0;
+  }
+  e = simulate(table, MOST);
+  assert_int_equal(e.winner, MOST - 8);
+}
+
+
 /*
 ** Interleaving
 */
@@ -417,6 +492,8 @@ int main(void) {
       cmocka_unit_test(test_the_earliest_candidate_wins_a_tie),
       cmocka_unit_test(test_a_late_answer_wins_when_the_others_are_worse),
       cmocka_unit_test(test_a_dead_address_costs_one_delay),
+      cmocka_unit_test(test_the_oldest_of_eight_gives_way),
+      cmocka_unit_test(test_the_last_eight_have_as_long_as_they_need),
       cmocka_unit_test(test_families_alternate_each_in_its_own_order),
       cmocka_unit_test(test_no_candidates_need_no_interleaving),
   };

@@ -1,6 +1,8 @@
 -- Racing addresses, where some are dead, late, refusing or unreachable.
 
+local dirent = require 'posix.dirent'
 local lu = require 'luaunit'
+local poll = require 'posix.poll'
 local sock99 = require 'sock99'
 local network = dofile 'test/network/network.lua'
 
@@ -200,6 +202,39 @@ function TestRace:test_a_held_port_does_not_outlast_the_deadline()
     network.assert_took(took, 0.5, 0.6)
     lu.assertTrue((steps or 0) <= 8, 'spins')
   end)
+end
+
+local function descriptors()
+  local count = 0
+  for name in dirent.files '/proc/self/fd' do
+    count = count + (name:match '^%d+$' and 1 or 0)
+  end
+  return count
+end
+
+function TestRace:test_many_dead_addresses_hold_eight_descriptors_at_a_time()
+  local before, most = descriptors(), 0
+  local opening = assert(sock99.start {
+    host = 'thirty-dead', port = 7001, attempt_delay = 0.02, timeout = 5,
+  })
+  local client, message
+  repeat
+    poll.rpoll(opening:pollfd(), 5000)
+    client, message = opening:step()
+    most = math.max(most, descriptors() - before)
+  until client ~= false
+  lu.assertNotNil(client, message)
+  lu.assertEquals((client:getpeername()), '10.9.0.2')
+  client:close()
+  opening:cancel()
+  network.tell('thirty dead addresses: at most %d descriptors', most)
+  -- Beside the attempts: the poller, its timer, and what the lookup leaves open.
+  lu.assertTrue(most >= 8 and most <= 8 + 5, most)
+  lu.assertEquals(descriptors(), before)
+end
+
+function TestRace:test_an_address_behind_many_dead_ones_is_reached_by_either_way()
+  assert_connects({ host = 'thirty-dead', port = 7001, attempt_delay = 0.01 }, '10.9.0.2', 0.3)
 end
 
 network.retry(TestRace)
