@@ -23,7 +23,7 @@ void s99_set_port(struct s99_address *address, int port) {
 }
 
 
-static int port_of(const struct s99_address *address) {
+int s99_port(const struct s99_address *address) {
   if (address->addr.sa.sa_family == AF_INET)
     return ntohs(address->addr.in.sin_port);
   return ntohs(address->addr.in6.sin6_port);
@@ -54,7 +54,7 @@ static struct in_addr mapped_ipv4(const struct in6_addr *host) {
 
 
 void s99_unmap(struct s99_address *address) {
-  int port = port_of(address);
+  int port = s99_port(address);
   if (address->addr.sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->addr.in6.sin6_addr))
     return;
   set_ipv4(address, mapped_ipv4(&address->addr.in6.sin6_addr));
@@ -168,20 +168,8 @@ bool s99_is_wildcard(const struct s99_address *address) {
 }
 
 
-bool s99_is_loopback(const struct s99_address *address) {
-  if (address->addr.sa.sa_family == AF_INET)
-    return (ntohl(address->addr.in.sin_addr.s_addr) >> 24) == 127;
-  return IN6_IS_ADDR_LOOPBACK(&address->addr.in6.sin6_addr);
-}
-
-
-bool s99_is_ephemeral(const struct s99_address *address) {
-  return port_of(address) >= S99_FIRST_EPHEMERAL_PORT;
-}
-
-
 bool s99_same_address(const struct s99_address *a, const struct s99_address *b) {
-  if (a->addr.sa.sa_family != b->addr.sa.sa_family || port_of(a) != port_of(b))
+  if (a->addr.sa.sa_family != b->addr.sa.sa_family || s99_port(a) != s99_port(b))
     return false;
   if (a->addr.sa.sa_family == AF_INET)
     return a->addr.in.sin_addr.s_addr == b->addr.in.sin_addr.s_addr;

@@ -67,12 +67,26 @@ static bool takes_ipv4(const struct s99_plan *plan) {
 }
 
 
+/* A port that connect(2) chooses may be in use for other peers; one that bind(2)
+** chooses may not, so that clients would run out of ports. */
+static void leave_port_to_connect(const struct s99_attempt *attempt) {
+  const struct s99_plan *plan = attempt->plan;
+  int on = 1;
+  if (S99_IP_BIND_ADDRESS_NO_PORT < 0 || !plan->establish || plan->type != SOCK_STREAM ||
+      binds_a_port(plan))
+    return;
+  /* Linux before 4.2 lacks it. */
+  (void)setsockopt(attempt->fd, IPPROTO_IP, S99_IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+}
+
+
 static bool set_defaults(struct s99_attempt *attempt) {
   const struct s99_plan *plan = attempt->plan;
   const struct s99_address *bound = bound_address(attempt);
   int family = family_of(attempt);
   if (family == AF_UNIX || bound == NULL)
     return true;
+  leave_port_to_connect(attempt);
   if (plan->type == SOCK_STREAM && plan->reuseaddr == S99_UNSET && binds_a_port(plan) &&
       !set_int(attempt, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"))
     return false;
@@ -192,18 +206,36 @@ static void unlink_local(const struct s99_plan *plan) {
 ** Connecting. Each function returns 0 or an errno.
 */
 
+/* The caller's SO_SNDTIMEO, which bounds a blocking connect; false: there is none. */
+static bool get_send_timeout(int fd, struct timeval *timeout) {
+  socklen_t length = sizeof(*timeout);
+  memset(timeout, 0, sizeof(*timeout));
+  return getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, timeout, &length) == 0 &&
+         timeout->tv_sec <= INT_MAX && (timeout->tv_sec != 0 || timeout->tv_usec != 0);
+}
+
+
+static int64_t nanoseconds(const struct timeval *time) {
+  return ((int64_t)time->tv_sec * 1000000 + time->tv_usec) * 1000;
+}
+
+
 /* Waits for the end of a connect that a signal interrupted; it goes on by
 ** itself (connect(2), EINTR). */
-static int await_connect(int fd) {
+static int await_connect(int fd, int64_t begun) {
+  struct timeval timeout;
+  int64_t end = get_send_timeout(fd, &timeout) ? begun + nanoseconds(&timeout) : S99_NEVER;
   struct pollfd writable;
-  int error = 0;
+  int ready, error = 0;
   socklen_t length = sizeof(error);
   writable.fd = fd;
   writable.events = POLLOUT;
   writable.revents = 0;
-  while (poll(&writable, 1, -1) < 0) {
-    if (errno != EINTR && errno != EAGAIN)
+  while ((ready = poll(&writable, 1, s99_poll_ms(end))) <= 0) {
+    if (ready < 0 && errno != EINTR && errno != EAGAIN)
       return errno;
+    if (s99_now() >= end)
+      return ETIMEDOUT;
   }
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
     return errno;
@@ -211,22 +243,58 @@ static int await_connect(int fd) {
 }
 
 
+static int connect_once(int fd, const struct s99_address *candidate) {
+  return connect(fd, &candidate->addr.sa, candidate->len) == 0 ? 0 : errno;
+}
+
+
+/* Of a non-blocking socket. */
 static int connect_unix(int fd, const struct s99_address *candidate) {
   int error;
   do {
-    error = connect(fd, &candidate->addr.sa, candidate->len) == 0 ? 0 : errno;
+    error = connect_once(fd, candidate);
   } while (error == EINTR);
   return error;
 }
 
 
+/* The kernel's count begins anew with each call, so the option is set to the rest. */
+static int connect_until(int fd, const struct s99_address *candidate, int64_t end) {
+  struct timeval left;
+  int64_t microseconds = (end - s99_now()) / 1000;
+  if (microseconds <= 0)
+    return EAGAIN;
+  memset(&left, 0, sizeof(left));
+  left.tv_sec = (time_t)(microseconds / 1000000);
+  left.tv_usec = (suseconds_t)(microseconds % 1000000);
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left)) != 0)
+    return errno;
+  return connect_once(fd, candidate);
+}
+
+
+/* Of a blocking socket, which has to begin again after a signal. */
+static int connect_unix_waiting(int fd, const struct s99_address *candidate) {
+  struct timeval timeout;
+  int64_t begun = s99_now(), end = S99_NEVER;
+  int error = connect_once(fd, candidate);
+  if (error == EINTR && get_send_timeout(fd, &timeout))
+    end = begun + nanoseconds(&timeout);
+  while (error == EINTR)
+    error = end == S99_NEVER ? connect_once(fd, candidate) : connect_until(fd, candidate, end);
+  if (end != S99_NEVER)
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+  return error == EAGAIN ? ETIMEDOUT : error;
+}
+
+
 static int connect_inet(int fd, const struct s99_address *candidate) {
-  if (connect(fd, &candidate->addr.sa, candidate->len) == 0)
-    return 0;
-  if (errno == EINTR)
-    return await_connect(fd);
+  int64_t begun = s99_now();
+  int error = connect_once(fd, candidate);
+  if (error == EINTR)
+    return await_connect(fd, begun);
   /* A blocking socket returns EINPROGRESS only when the caller's SO_SNDTIMEO expires. */
-  return errno == EINPROGRESS ? ETIMEDOUT : errno;
+  return error == EINPROGRESS ? ETIMEDOUT : error;
 }
 
 
@@ -247,13 +315,35 @@ static int connect_datagram(struct s99_attempt *attempt) {
 }
 
 
-/* A closed ephemeral port on loopback can be connected to itself. */
-bool s99_is_connected_to_itself(int fd, const struct s99_address *candidate) {
-  struct s99_address local;
-  local.len = sizeof(local.addr);
-  if (!s99_is_loopback(candidate) || !s99_is_ephemeral(candidate))
-    return false;
-  return getsockname(fd, &local.addr.sa, &local.len) == 0 && s99_same_address(&local, candidate);
+/* Whether both ends are the same, `port` being that of one. */
+static bool has_equal_ends(int fd, int port) {
+  struct s99_address local, peer;
+  local.len = peer.len = sizeof(local.addr);
+  return getsockname(fd, &local.addr.sa, &local.len) == 0 && s99_port(&local) == port &&
+         getpeername(fd, &peer.addr.sa, &peer.len) == 0 && s99_same_address(&local, &peer);
+}
+
+
+/* Whether connect(2) may choose this port as the local one. On Linux the range that it
+** chooses from begins no lower than the unprivileged ports. */
+static bool is_ephemeral(int port) {
+  return port >= S99_FIRST_EPHEMERAL_PORT ||
+         (port >= IPPORT_RESERVED && port >= s99_first_ephemeral_port());
+}
+
+
+/* A closed ephemeral port of this machine can be connected to itself. */
+bool s99_is_connected_to_itself(int fd, const struct s99_address *peer) {
+  int port = s99_port(peer);
+  return is_ephemeral(port) && has_equal_ends(fd, port);
+}
+
+
+static bool is_connected_to_itself(const struct s99_attempt *attempt) {
+  int port = attempt->plan->cfg->bind_port;
+  if (port == 0)
+    return s99_is_connected_to_itself(attempt->fd, attempt->candidate);
+  return port == s99_port(attempt->candidate) && has_equal_ends(attempt->fd, port);
 }
 
 
@@ -261,9 +351,9 @@ static int connect_stream(struct s99_attempt *attempt) {
   int error;
   attempt->progress = S99_CONNECTED;
   if (family_of(attempt) == AF_UNIX)
-    return connect_unix(attempt->fd, attempt->candidate);
+    return connect_unix_waiting(attempt->fd, attempt->candidate);
   error = connect_inet(attempt->fd, attempt->candidate);
-  if (error == 0 && s99_is_connected_to_itself(attempt->fd, attempt->candidate))
+  if (error == 0 && is_connected_to_itself(attempt))
     return ECONNREFUSED;
   return error;
 }
@@ -340,7 +430,7 @@ static enum s99_progress progress_after(int error, bool is_unix) {
 /* `error` is the outcome of connect(2) or SO_ERROR. */
 static void settle(struct s99_attempt *attempt, int error) {
   bool is_unix = family_of(attempt) == AF_UNIX;
-  if (error == 0 && !is_unix && s99_is_connected_to_itself(attempt->fd, attempt->candidate))
+  if (error == 0 && !is_unix && is_connected_to_itself(attempt))
     error = ECONNREFUSED;
   attempt->progress = progress_after(error, is_unix);
   if (attempt->progress != S99_ENDED)
@@ -356,7 +446,7 @@ void s99_attempt_again(struct s99_attempt *attempt) {
   if (candidate->addr.sa.sa_family == AF_UNIX)
     error = connect_unix(attempt->fd, candidate);
   else
-    error = connect(attempt->fd, &candidate->addr.sa, candidate->len) == 0 ? 0 : errno;
+    error = connect_once(attempt->fd, candidate);
   settle(attempt, error);
 }
 

@@ -130,12 +130,11 @@ S99_HIDDEN void s99_unmap(struct s99_address *address);
 S99_HIDDEN void s99_wildcard(int family, struct s99_address *out);
 S99_HIDDEN void s99_loopback(int family, struct s99_address *out);
 S99_HIDDEN void s99_set_port(struct s99_address *address, int port);
+S99_HIDDEN int s99_port(const struct s99_address *address);
 S99_HIDDEN bool s99_port_number(const char *text, int *port);
 S99_HIDDEN bool s99_unix(const char *path, size_t length, struct s99_address *out);
 S99_HIDDEN bool s99_is_abstract(const struct s99_address *address);
 S99_HIDDEN bool s99_is_wildcard(const struct s99_address *address);
-S99_HIDDEN bool s99_is_loopback(const struct s99_address *address);
-S99_HIDDEN bool s99_is_ephemeral(const struct s99_address *address);
 S99_HIDDEN bool s99_is_group(const struct s99_address *address);
 S99_HIDDEN int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadcast);
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);
@@ -201,6 +200,7 @@ S99_HIDDEN bool s99_create(struct s99_attempt *attempt, bool nonblocking);
 S99_HIDDEN bool s99_connect(struct s99_attempt *attempt);
 /* The address that a client binds a socket of `family` to. */
 S99_HIDDEN void s99_local_address(const struct s99_plan *plan, int family, struct s99_address *out);
+/* Costs a system call only if connect(2) may have chosen the peer's port. */
 S99_HIDDEN bool s99_is_connected_to_itself(int fd, const struct s99_address *peer);
 
 /* The steps of an attempt that does not block; each sets `progress`. */

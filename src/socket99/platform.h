@@ -94,6 +94,15 @@
 #define S99_FIRST_EPHEMERAL_PORT 49152
 #endif
 
+/* The option that leaves the choice of a port to connect(2); -1: there is none. */
+#if defined(IP_BIND_ADDRESS_NO_PORT)
+#define S99_IP_BIND_ADDRESS_NO_PORT IP_BIND_ADDRESS_NO_PORT
+#elif defined(__linux__)
+#define S99_IP_BIND_ADDRESS_NO_PORT 24 /* headers have it since 2015 */
+#else
+#define S99_IP_BIND_ADDRESS_NO_PORT (-1)
+#endif
+
 /* Type flags of socket(2); 0 on systems that need fcntl(2) instead (macOS). */
 #if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
 #define S99_SOCK_CLOEXEC SOCK_CLOEXEC
@@ -146,6 +155,10 @@ S99_HIDDEN int s99_no_sigpipe(int fd);
 
 /* rename(2) that fails with EEXIST if `to` exists. */
 S99_HIDDEN int s99_rename_noreplace(const char *from, const char *to);
+
+/* The first ephemeral port as the administrator has set it. Asks the system once in a
+** process. */
+S99_HIDDEN int s99_first_ephemeral_port(void);
 
 /* Opens what one thread wakes another with: the second end is written, the first is
 ** read. Both are one descriptor on Linux. */

@@ -12,6 +12,11 @@ static int set_cloexec_nonblocking(int fd) {
 }
 
 
+int s99_first_ephemeral_port(void) {
+  return S99_FIRST_EPHEMERAL_PORT;
+}
+
+
 int s99_wake_open(int ends[2]) {
   if (pipe(ends) != 0)
     return -1;

@@ -183,11 +183,9 @@ static void test_addresses_that_are_like_others(void **state) {
   (void)state;
   for (word = 0; word < 4; word++) {
     assert_parsed("[::1]:80", &address);
-    assert_true(s99_is_loopback(&address));
     other = address;
     assert_true(s99_same_address(&address, &other));
     other.addr.in6.sin6_addr.s6_addr[4 * word] = 1;
-    assert_false(s99_is_loopback(&other));
     assert_false(s99_same_address(&address, &other));
     assert_parsed("[::]:80", &other);
     assert_true(s99_is_wildcard(&other));

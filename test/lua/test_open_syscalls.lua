@@ -125,10 +125,13 @@ function TestBudget:test_reuseaddr_said_by_the_program_is_not_set_twice()
 end
 
 
-function TestBudget:test_an_own_address_costs_one()
+function TestBudget:test_a_local_address_costs_two()
   lu.assertEquals(
     calls "must { host = '127.0.0.1', port = free, bind = { host = '127.0.0.2' } }",
-    'socket bind connect')
+    'socket setsockopt bind connect')
+  lu.assertEquals(
+    calls "must { host = '127.0.0.1', port = free, bind = { port = free - 1 } }",
+    'socket setsockopt bind connect')
 end
 
 

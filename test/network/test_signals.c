@@ -196,6 +196,71 @@ static void test_room_in_a_full_unix_listener_is_found(void **state) {
 }
 
 
+/* The kernel forgets how long it has waited whenever a signal comes. */
+static void assert_send_timeout_holds(socket99_config *config) {
+  socket99_option option = {"sndtimeo", 0, 0, {.kind = SOCKET99_SECONDS, .seconds = 0.5}};
+  socket99_result result;
+  long long began = now_ms();
+  int before = signals;
+  config->options = &option;
+  config->option_count = 1;
+  assert_false(socket99_open(config, &result));
+  assert_int_equal(result.status, SOCKET99_ERROR_CONNECT);
+  assert_int_equal(result.saved_errno, ETIMEDOUT);
+  assert_in_range(now_ms() - began, 490, 500 + SLACK_MS);
+  assert_true(signals - before >= 25);
+}
+
+
+static void test_the_send_timeout_of_a_blocking_connect_holds(void **state) {
+  socket99_config config = client("10.9.0.66", ALIVE_PORT, 0);
+  (void)state;
+  assert_send_timeout_holds(&config);
+  config = client("fd09::66", ALIVE_PORT, 0);
+  assert_send_timeout_holds(&config);
+}
+
+
+static void test_the_send_timeout_of_a_full_unix_listener_holds(void **state) {
+  socket99_config config = {0};
+  int server = full_listener();
+  (void)state;
+  config.path = path;
+  assert_send_timeout_holds(&config);
+  close(server);
+  unlink(path);
+}
+
+
+/* What is left of it is set for a while; the descriptor comes with the whole. */
+static void test_the_send_timeout_is_afterwards_what_it_was(void **state) {
+  socket99_option option = {"sndtimeo", 0, 0, {.kind = SOCKET99_SECONDS, .seconds = 5}};
+  socket99_config config = {0};
+  socket99_value value;
+  socket99_result result;
+  int server = full_listener();
+  pid_t child;
+  (void)state;
+  child = fork();
+  if (child == 0) {
+    poll(NULL, 0, 300);
+    accept(server, NULL, NULL);
+    _exit(0);
+  }
+  config.path = path;
+  config.options = &option;
+  config.option_count = 1;
+  assert_true(socket99_open(&config, &result));
+  assert_int_equal(socket99_option_get(result.fd, "sndtimeo", &value, NULL, 0), 0);
+  assert_true(value.seconds == 5);
+  close(result.fd);
+  close(server);
+  unlink(path);
+  while (waitpid(child, NULL, 0) < 0)
+    assert_int_equal(errno, EINTR);
+}
+
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_deadline_of_a_silent_lookup_holds),
@@ -205,6 +270,9 @@ int main(void) {
       cmocka_unit_test(test_a_late_answer_to_a_blocking_connect_counts),
       cmocka_unit_test(test_the_deadline_of_a_full_unix_listener_holds),
       cmocka_unit_test(test_room_in_a_full_unix_listener_is_found),
+      cmocka_unit_test(test_the_send_timeout_of_a_blocking_connect_holds),
+      cmocka_unit_test(test_the_send_timeout_of_a_full_unix_listener_holds),
+      cmocka_unit_test(test_the_send_timeout_is_afterwards_what_it_was),
   };
   const char *directory = getenv("TMP_DIR");
   snprintf(path, sizeof(path), "%s/full.sock", directory != NULL ? directory : "/tmp");
