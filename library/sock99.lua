@@ -98,7 +98,7 @@ local sock99 = {}
 
 ---Who is at the other end.
 ---@class sock99.peercred
----@field pid? integer macOS and the BSDs may not tell it
+---@field pid integer -1: not known, since the process is in another PID namespace, or the system does not tell
 ---@field uid integer
 ---@field gid integer
 
@@ -674,6 +674,8 @@ function socket:getoption(name) end
 function socket:getpeercred() end
 
 ---The address of the peer. Results are those of `getsockname`.
+---
+---A connection that `accept` made tells it even if the client has reset it meanwhile.
 ---@return string? # the host
 ---@return integer|string|nil # the port; on failure why not
 ---@return 'inet'|'inet6'|integer|nil # the family; on failure errno

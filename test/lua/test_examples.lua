@@ -331,6 +331,24 @@ function TestExamples:test_worker_pool_shares_connections_out()
 end
 
 
+function TestExamples:test_worker_pool_outlives_clients_that_reset()
+  needs 'posix.unistd'
+  local server, address = serve(start('worker_pool.lua', 0, 2, 12))
+  local workers = {}
+  for number = 1, 12 do
+    if number <= 6 then
+      local client = connect(address)
+      client:setoption('linger', 0)
+      client:close()
+    else
+      workers[greeting(address):match '^client %d+, meet worker (%d+)$'] = true
+    end
+  end
+  lu.assertEquals(support.count(workers), 2)
+  ends_well(server)
+end
+
+
 function TestExamples:test_preforked_processes_share_a_port()
   needs 'posix.unistd'
   local fifo = support.path()

@@ -213,6 +213,134 @@ function TestObject:test_wrap_finds_out_what_a_descriptor_is()
 end
 
 
+-- A connection whose client has reset it, with and without bytes that it sent before,
+-- and whether somebody has looked at the error: the number of a descriptor.
+local function reset_connection(host, sends, looks)
+  local client, accepted = support.connection(host)
+  client:setoption('linger', 0)
+  if sends then
+    client:send 'half a line'
+  end
+  client:close()
+  lu.assertEquals(#sock99.select({ accepted }, nil, 10), 1)
+  if looks then
+    accepted:getoption 'error'
+  end
+  return accepted:detach()
+end
+
+
+-- The ways in which a program comes by a descriptor.
+local function ways_to_wrap()
+  return {
+    wrap = sock99.wrap,
+    setfd = function(fd)
+      local object = sock99.socket { family = 'inet', connect = false }
+      support.close(object:detach())
+      object:setfd(fd)
+      return object
+    end,
+    sendfds = function(fd)
+      local a, b = keep(sock99.pair())
+      a:sendfds('x', fd)
+      support.close(fd)
+      local _, fds = b:receivefds()
+      return sock99.wrap(fds[1])
+    end,
+    luasocket = function(fd)
+      local object = require 'sock99.luasocket'.tcp4()
+      object:close()
+      object:setfd(fd)
+      return object
+    end,
+  }
+end
+
+
+function TestObject:test_a_reset_connection_is_still_a_client()
+  for name, wrap in pairs(ways_to_wrap()) do
+    for _, host in ipairs { '127.0.0.1', '::1' } do
+      for case = 0, 3 do
+        local label = ('%s, %s, case %d'):format(name, host, case)
+        local object = keep(wrap(reset_connection(host, case % 2 == 1, case >= 2)))
+        lu.assertEquals(class_of(object), 'tcp{client}', label)
+        object:settimeout(5)
+        local line, why = object:receive()
+        lu.assertEquals({ line, why }, { nil, 'closed' }, label)
+        local sent
+        sent, why = object:send 'x'
+        lu.assertEquals({ sent, why }, { nil, 'closed' }, label)
+      end
+    end
+  end
+end
+
+
+function TestObject:test_a_reset_connection_tells_its_error()
+  local object = keep(sock99.wrap(reset_connection('127.0.0.1')))
+  lu.assertEquals({ object:receive() }, { nil, 'closed', '', errno.ECONNRESET })
+end
+
+
+function TestObject:test_a_unix_connection_without_its_peer_is_still_a_client()
+  for _, kind in ipairs { 'stream', 'seqpacket' } do
+    local a, b = keep(sock99.pair { seqpacket = kind == 'seqpacket' })
+    b:send 'unread'
+    a:send 'unread'
+    a:close()
+    local object = keep(sock99.wrap(b:detach()))
+    lu.assertEquals(class_of(object), 'tcp{client}', kind)
+    local sent, why = object:send 'x'
+    lu.assertEquals({ sent, why }, { nil, 'closed' }, kind)
+  end
+end
+
+
+function TestObject:test_what_never_was_connected_is_a_master()
+  for _, family in ipairs { 'inet', 'inet6', 'unix' } do
+    lu.assertEquals(class_of(keep(sock99.wrap(support.socket(family)))), 'tcp{master}')
+  end
+  local bound = support.open { host = '127.0.0.1', server = true, connect = false }
+  lu.assertEquals(class_of(keep(sock99.wrap(bound))), 'tcp{master}')
+end
+
+
+-- accept
+
+function TestObject:test_an_accepted_connection_tells_who_it_was()
+  for _, host in ipairs { '127.0.0.1', '::1' } do
+    local server = support.listener { host = host }
+    local name, port = server:getsockname()
+    local client = keep(sock99.socket { host = name, port = port, sockopts = { linger = 0 } })
+    local expected = { client:getsockname() }
+    client:close()
+    lu.assertEquals(#sock99.select({ server }, nil, 10), 1)
+    local accepted = keep(server:accept())
+    accepted:settimeout(5)
+    accepted:receive()
+    lu.assertEquals({ accepted:getpeername() }, expected)
+    local fd = accepted:detach()
+    lu.assertEquals({ accepted:getpeername() }, { nil, 'closed' })
+    accepted:setfd(fd)
+    assert_failure('ENOTCONN', nil, accepted:getpeername())
+  end
+end
+
+
+function TestObject:test_ipv4_of_a_dual_stack_listener_tells_who_it_was()
+  local server = support.listener { host = nil }
+  local _, port = server:getsockname()
+  local client = keep(sock99.socket {
+    host = '127.0.0.1', port = port, sockopts = { linger = 0 },
+  })
+  local expected = { client:getsockname() }
+  client:close()
+  local accepted = keep(server:accept())
+  accepted:receive()
+  lu.assertEquals({ accepted:getpeername() }, expected)
+end
+
+
 function TestObject:test_wrap_leaves_flags_alone()
   for _, nonblocking in ipairs { true, false } do
     local fd = support.open { server = true, nonblocking = nonblocking, cloexec = false }

@@ -581,6 +581,24 @@ function TestCredentials:test_who_connected_and_who_listens()
 end
 
 
+-- To a process in a PID namespace of its own, those outside have no number.
+function TestCredentials:test_a_peer_of_another_pid_namespace_has_no_pid()
+  local path, script = support.path(), support.path 'script'
+  local file = assert(io.open(script, 'w'))
+  file:write(([[
+    local peer = assert(require 'sock99'.socket { path = %q }):getpeercred()
+    print(peer.pid, peer.uid, peer.gid)
+  ]]):format(path))
+  file:close()
+  keep(sock99.socket { path = path, server = true })
+  local command = 'unshare --pid --fork %s 2>/dev/null'
+  lu.skipIf(support.output_of(command:format 'echo made') ~= 'made', 'no PID namespaces here')
+  local peer = sock99.pair():getpeercred()
+  lu.assertEquals(support.output_of(command:format(support.interpreter .. ' ' .. script)),
+                  ('-1\t%d\t%d'):format(peer.uid, peer.gid))
+end
+
+
 function TestCredentials:test_nobody_is_an_error()
   local server = keep(sock99.socket { path = support.path(), server = true, datagram = true })
   assert_results(results(server:getpeercred()), nil, 'Transport endpoint is not connected',

@@ -157,16 +157,10 @@ int sock99_pair(lua_State *L) {
 
 typedef int get_name(int, struct sockaddr *, socklen_t *);
 
-static int push_name(lua_State *L, get_name *name) {
-  int fd = sock99_descriptor(sock99_check_any(L));
-  struct s99_address address;
-  if (fd < 0)
-    return sock99_fail(L, SOCK99_CLOSED);
-  memset(&address, 0, sizeof(address));
-  address.len = sizeof(address.addr);
-  if (name(fd, &address.addr.sa, &address.len) != 0)
-    return sock99_fail(L, errno);
-  return sock99_push_endpoint(L, &address);
+static int find_name(int fd, get_name *name, struct s99_address *address) {
+  memset(address, 0, sizeof(*address));
+  address->len = sizeof(address->addr);
+  return name(fd, &address->addr.sa, &address->len) == 0 ? 0 : errno;
 }
 
 
@@ -181,11 +175,17 @@ static int push_name(lua_State *L, get_name *name) {
 @treturn[2] integer errno
 */
 static int l_getsockname(lua_State *L) {
-  return push_name(L, getsockname);
+  const struct sock99_socket *s = sock99_check_any(L);
+  struct s99_address local;
+  int fd = sock99_descriptor(s);
+  int error = fd < 0 ? SOCK99_CLOSED : find_name(fd, getsockname, &local);
+  return error == 0 ? sock99_push_endpoint(L, &local) : sock99_fail(L, error);
 }
 
 
 /*** The address of the peer. Results are those of `getsockname`.
+
+A connection that `accept` made tells it even if the client has reset it meanwhile.
 
 @function getpeername
 @treturn[1] string the host
@@ -196,7 +196,13 @@ static int l_getsockname(lua_State *L) {
 @treturn[2] integer errno
 */
 static int l_getpeername(lua_State *L) {
-  return push_name(L, getpeername);
+  const struct sock99_socket *s = sock99_check_any(L);
+  struct s99_address peer;
+  int fd = sock99_descriptor(s);
+  int error = fd < 0 ? SOCK99_CLOSED : find_name(fd, getpeername, &peer);
+  if (error == 0 || (fd >= 0 && sock99_kept_peer(s, &peer)))
+    return sock99_push_endpoint(L, &peer);
+  return sock99_fail(L, error);
 }
 
 
@@ -284,14 +290,17 @@ static int l_listen(lua_State *L) {
 }
 
 
-/* A descriptor, or an error in `*error`. */
+/* A descriptor and the peer's address, or an error in `*error`. */
 static int accept_one(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
-                      int *error) {
+                      struct s99_address *from, int *error) {
   /* Where somebody else takes the connection that poll(2) told of, accept(2) on
   ** a descriptor that was wrapped as it is would wait for the next one. */
   *error = sock99_unblock(s);
   while (*error == 0) {
-    int fd = sock99_accept(s->fd, s->stays_nonblocking);
+    int fd;
+    from->addr.sa.sa_family = AF_UNSPEC;
+    from->len = sizeof(from->addr);
+    fd = sock99_accept(s->fd, s->stays_nonblocking, &from->addr.sa, &from->len);
     if (fd >= 0)
       return fd;
     if (errno == EINTR || !sock99_concerns_the_connection(errno))
@@ -317,15 +326,17 @@ static int l_accept(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_SERVER), "tcp{server}");
   struct sock99_socket *peer;
   struct sock99_limit limit;
+  struct s99_address from;
   int error;
   /* First, since the garbage that Lua collects may close the server. */
   peer = sock99_new_sibling(L, 1, SOCK99_CLIENT);
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   sock99_begin_wait(s, &limit);
-  peer->fd = accept_one(L, s, &limit, &error);
+  peer->fd = accept_one(L, s, &limit, &from, &error);
   if (peer->fd < 0)
     return sock99_fail(L, error);
+  sock99_keep_peer(peer, &from);
   peer->type = s->type;
   peer->family = s->family;
   peer->is_nonblocking = peer->stays_nonblocking = s->stays_nonblocking;

@@ -85,7 +85,8 @@ static int send_with_fds(lua_State *L, struct sock99_socket *s, const char *data
 /*** Who is at the other end.
 
 @record peercred
-@tfield ?integer pid macOS and the BSDs may not tell it
+@tfield integer pid -1: not known, since the process is in another PID namespace, or the
+system does not tell
 @tfield integer uid
 @tfield integer gid
 */
@@ -263,8 +264,6 @@ static int l_receivefds(lua_State *L) {
 */
 
 static void set_number(lua_State *L, const char *name, long long number) {
-  if (number < 0)
-    return;
   lua_pushinteger(L, (lua_Integer)number);
   lua_setfield(L, -2, name);
 }

@@ -170,8 +170,33 @@ struct sock99_socket *sock99_new_sibling(lua_State *L, int index, enum sock99_cl
 }
 
 
+void sock99_keep_peer(struct sock99_socket *s, const struct s99_address *peer) {
+  if (peer->addr.sa.sa_family != AF_INET && peer->addr.sa.sa_family != AF_INET6)
+    return;
+  s->peer = malloc(peer->len);
+  if (s->peer != NULL)
+    memcpy(s->peer, &peer->addr, peer->len);
+}
+
+
+bool sock99_kept_peer(const struct sock99_socket *s, struct s99_address *peer) {
+  if (s->peer == NULL)
+    return false;
+  peer->len = s->peer->sa_family == AF_INET ? sizeof(peer->addr.in) : sizeof(peer->addr.in6);
+  memcpy(&peer->addr, s->peer, peer->len);
+  return true;
+}
+
+
+static void forget_peer(struct sock99_socket *s) {
+  free(s->peer);
+  s->peer = NULL;
+}
+
+
 void sock99_set_class(lua_State *L, int index, enum sock99_class class) {
   struct sock99_socket *s = lua_touserdata(L, index);
+  forget_peer(s);
   push_kind(L, index);
   lua_rawgeti(L, -1, (int)class + 1);
   lua_setmetatable(L, index < 0 ? index - 2 : index);
@@ -213,7 +238,7 @@ static int find_peer(int fd, bool *has_peer) {
 }
 
 
-/* A stream that has lost its peer remains a client. */
+/* A stream that has lost its peer remains a client, whoever has it. */
 static int find_class(int fd, int type, enum sock99_class before, enum sock99_class *class) {
   int listens = 0, error = 0;
   bool has_peer = before == SOCK99_CLIENT;
@@ -221,6 +246,8 @@ static int find_class(int fd, int type, enum sock99_class before, enum sock99_cl
     error = get_int(fd, SO_ACCEPTCONN, &listens);
   if (error == 0 && !listens && (type == SOCK_DGRAM || !has_peer))
     error = find_peer(fd, &has_peer);
+  if (error == 0 && !listens && type != SOCK_DGRAM && !has_peer)
+    has_peer = sock99_was_connected(fd);
   if (type == SOCK_DGRAM)
     *class = has_peer ? SOCK99_CONNECTED : SOCK99_UNCONNECTED;
   else
@@ -268,6 +295,7 @@ int sock99_adopt(lua_State *L, int index, int fd) {
 static void forget_unread(lua_State *L, struct sock99_socket *s) {
   sock99_input_drop(&s->input, sock99_scratch_of(L), sock99_unread(&s->input));
   sock99_close_rights(s);
+  forget_peer(s);
 }
 
 

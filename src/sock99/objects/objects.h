@@ -46,16 +46,17 @@ struct sock99_socket {
   unsigned char type;             /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
   unsigned char family;           /* AF_INET, AF_INET6, AF_UNIX */
   unsigned char class;
-  bool wants_writing;     /* the last call that timed out was sending or connecting */
-  bool is_connecting;     /* no call has returned the result of connecting `fd` yet */
-  bool is_nonblocking;    /* we set O_NONBLOCK */
-  bool stays_nonblocking; /* also for accepted connections */
-  uint32_t destination;   /* of a connect in progress: a hash of its host and port */
-  int pending_error;      /* occurred after a batch of datagrams; the next call reports it */
-  double each_wait;       /* seconds for one wait (timeout mode "b"); negative: no limit */
-  double whole_call;      /* seconds for a whole call (mode "t"); negative: no limit */
+  bool wants_writing : 1;     /* the last call that timed out was sending or connecting */
+  bool is_connecting : 1;     /* no call has returned the result of connecting `fd` yet */
+  bool is_nonblocking : 1;    /* we set O_NONBLOCK */
+  bool stays_nonblocking : 1; /* also for accepted connections */
+  uint32_t destination;       /* of a connect in progress: a hash of its host and port */
+  int pending_error;          /* occurred after a batch of datagrams; the next call reports it */
+  double each_wait;           /* seconds for one wait (timeout mode "b"); negative: no limit */
+  double whole_call;          /* seconds for a whole call (mode "t"); negative: no limit */
   struct sock99_input input;
   struct sock99_rights *rights;
+  struct sockaddr *peer;   /* of an accepted connection over IP, as accept(2) gave it */
   uint64_t received, sent; /* bytes */
   double created;          /* sock99_seconds() */
 };
@@ -178,6 +179,12 @@ SOCK99_HIDDEN void sock99_join_kind(lua_State *L);
 /* Whether this Lua state has the native kind; and pops a kind and makes it that. */
 SOCK99_HIDDEN bool sock99_has_native_kind(lua_State *L);
 SOCK99_HIDDEN void sock99_set_native_kind(lua_State *L);
+
+/* The address that accept(2) gave: the kernel forgets that of a client that has reset the
+** connection. It is kept until the class changes or the descriptor goes; not at all if
+** there is no memory. */
+SOCK99_HIDDEN void sock99_keep_peer(struct sock99_socket *s, const struct s99_address *peer);
+SOCK99_HIDDEN bool sock99_kept_peer(const struct sock99_socket *s, struct s99_address *peer);
 
 /* Changes the class of the object at `index`. */
 SOCK99_HIDDEN void sock99_set_class(lua_State *L, int index, enum sock99_class class);

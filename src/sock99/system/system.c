@@ -6,8 +6,9 @@
 
 
 /* Without accept4, a BSD lets the connection inherit the listener's O_NONBLOCK. */
-int sock99_accept(int listener, bool nonblocking) {
-  int fd = SOCK99_ACCEPT(listener, S99_SOCK_CLOEXEC | (nonblocking ? S99_SOCK_NONBLOCK : 0));
+int sock99_accept(int listener, bool nonblocking, struct sockaddr *peer, socklen_t *length) {
+  int fd = SOCK99_ACCEPT(listener, peer, length,
+                         S99_SOCK_CLOEXEC | (nonblocking ? S99_SOCK_NONBLOCK : 0));
   if (fd < 0 || SOCK99_HAVE_ACCEPT4)
     return fd;
   if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&

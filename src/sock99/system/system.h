@@ -16,10 +16,11 @@
 #if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) ||   \
     defined(__DragonFly__)
 #define SOCK99_HAVE_ACCEPT4 1
-#define SOCK99_ACCEPT(listener, flags) accept4(listener, NULL, NULL, flags)
+#define SOCK99_ACCEPT(listener, address, length, flags) accept4(listener, address, length, flags)
 #else
 #define SOCK99_HAVE_ACCEPT4 0
-#define SOCK99_ACCEPT(listener, flags) ((void)(flags), accept(listener, NULL, NULL))
+#define SOCK99_ACCEPT(listener, address, length, flags)                                            \
+  ((void)(flags), accept(listener, address, length))
 #endif
 
 /* The type of msg_iovlen: int in POSIX, size_t in glibc. */
@@ -110,7 +111,12 @@ static inline bool sock99_would_block(int error) {
 }
 
 /* accept(2). The descriptor is close-on-exec, and non-blocking only if asked for. */
-S99_HIDDEN int sock99_accept(int listener, bool nonblocking);
+S99_HIDDEN int sock99_accept(int listener, bool nonblocking, struct sockaddr *peer,
+                             socklen_t *length);
+
+/* Whether a stream that has no peer, and does not listen, once had one, or is connecting:
+** a reset connection, for instance. Takes no error from the socket. */
+S99_HIDDEN bool sock99_was_connected(int fd);
 
 /* Whether an error of accept(2) is that of one connection, so that the next may succeed. */
 S99_HIDDEN bool sock99_concerns_the_connection(int error);
@@ -156,7 +162,8 @@ S99_HIDDEN void sock99_ignore_sigpipe(void);
 S99_HIDDEN int sock99_empty_error_queue(int fd);
 
 struct sock99_credentials {
-  long long pid, uid, gid; /* -1: not known */
+  long long pid; /* -1: not known */
+  long long uid, gid;
 };
 
 /* Credentials of the process at the other end of a Unix socket. */

@@ -6,10 +6,19 @@
 
 #if !defined(__linux__)
 
+#include <poll.h>
+
 
 bool sock99_is_network_error(int error) {
   (void)error;
   return false;
+}
+
+
+/* The end of what was connected is readable. */
+bool sock99_was_connected(int fd) {
+  struct pollfd polled = {fd, POLLIN, 0};
+  return poll(&polled, 1, 0) > 0 && (polled.revents & POLLIN) != 0;
 }
 
 

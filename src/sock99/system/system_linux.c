@@ -6,6 +6,7 @@
 
 #if defined(__linux__)
 
+#include <poll.h>
 #include <sys/sendfile.h>
 
 
@@ -23,6 +24,15 @@ bool sock99_is_network_error(int error) {
   default:
     return false;
   }
+}
+
+
+/* A fresh socket has hung up, but its end is not readable. */
+bool sock99_was_connected(int fd) {
+  struct pollfd polled = {fd, POLLIN, 0};
+  if (poll(&polled, 1, 0) < 0)
+    return false;
+  return (polled.revents & POLLIN) != 0 || (polled.revents & POLLHUP) == 0;
 }
 
 
@@ -68,11 +78,13 @@ int sock99_peer_credentials(int fd, struct sock99_credentials *peer) {
   socklen_t length = sizeof(credentials);
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
     return -1;
-  if (credentials.pid <= 0) {
+  /* A process of another PID namespace has no pid here; without a peer there is no user
+  ** either. */
+  if (credentials.pid <= 0 && credentials.uid == (uid_t)-1) {
     errno = ENOTCONN;
     return -1;
   }
-  peer->pid = credentials.pid;
+  peer->pid = credentials.pid > 0 ? credentials.pid : -1;
   peer->uid = credentials.uid;
   peer->gid = credentials.gid;
   return 0;
