@@ -329,7 +329,7 @@ local sock99 = {}
 ---@field repair_options string|nil TCP_REPAIR_OPTIONS
 ---@field repair_queue integer|nil TCP_REPAIR_QUEUE
 ---@field reserve_mem integer|nil SO_RESERVE_MEM
----@field retopts boolean|nil IP_RETOPTS
+---@field retopts boolean|string|nil IP_RETOPTS
 ---@field reuseaddr boolean|nil SO_REUSEADDR
 ---@field reuseport boolean|nil SO_REUSEPORT
 ---@field reuseport_lb boolean|nil SO_REUSEPORT_LB

@@ -32,7 +32,7 @@ local modules = {
 -- Types of options by the form of their rows.
 local memberships = 'sock99.membership|sock99.membership[]'
 local type_of_form = {
-  FLAG = 'boolean', ACTION = 'boolean', MULTICAST_LOOP = 'boolean',
+  FLAG = 'boolean', ACTION = 'boolean', MULTICAST_LOOP = 'boolean', RETOPTS = 'boolean|string',
   INT = 'integer', UINT32 = 'integer', TOS = 'integer', MULTICAST_TTL = 'integer',
   UINT64 = 'integer|string', LINGER = 'integer|false', TIMEOUT = 'number|false',
   TEXT = 'string', STRUCT = 'string', FILTER = 'string',

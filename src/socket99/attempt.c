@@ -112,6 +112,13 @@ static bool set_sockopts(struct s99_attempt *attempt) {
 }
 
 
+/* Whether candidates of either family may be tried, so that an option which one family
+** alone has is meant for that one. */
+static bool is_family_open(const struct s99_plan *plan) {
+  return plan->family == AF_UNSPEC && (plan->name != NULL || plan->candidates.count > 1);
+}
+
+
 static bool set_options(struct s99_attempt *attempt) {
   const struct s99_plan *plan = attempt->plan;
   int family = family_of(attempt);
@@ -119,10 +126,13 @@ static bool set_options(struct s99_attempt *attempt) {
   size_t i;
   for (i = 0; i < plan->cfg->option_count; i++) {
     const socket99_option *option = &plan->cfg->options[i];
-    int error = s99_option_apply(attempt->fd, option, plan->type, family, dual);
-    if (error == 0)
+    const char *constant;
+    int error = s99_option_apply(attempt->fd, option, plan->type, family, dual, &constant);
+    if (error == 0 || (error == ENOPROTOOPT && is_family_open(plan) &&
+                       s99_option_is_foreign(option, plan->type, family)))
       continue;
     s99_attempt_fail(attempt, SOCKET99_ERROR_SETSOCKOPT, error);
+    attempt->failure.text = constant;
     attempt->failure.option = option;
     return false;
   }

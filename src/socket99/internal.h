@@ -279,12 +279,18 @@ S99_HIDDEN size_t s99_edits(const char *a, const char *b, size_t limit);
 ** option.c. s99_option_check returns false and writes the reason into `why` if
 ** an option's name or value is wrong. s99_option_apply sets the option and
 ** returns 0 or an errno; on a `dual` socket, which also receives IPv4, an
-** option of both levels is set on both. s99_option_label writes the option's
-** constant ("SO_RCVBUF", "level 1 option 8").
+** option of both levels is set on both. s99_option_set asks the kernel for type and
+** family. Both say in `label` which constant was tried last, "IP_TTL"; NULL: none, or
+** one by number. s99_option_label writes the constant that a socket of the family has
+** ("SO_RCVBUF", "level 1 option 8"). An option is foreign to sockets of one family if
+** the other alone has it.
 */
 S99_HIDDEN bool s99_option_check(const socket99_option *option, int type, char *why, size_t size);
 S99_HIDDEN int s99_option_apply(int fd, const socket99_option *option, int type, int family,
-                                bool dual);
+                                bool dual, const char **label);
+S99_HIDDEN int s99_option_set(int fd, const char *name, const socket99_value *value,
+                              const char **label);
+S99_HIDDEN bool s99_option_is_foreign(const socket99_option *option, int type, int family);
 S99_HIDDEN void s99_option_label(const socket99_option *option, int type, int family, char *buf,
                                  size_t size);
 S99_HIDDEN bool s99_option_is(const socket99_option *option, int level, int option_id);

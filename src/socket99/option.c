@@ -68,11 +68,13 @@ static bool switches_off(const struct s99_option_row *row, const socket99_value 
 }
 
 
+/* `*label` is the name of the constant that was last tried. */
 static int set_target(int fd, const struct s99_option_row *row, int family,
-                      const socket99_value *value) {
+                      const socket99_value *value, const char **label) {
   struct s99_option_target target = s99_option_target(row, family);
   struct s99_wire wire;
   int error;
+  *label = target.label;
   if (target.id == S99_LACKING)
     return switches_off(row, value) ? 0 : ENOPROTOOPT;
   if (row->form == S99_FORM_ACTION && switches_off(row, value))
@@ -85,39 +87,75 @@ static int set_target(int fd, const struct s99_option_row *row, int family,
 
 /* ENOPROTOOPT of one level is no error if the other takes the value: IP_MTU cannot be
 ** set, IPV6_MTU can. */
-static int set_both(int fd, const struct s99_option_row *row, const socket99_value *value) {
-  int error6 = set_target(fd, row, AF_INET6, value);
+static int set_both(int fd, const struct s99_option_row *row, const socket99_value *value,
+                    const char **label) {
+  int error6 = set_target(fd, row, AF_INET6, value, label);
+  const char *label6 = *label;
   int error4;
   if (error6 != 0 && error6 != ENOPROTOOPT)
     return error6;
-  error4 = set_target(fd, row, AF_INET, value);
-  return error4 == ENOPROTOOPT ? error6 : error4;
+  error4 = set_target(fd, row, AF_INET, value, label);
+  if (error4 != ENOPROTOOPT)
+    return error4;
+  *label = label6;
+  return error6;
+}
+
+
+static int group_family(const socket99_value *value) {
+  struct sockaddr_storage group;
+  return s99_parse_group(value->group, &group);
 }
 
 
 static int set_row(int fd, const struct s99_option_row *row, const socket99_value *value,
-                   int family, bool dual) {
-  if (value->kind == SOCKET99_MEMBERSHIP) {
-    struct sockaddr_storage group;
-    return set_target(fd, row, s99_parse_group(value->group, &group), value);
-  }
+                   int family, bool dual, const char **label) {
+  if (value->kind == SOCKET99_MEMBERSHIP)
+    return set_target(fd, row, group_family(value), value, label);
   if (dual && S99_DUAL_LEVELS && family == AF_INET6 && s99_option_is_twin(row))
-    return set_both(fd, row, value);
-  return set_target(fd, row, family, value);
+    return set_both(fd, row, value, label);
+  return set_target(fd, row, family, value, label);
 }
 
 
-int s99_option_apply(int fd, const socket99_option *option, int type, int family, bool dual) {
+int s99_option_apply(int fd, const socket99_option *option, int type, int family, bool dual,
+                     const char **label) {
   const struct s99_option_row *row;
   struct s99_namesakes found;
   int error;
+  *label = NULL;
   if (option->name == NULL)
     return set_numbered(fd, option);
   if (!s99_option_find(option->name, &found))
     return ENOENT;
   row = s99_option_choose(&found, type, family);
   error = s99_option_check_value(option, row, NULL, 0);
-  return error != 0 ? error : set_row(fd, row, &option->value, family, dual);
+  return error != 0 ? error : set_row(fd, row, &option->value, family, dual, label);
+}
+
+
+/* The only family whose sockets have the option; AF_UNSPEC if there is no such one. */
+static int family_of_option(const socket99_option *option, int type, int family) {
+  const struct s99_option_row *row;
+  struct s99_namesakes found;
+  if (option->name == NULL)
+    return option->level == IPPROTO_IPV6 ? AF_INET6
+           : option->level == IPPROTO_IP ? AF_INET
+                                         : AF_UNSPEC;
+  if (!s99_option_find(option->name, &found))
+    return AF_UNSPEC;
+  row = s99_option_choose(&found, type, family);
+  if (option->value.kind == SOCKET99_MEMBERSHIP)
+    return group_family(&option->value);
+  if (row->level != IPPROTO_IP || s99_option_is_twin(row))
+    return AF_UNSPEC;
+  return row->id == S99_NONE ? AF_INET6 : AF_INET;
+}
+
+
+bool s99_option_is_foreign(const socket99_option *option, int type, int family) {
+  int own = family_of_option(option, type, family);
+  return own != AF_UNSPEC && own != family;
 }
 
 
@@ -192,12 +230,13 @@ bool socket99_option_kind(const char *name, int type, int family, enum socket99_
 }
 
 
-int socket99_option_set(int fd, const char *name, const socket99_value *value) {
+int s99_option_set(int fd, const char *name, const socket99_value *value, const char **label) {
   const struct s99_option_row *row;
   struct s99_namesakes found;
   int error, type, family;
   socket99_option option = {name, 0, 0, *value};
   bool dual;
+  *label = NULL;
   if (name == NULL || !s99_option_find(name, &found))
     return ENOENT;
   error = row_of_descriptor(fd, &found, &type, &family, &row);
@@ -206,7 +245,13 @@ int socket99_option_set(int fd, const char *name, const socket99_value *value) {
   if (error != 0)
     return error;
   dual = S99_DUAL_LEVELS && family == AF_INET6 && s99_option_is_twin(row) && is_dual_stack(fd);
-  return set_row(fd, row, value, family, dual);
+  return set_row(fd, row, value, family, dual, label);
+}
+
+
+int socket99_option_set(int fd, const char *name, const socket99_value *value) {
+  const char *label;
+  return s99_option_set(fd, name, value, &label);
 }
 
 

@@ -84,6 +84,13 @@ enum s99_option_form {
   S99_FORM_SOURCE          /* a multicast group and a source */
 };
 
+/* IP_RETOPTS is a flag on Linux; the BSDs take and return the options themselves. */
+#if defined(__linux__)
+#define S99_FORM_RETOPTS S99_FORM_FLAG
+#else
+#define S99_FORM_RETOPTS S99_FORM_STRUCT
+#endif
+
 /*
 ** One option under one name: `id` at `level`, or `id6` at IPPROTO_IPV6. If it has
 ** both, the socket's family decides.

@@ -374,6 +374,14 @@ static int give_bytes(socket99_value *value, const void *bytes, size_t length, v
 }
 
 
+/* Some options say with ERANGE how large the buffer must be (SO_PEERGROUPS, SO_PEERSEC). */
+static int tell_length(int error, socket99_value *value, socklen_t length) {
+  value->kind = SOCKET99_BYTES;
+  value->length = error == ERANGE ? length : 0;
+  return error;
+}
+
+
 static int decode_struct(int fd, const struct s99_option_target *target, socket99_value *value,
                          void *buf, size_t size) {
   unsigned char local[STRUCT_SIZE];
@@ -383,7 +391,9 @@ static int decode_struct(int fd, const struct s99_option_target *target, socket9
   int error;
   memset(bytes, 0, length);
   error = read_option(fd, target, bytes, &length);
-  return error != 0 ? error : give_bytes(value, bytes, length, buf, size);
+  if (error != 0)
+    return tell_length(error, value, length);
+  return give_bytes(value, bytes, length, buf, size);
 }
 
 
@@ -393,7 +403,7 @@ static int decode_text(int fd, const struct s99_option_target *target, socket99_
   socklen_t length = sizeof(text);
   int error = read_option(fd, target, text, &length);
   if (error != 0)
-    return error;
+    return tell_length(error, value, length);
   while (length > 0 && text[length - 1] == '\0')
     length--;
   return give_bytes(value, text, length, buf, size);

@@ -21,6 +21,7 @@ options() {
     BEGIN {
       value["FLAG"] = "boolean"
       value["MULTICAST_LOOP"] = "boolean"
+      value["RETOPTS"] = "boolean; bytes on the BSDs"
       value["ACTION"] = "boolean; true does it"
       value["INT"] = "integer"
       value["UINT32"] = "integer, 0 to 4294967295"

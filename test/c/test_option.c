@@ -8,8 +8,10 @@
 #include "internal.h"
 #include "probe.h"
 
+#include <grp.h>
 #include <ifaddrs.h>
 #include <stddef.h>
+#include <sys/wait.h>
 
 #if defined(__linux__)
 #include <linux/filter.h>
@@ -22,6 +24,9 @@
 
 /* Kinds of socket. */
 enum endpoint { TCP4, UDP4, TCP6, UDP6, UNIX };
+
+/* What was tried last. */
+static const char *constant;
 
 static const struct {
   int family, type;
@@ -789,11 +794,11 @@ static void test_apply_goes_by_what_it_is_told(void **state) {
   socket99_option option = named("ttl", integer(21));
   int fd = open_udp6(0);
   (void)state;
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET6, false), 0);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET6, false, &constant), 0);
   assert_int_equal(ask(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS), 21);
 #if defined(__linux__)
   assert_int_not_equal(ask(fd, IPPROTO_IP, IP_TTL), 21);
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET6, true), 0);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET6, true, &constant), 0);
   assert_int_equal(ask(fd, IPPROTO_IP, IP_TTL), 21);
 #endif
   close(fd);
@@ -1396,17 +1401,17 @@ static void test_a_number_reaches_the_kernel_untouched(void **state) {
   char why[128];
   (void)state;
   assert_true(s99_option_check(&option, SOCK_STREAM, why, sizeof(why)));
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false), 0);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false, &constant), 0);
   assert_int_not_equal(ask(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
   option.value = bytes(&zero, sizeof(zero));
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false), 0);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false, &constant), 0);
   assert_int_equal(ask(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
   option.value = bytes(&one, 1);
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false), EINVAL);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false, &constant), EINVAL);
   option.value = boolean(1);
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false), EINVAL);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false, &constant), EINVAL);
   option = numbered(1, 8, integer(4294967296LL));
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false), ERANGE);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_STREAM, AF_INET, false, &constant), ERANGE);
   assert_false(s99_option_check(&option, SOCK_STREAM, why, sizeof(why)));
   assert_string_equal(why, "level 1 option 8: 4294967296 is not in -2147483648 to 2147483647");
   s99_option_label(&option, SOCK_STREAM, AF_INET, why, sizeof(why));
@@ -1512,12 +1517,12 @@ static void test_an_unknown_name_is_refused_and_told_as_it_is(void **state) {
   char buf[64];
   int fd = open_endpoint(UDP4);
   (void)state;
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET, false), ENOENT);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET, false, &constant), ENOENT);
   s99_option_label(&option, SOCK_DGRAM, AF_INET, buf, sizeof(buf));
   assert_string_equal(buf, "no_such_thing");
   assert_false(s99_option_is(&option, SOL_SOCKET, SO_BROADCAST));
   option = named("ttl", text("x"));
-  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET, false), EINVAL);
+  assert_int_equal(s99_option_apply(fd, &option, SOCK_DGRAM, AF_INET, false, &constant), EINVAL);
   assert_false(socket99_option_kind(NULL, SOCK_DGRAM, AF_INET, NULL));
   assert_int_equal(set(fd, NULL, integer(1)), ENOENT);
   assert_int_equal(get(fd, NULL, &value), ENOENT);
@@ -1543,6 +1548,42 @@ static void test_no_room_is_too_little(void **state) {
   }
   assert_int_not_equal(get(-1, "get_filter", &value), 0);
   close(fd);
+}
+
+
+/* The kernel says ERANGE itself, and how much it has. */
+static void test_a_structure_larger_than_any_buffer_tells_its_length(void **state) {
+#if defined(__linux__)
+  gid_t groups[400], got[400];
+  socket99_value value;
+  int ends[2];
+  size_t i;
+  pid_t child;
+  int status;
+  (void)state;
+  child = fork();
+  if (child == 0) {
+    for (i = 0; i < 400; i++)
+      groups[i] = (gid_t)(1000 + i);
+    if (setgroups(400, groups) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
+      _exit(77);
+    assert_int_equal(socket99_option_get(ends[0], "peergroups", &value, NULL, 0), ERANGE);
+    assert_int_equal(value.length, sizeof(groups));
+    assert_int_equal(socket99_option_get(ends[0], "peergroups", &value, got, 100), ERANGE);
+    assert_int_equal(value.length, sizeof(groups));
+    assert_int_equal(socket99_option_get(ends[0], "peergroups", &value, got, sizeof(got)), 0);
+    assert_int_equal(value.length, sizeof(groups));
+    assert_memory_equal(got, groups, sizeof(groups));
+    _exit(0);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  if (status == 77 << 8)
+    skip();
+  assert_int_equal(status, 0);
+#else
+  (void)state;
+  skip();
+#endif
 }
 
 
@@ -1595,6 +1636,7 @@ int main(void) {
       cmocka_unit_test(test_a_word_longer_than_any_that_is_known_is_far_from_all),
       cmocka_unit_test(test_an_unknown_name_is_refused_and_told_as_it_is),
       cmocka_unit_test(test_no_room_is_too_little),
+      cmocka_unit_test(test_a_structure_larger_than_any_buffer_tells_its_length),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

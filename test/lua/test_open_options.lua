@@ -1,6 +1,7 @@
 -- Socket options in an opening: they are set, before bind and connect.
 
 local lu = require 'luaunit'
+local sock99 = require 'sock99'
 local support = require 'support'
 
 local open, fails, refuses = support.open, support.fails, support.refuses
@@ -212,6 +213,80 @@ end
 
 function TestOptions:test_an_empty_table_is_no_option()
   open { host = '127.0.0.1', server = true, sockopts = {} }
+end
+
+
+-- An option of one family alone
+
+local of_ipv6 = {
+  v6only = false, recvpathmtu = true,
+  join_group = { group = 'ff02::1', interface = 'lo' },
+  [1] = { 41, 26, 0 },
+}
+
+
+-- Without IPv6 in the kernel, what is said for it is said in vain.
+function TestOptions:test_an_option_of_one_family_does_not_end_an_opening_on_the_other()
+  for name, value in pairs(of_ipv6) do
+    support.in_child(function()
+      local ok, why = support.deny('socket inet6', sock99.errno.EAFNOSUPPORT)
+      lu.skipIf(not ok, why)
+      local t = { server = true, sockopts = { [name] = value } }
+      lu.assertEquals((sock99.socket(t):getsockname()), '0.0.0.0', name)
+      t.datagram = true
+      lu.assertEquals((sock99.socket(t):getsockname()), '0.0.0.0', name)
+      local listener = sock99.socket { server = true, ipv4 = '127.0.0.1' }
+      local _, port = listener:getsockname()
+      for _, timeout in ipairs { false, 5 } do
+        local client = { port = port, sockopts = { [name] = value }, timeout = timeout or nil }
+        lu.assertNotNil(sock99.socket(client), name)
+        client.host = 'localhost'
+        lu.assertNotNil(sock99.socket(client), name)
+      end
+    end)
+  end
+end
+
+
+-- Where the program has chosen the family, the option is a mistake.
+function TestOptions:test_an_option_of_the_other_family_is_an_error_where_there_is_but_one()
+  for name, value in pairs(of_ipv6) do
+    for _, t in ipairs {
+      { server = true, host = '127.0.0.1' }, { server = true, family = 'inet' },
+      { server = true, ipv4 = '127.0.0.1', datagram = true },
+    } do
+      t.sockopts = { [name] = value }
+      local fd, _, code, stage = sock99.open(t)
+      lu.assertEquals({ fd, code, stage }, { nil, sock99.errno.ENOPROTOOPT, 'setsockopt' }, name)
+    end
+  end
+end
+
+
+-- On a dual-stack socket both levels are set; the message names the one that failed.
+function TestOptions:test_the_constant_is_that_of_the_call_that_failed()
+  for _, case in ipairs {
+    { { ttl = 0 }, 'IP_TTL: Invalid argument' },
+    { { unicast_hops = 0 }, 'IP_TTL: Invalid argument' },
+    { { join_group = { group = '10.1.1.1', interface = 'lo' } },
+      'IP_ADD_MEMBERSHIP: Invalid argument' },
+    { { join_group = { group = 'fe80::1', interface = 'lo' } },
+      'IPV6_JOIN_GROUP: Invalid argument' },
+    { { rcvbuf = 1, ttl = 0 }, 'IP_TTL: Invalid argument' },
+  } do
+    local t = { server = true, datagram = true, sockopts = case[1] }
+    local _, message, code = sock99.open(t)
+    lu.assertEquals({ message, code }, { 'setsockopt ' .. case[2], sock99.errno.EINVAL })
+    t.sockopts = nil
+    local object = support.keep(sock99.socket(t))
+    for name, value in pairs(case[1]) do
+      local done
+      done, message = object:setoption(name, value)
+      if not done then
+        lu.assertEquals(message, 'setsockopt ' .. case[2])
+      end
+    end
+  end
 end
 
 

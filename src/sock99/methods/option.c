@@ -25,9 +25,12 @@
 /*** @module sock99 */
 
 
+/* `constant` was tried; NULL: that of the socket's family. */
 static int fail_call(lua_State *L, const struct sock99_socket *s, const char *call,
-                     const socket99_option *option, int error) {
+                     const char *constant, const socket99_option *option, int error) {
   char label[64];
+  if (constant != NULL)
+    return sock99_fail_call(L, call, constant, error);
   s99_option_label(option, s->type, s->family, label, sizeof(label));
   return sock99_fail_call(L, call, label, error);
 }
@@ -46,13 +49,14 @@ static int refuse(lua_State *L, const char *why) {
 
 static int set_option(lua_State *L, struct sock99_socket *s, const socket99_option *option) {
   char why[SOCKET99_WHERE_SIZE];
+  const char *constant = NULL;
   int error, fd = sock99_descriptor(s);
   if (fd < 0 && !sock99_is_pending(s))
     return sock99_fail(L, SOCK99_CLOSED);
   if (!s99_option_check(option, s->type, why, sizeof(why)))
     return refuse(L, why);
-  error = fd < 0 ? sock99_keep_option(s, option) : sock99_apply_option(s, fd, option);
-  return error == 0 ? 0 : fail_call(L, s, "setsockopt", option, error);
+  error = fd < 0 ? sock99_keep_option(s, option) : sock99_apply_option(s, fd, option, &constant);
+  return error == 0 ? 0 : fail_call(L, s, "setsockopt", constant, option, error);
 }
 
 
@@ -221,7 +225,7 @@ static int get_named(lua_State *L, const struct sock99_socket *s, const char *na
     error = socket99_option_get(sock99_descriptor(s), option.name, &value, larger, size);
   }
   if (error != 0)
-    return fail_call(L, s, "getsockopt", &option, error);
+    return fail_call(L, s, "getsockopt", NULL, &option, error);
   push_value(L, &value);
   return 1;
 }
@@ -279,7 +283,7 @@ static int get_by_number(lua_State *L, const struct sock99_socket *s) {
   if (sock99_descriptor(s) < 0)
     return sock99_fail(L, SOCK99_CLOSED);
   if (getsockopt(sock99_descriptor(s), option.level, option.option_id, bytes, &length) != 0)
-    return fail_call(L, s, "getsockopt", &option, errno);
+    return fail_call(L, s, "getsockopt", NULL, &option, errno);
   push_bytes(L, bytes, length);
   return 1;
 }

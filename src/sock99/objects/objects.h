@@ -146,9 +146,10 @@ SOCK99_HIDDEN void sock99_release_descriptor(struct sock99_socket *s);
 SOCK99_HIDDEN int sock99_watched(const struct sock99_socket *s, short *events);
 SOCK99_HIDDEN int sock99_pollfd(struct sock99_socket *s);
 
-/* Sets an option on the object's descriptor `fd`; 0 or an errno. */
+/* Sets an option on the object's descriptor `fd`; 0 or an errno. `*constant` is what was
+** tried last; NULL: see s99_option_apply. */
 SOCK99_HIDDEN int sock99_apply_option(const struct sock99_socket *s, int fd,
-                                      const socket99_option *option);
+                                      const socket99_option *option, const char **constant);
 
 /* Keeps an option for the descriptor that a race will bring; 0 or ENOMEM. */
 SOCK99_HIDDEN int sock99_keep_option(struct sock99_socket *s, const socket99_option *option);

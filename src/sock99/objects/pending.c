@@ -171,17 +171,19 @@ int sock99_keep_option(struct sock99_socket *s, const socket99_option *option) {
 }
 
 
-int sock99_apply_option(const struct sock99_socket *s, int fd, const socket99_option *option) {
+int sock99_apply_option(const struct sock99_socket *s, int fd, const socket99_option *option,
+                        const char **constant) {
   if (option->name != NULL)
-    return socket99_option_set(fd, option->name, &option->value);
-  return s99_option_apply(fd, option, s->type, s->family, false);
+    return s99_option_set(fd, option->name, &option->value, constant);
+  return s99_option_apply(fd, option, s->type, s->family, false, constant);
 }
 
 
 static void apply_options(const struct sock99_socket *s) {
   const struct late_option *late;
+  const char *constant;
   for (late = s->pending->options; late != NULL; late = late->next)
-    (void)sock99_apply_option(s, s->fd, &late->config->options[0]);
+    (void)sock99_apply_option(s, s->fd, &late->config->options[0], &constant);
 }
 
 
