@@ -268,8 +268,6 @@ static const luaL_Reg functions[] = {
 SOCK99_EXPORT int luaopen_sock99(lua_State *L);
 
 int luaopen_sock99(lua_State *L) {
-  /* Here, so that no opening has to ask for it. */
-  (void)s99_first_ephemeral_port();
   sock99_register_objects(L);
   sock99_register_opening(L);
   sock99_newlib(L, functions);

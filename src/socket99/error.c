@@ -34,6 +34,12 @@ void s99_fail(socket99_result *res, enum socket99_status status, int error) {
 }
 
 
+void s99_fail_call(socket99_result *res, const char *call, int error) {
+  s99_fail(res, SOCKET99_ERROR_UNKNOWN, error);
+  snprintf(res->where, sizeof(res->where), "%s", call);
+}
+
+
 void s99_refuse(socket99_result *res, int error) {
   fill(res, error == EINVAL ? SOCKET99_ERROR_CONFIGURATION : SOCKET99_ERROR_UNKNOWN, error);
 }

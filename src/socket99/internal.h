@@ -103,11 +103,13 @@ struct s99_failure {
 };
 
 /*
-** error.c: fills in results. s99_fail leaves `where` empty, s99_refuse leaves it
-** as s99_check wrote it, s99_report writes what the failure was about.
+** error.c: fills in results. s99_fail leaves `where` empty, s99_fail_call
+** names a call that belongs to no stage, s99_refuse leaves `where` as s99_check wrote it,
+*s99_report writes what the failure was about.
 */
 S99_HIDDEN void s99_succeed(socket99_result *res, int fd, int family, bool connected);
 S99_HIDDEN void s99_fail(socket99_result *res, enum socket99_status status, int error);
+S99_HIDDEN void s99_fail_call(socket99_result *res, const char *call, int error);
 S99_HIDDEN void s99_refuse(socket99_result *res, int error);
 S99_HIDDEN void s99_report(socket99_result *res, const struct s99_plan *plan,
                            const struct s99_failure *failure);
@@ -245,7 +247,8 @@ S99_HIDDEN bool s99_race_is_lost(const struct s99_race *race);
 */
 struct s99_poller {
   int fd;
-  int timer; /* -1: the poller keeps time itself */
+  int timer;        /* -1: the poller keeps time itself */
+  const char *call; /* that was made last; if it failed, messages name it */
 };
 
 /* 0 or an errno. */

@@ -60,9 +60,10 @@ static void fail_lookup(struct socket99_opening *opening, const struct s99_answe
 }
 
 
-static void fail_to_poll(struct socket99_opening *opening, int error) {
+/* A step that belongs to no stage: the message names its call. */
+static void fail_call(struct socket99_opening *opening, const char *call, int error) {
   fail(opening, SOCKET99_ERROR_UNKNOWN, error);
-  opening->failure.text = "poll";
+  opening->failure.text = call;
 }
 
 
@@ -198,6 +199,7 @@ static void watch_attempt(struct socket99_opening *opening, size_t i) {
   }
   s99_attempt_end(attempt);
   s99_attempt_fail(attempt, SOCKET99_ERROR_UNKNOWN, error);
+  attempt->failure.text = opening->poller.call;
   attempt_failed(opening, i);
 }
 
@@ -346,7 +348,7 @@ static void race(struct socket99_opening *opening) {
   else if (s99_race_is_lost(&opening->race))
     opening->state = ENDED;
   else if (error != 0)
-    fail_to_poll(opening, error);
+    fail_call(opening, "poll", error);
   else if (is_late(opening))
     fail_late(opening);
 }
@@ -373,7 +375,7 @@ static bool make_attempts(struct socket99_opening *opening) {
 static void begin_race(struct socket99_opening *opening) {
   struct s99_candidates *candidates = &opening->plan.candidates;
   if (!make_attempts(opening)) {
-    fail(opening, SOCKET99_ERROR_UNKNOWN, ENOMEM);
+    fail_call(opening, "calloc", ENOMEM);
     return;
   }
   s99_interleave(candidates->list, candidates->count);
@@ -419,7 +421,7 @@ static void copy_addresses(struct socket99_opening *opening) {
   opening->found = calloc(candidates->count, sizeof(*opening->found));
   opening->found_count = candidates->count;
   if (opening->found == NULL)
-    fail(opening, SOCKET99_ERROR_UNKNOWN, ENOMEM);
+    fail_call(opening, "calloc", ENOMEM);
   for (i = 0; opening->found != NULL && i < candidates->count; i++)
     memcpy(&opening->found[i], &candidates->list[i].addr, candidates->list[i].len);
 }
@@ -491,7 +493,7 @@ static void look_up(struct socket99_opening *opening) {
     end_lookup(opening);
     take_answer(opening, &answer);
   } else if (error != 0) {
-    fail_to_poll(opening, error);
+    fail_call(opening, "poll", error);
   } else if (is_late(opening)) {
     fail_late(opening);
   }
@@ -638,7 +640,7 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
   if (opening == NULL || (cfg != NULL && copy == NULL)) {
     free(opening);
     free(copy);
-    s99_fail(res, SOCKET99_ERROR_UNKNOWN, ENOMEM);
+    s99_fail_call(res, "malloc", ENOMEM);
     return NULL;
   }
   opening->copy = copy;
@@ -650,9 +652,9 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
   if (error == 0)
     error = set_alarm(opening, 0);
   if (error != 0) {
+    s99_fail_call(res, opening->poller.call, error);
     s99_poller_close(&opening->poller);
     abandon(opening);
-    s99_fail(res, SOCKET99_ERROR_UNKNOWN, error);
     return NULL;
   }
   opening->blocks = false;
@@ -700,7 +702,7 @@ bool socket99_step(socket99_opening *opening, socket99_result *res) {
   /* Without its alarm the opening might never be stepped again. */
   error = set_alarm(opening, alarm_of(opening));
   if (error != 0 && opening->state != ENDED)
-    fail(opening, SOCKET99_ERROR_UNKNOWN, error);
+    fail_call(opening, opening->poller.call, error);
   if (opening->state == ENDED)
     finish(opening, res);
   return opening->state == ENDED;
@@ -726,7 +728,7 @@ bool s99_settle(socket99_opening *opening, socket99_result *res) {
   while (opening->state != ENDED) {
     int error = opening->lookup == NULL ? 0 : await_lookup(opening);
     if (error != 0)
-      fail_to_poll(opening, error);
+      fail_call(opening, "poll", error);
     else
       advance(opening);
     if (opening->state == RACING)

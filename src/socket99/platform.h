@@ -50,6 +50,13 @@
 #include <sys/syscall.h>
 #endif
 
+/* Runs when the library is loaded, where the compiler can say so. */
+#if defined(__GNUC__)
+#define S99_AT_LOAD __attribute__((constructor))
+#else
+#define S99_AT_LOAD
+#endif
+
 /* Not exported from the shared object, whatever the compiler's default. */
 #if defined(__GNUC__)
 #define S99_HIDDEN __attribute__((visibility("hidden")))
@@ -156,8 +163,8 @@ S99_HIDDEN int s99_no_sigpipe(int fd);
 /* rename(2) that fails with EEXIST if `to` exists. */
 S99_HIDDEN int s99_rename_noreplace(const char *from, const char *to);
 
-/* The first ephemeral port as the administrator has set it. Asks the system once in a
-** process. */
+/* The first ephemeral port as the administrator has set it. The system is asked when the
+** library is loaded, and once in a child of fork(2). */
 S99_HIDDEN int s99_first_ephemeral_port(void);
 
 /* Opens what one thread wakes another with: the second end is written, the first is

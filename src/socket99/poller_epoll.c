@@ -10,12 +10,13 @@
 #include <sys/timerfd.h>
 
 
-static int add(int epoll, int fd, uint32_t events) {
+static int add(struct s99_poller *poller, int fd, uint32_t events) {
   struct epoll_event event;
   memset(&event, 0, sizeof(event));
   event.events = events;
   event.data.fd = fd;
-  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+  poller->call = "epoll_ctl";
+  return epoll_ctl(poller->fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
 }
 
 
@@ -31,11 +32,13 @@ void s99_poller_close(struct s99_poller *poller) {
 int s99_poller_open(struct s99_poller *poller) {
   int error;
   poller->timer = -1;
+  poller->call = "epoll_create1";
   poller->fd = epoll_create1(EPOLL_CLOEXEC);
   if (poller->fd < 0)
     return errno;
+  poller->call = "timerfd_create";
   poller->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  error = poller->timer < 0 ? errno : add(poller->fd, poller->timer, EPOLLIN);
+  error = poller->timer < 0 ? errno : add(poller, poller->timer, EPOLLIN);
   if (error != 0)
     s99_poller_close(poller);
   return error;
@@ -43,7 +46,7 @@ int s99_poller_open(struct s99_poller *poller) {
 
 
 int s99_poller_add(struct s99_poller *poller, int fd, bool for_writing) {
-  return add(poller->fd, fd, for_writing ? EPOLLOUT : EPOLLIN);
+  return add(poller, fd, for_writing ? EPOLLOUT : EPOLLIN);
 }
 
 
@@ -63,6 +66,7 @@ int s99_poller_alarm(struct s99_poller *poller, int64_t at) {
     due.it_value.tv_sec = (time_t)(at / 1000000000);
     due.it_value.tv_nsec = (long)(at % 1000000000);
   }
+  poller->call = "timerfd_settime";
   return timerfd_settime(poller->timer, TFD_TIMER_ABSTIME, &due, NULL) == 0 ? 0 : errno;
 }
 

@@ -12,19 +12,22 @@
 #define ALARM 1
 
 
-static int change(int queue, uintptr_t ident, int filter, int flags, int64_t data) {
+static int change(struct s99_poller *poller, uintptr_t ident, int filter, int flags, int64_t data) {
   struct kevent event;
   EV_SET(&event, ident, (short)filter, (unsigned short)flags, 0, (intptr_t)data, 0);
-  return kevent(queue, &event, 1, NULL, 0, NULL) == 0 ? 0 : errno;
+  poller->call = "kevent";
+  return kevent(poller->fd, &event, 1, NULL, 0, NULL) == 0 ? 0 : errno;
 }
 
 
 int s99_poller_open(struct s99_poller *poller) {
   int error;
   poller->timer = -1;
+  poller->call = "kqueue";
   poller->fd = kqueue();
   if (poller->fd < 0)
     return errno;
+  poller->call = "fcntl";
   if (fcntl(poller->fd, F_SETFD, FD_CLOEXEC) == 0)
     return 0;
   error = errno;
@@ -34,23 +37,23 @@ int s99_poller_open(struct s99_poller *poller) {
 
 
 int s99_poller_add(struct s99_poller *poller, int fd, bool for_writing) {
-  return change(poller->fd, (uintptr_t)fd, for_writing ? EVFILT_WRITE : EVFILT_READ, EV_ADD, 0);
+  return change(poller, (uintptr_t)fd, for_writing ? EVFILT_WRITE : EVFILT_READ, EV_ADD, 0);
 }
 
 
 void s99_poller_remove(struct s99_poller *poller, int fd, bool for_writing) {
-  change(poller->fd, (uintptr_t)fd, for_writing ? EVFILT_WRITE : EVFILT_READ, EV_DELETE, 0);
+  change(poller, (uintptr_t)fd, for_writing ? EVFILT_WRITE : EVFILT_READ, EV_DELETE, 0);
 }
 
 
 /* Every kqueue supports milliseconds; the time is rounded up to them. */
 int s99_poller_alarm(struct s99_poller *poller, int64_t at) {
   int64_t left = at == S99_NEVER ? 0 : at - s99_now();
-  change(poller->fd, ALARM, EVFILT_TIMER, EV_DELETE, 0);
+  change(poller, ALARM, EVFILT_TIMER, EV_DELETE, 0);
   if (at == S99_NEVER)
     return 0;
   left = left <= 0 ? 0 : (left + S99_MILLISECOND - 1) / S99_MILLISECOND;
-  return change(poller->fd, ALARM, EVFILT_TIMER, EV_ADD | EV_ONESHOT, left);
+  return change(poller, ALARM, EVFILT_TIMER, EV_ADD | EV_ONESHOT, left);
 }
 
 

@@ -48,6 +48,12 @@ int s99_first_ephemeral_port(void) {
 }
 
 
+/* So that no opening has to ask. */
+S99_AT_LOAD static void ask_at_load(void) {
+  (void)s99_first_ephemeral_port();
+}
+
+
 int s99_wake_open(int ends[2]) {
   ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   return ends[0] < 0 ? -1 : 0;

@@ -266,6 +266,9 @@ end
 
 function TestOtherErrors:test_too_many_descriptors()
   in_poverty(function()
+    lu.assertEquals({ sock99.start { host = '127.0.0.1', port = 80 } },
+                    { nil, 'unknown epoll_create1: Too many open files', sock99.errno.EMFILE,
+                      'unknown' })
     fails({ host = '127.0.0.1', server = true }, 'socket', 'EMFILE',
           'socket 127.0.0.1:0: Too many open files')
     fails({ host = '127.0.0.1', port = 80 }, 'socket', 'EMFILE',
