@@ -126,8 +126,8 @@ typedef struct socket99_option {
 ** default. The library does not write to it and does not keep it.
 */
 typedef struct socket99_config {
-  /* Name or numeric address to connect to, or to listen on. NULL: a server
-  ** listens on every address, a stream client connects to this machine, a
+  /* Name or numeric address to connect to, or to listen on. A server on "*" listens
+  ** on every address. NULL: a server does so, too, a stream client connects to this machine, a
   ** datagram client stays unconnected. */
   char *host;
   /* 0-65535. 0: any free port (servers). */
@@ -187,7 +187,7 @@ typedef struct socket99_config {
   ** 0: the umask decides. S_IFSOCK may be set as well, so that S_IFSOCK | 0 asks
   ** for no permissions at all. */
   unsigned int mode;
-  /* The local address of a client: numeric host, port, or path. */
+  /* The local address of a client: numeric host or "*", port, or path. */
   const char *bind_host;
   int bind_port;
   const char *bind_path;

@@ -219,6 +219,24 @@ int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadca
 ** To text
 */
 
+/* If the system does not know which network a link-local address is in, Linux answers
+** EINVAL, or that there is no route, as the BSDs do. */
+bool s99_lacks_zone(const struct s99_address *address, int error) {
+  bool may_be_why = error == EINVAL || error == ENETUNREACH || error == EHOSTUNREACH ||
+                    error == EADDRNOTAVAIL;
+  return may_be_why && address->addr.sa.sa_family == AF_INET6 &&
+         IN6_IS_ADDR_LINKLOCAL(&address->addr.in6.sin6_addr) &&
+         address->addr.in6.sin6_scope_id == 0;
+}
+
+
+void s99_failed_address_text(const struct s99_address *address, int error, char *buf, size_t size) {
+  int length = socket99_address_text(&address->addr.sa, address->len, buf, size);
+  if (length > 0 && (size_t)length < size && s99_lacks_zone(address, error))
+    snprintf(buf + length, size - (size_t)length, " (zone missing, as in fe80::1%%eth0)");
+}
+
+
 static int ipv4_text(struct in_addr host, int port, char *buf, size_t size) {
   char text[INET_ADDRSTRLEN];
   inet_ntop(AF_INET, &host, text, sizeof(text));

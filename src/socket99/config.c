@@ -162,6 +162,12 @@ static bool check_unix(struct s99_plan *plan) {
 }
 
 
+/* As for the method bind: every address of this machine. */
+static bool is_any(const char *host) {
+  return strcmp(host, "*") == 0;
+}
+
+
 /* The host, under whichever of the three names it was given; NULL if under none. */
 static const char *one_host(const socket99_config *cfg, const char **field, int *family) {
   *family = cfg->family;
@@ -201,7 +207,7 @@ static bool check_host(struct s99_plan *plan, const char *field, const char *hos
 }
 
 
-/* A configuration with neither a host nor a path. */
+/* A configuration with neither a host nor a path, or a server on "*". */
 static bool check_nowhere(struct s99_plan *plan) {
   const socket99_config *cfg = plan->cfg;
   struct s99_address address;
@@ -295,9 +301,9 @@ static bool check_address(struct s99_plan *plan) {
     return check_nameless_unix(plan);
   if (!check_port(plan))
     return false;
-  if (host != NULL)
-    return check_host(plan, field, host);
-  return check_nowhere(plan);
+  if (host == NULL || (cfg->server && is_any(host)))
+    return check_nowhere(plan);
+  return check_host(plan, field, host);
 }
 
 
@@ -320,7 +326,7 @@ static bool check_local_address(struct s99_plan *plan) {
   }
   if (cfg->bind_port < 0 || cfg->bind_port > 65535)
     return wrong(plan, "bind: port %d is not in 0 to 65535", cfg->bind_port);
-  if (cfg->bind_host == NULL) {
+  if (cfg->bind_host == NULL || is_any(cfg->bind_host)) {
     plan->local_port_only = true;
     s99_wildcard(AF_INET, &plan->local);
   } else if (!numeric_field(plan, "bind: host", cfg->bind_host,

@@ -54,14 +54,13 @@ static void address_text(const struct s99_address *address, char *buf, size_t si
 }
 
 
-static void bound_text(const struct s99_plan *plan, const struct s99_address *candidate, char *buf,
-                       size_t size) {
-  struct s99_address local;
-  if (!plan->cfg->server) {
+/* The address that a client binds to, or the candidate. */
+static struct s99_address bound_address(const struct s99_plan *plan,
+                                        const struct s99_address *candidate) {
+  struct s99_address local = *candidate;
+  if (!plan->cfg->server)
     s99_local_address(plan, candidate->addr.sa.sa_family, &local);
-    candidate = &local;
-  }
-  address_text(candidate, buf, size);
+  return local;
 }
 
 
@@ -108,6 +107,7 @@ void s99_report(socket99_result *res, const struct s99_plan *plan,
                 const struct s99_failure *failure) {
   char *buf = res->where;
   size_t size = sizeof(res->where);
+  struct s99_address bound;
   s99_fail(res, failure->stage, failure->error);
   res->getaddrinfo_error = failure->code;
   if (failure->text != NULL)
@@ -118,10 +118,11 @@ void s99_report(socket99_result *res, const struct s99_plan *plan,
     lookup_text(plan, buf, size);
   else if (failure->stage == SOCKET99_ERROR_TIMEOUT)
     deadline_text(plan, failure->candidate, buf, size);
-  else if (failure->stage == SOCKET99_ERROR_BIND)
-    bound_text(plan, failure->candidate, buf, size);
-  else if (failure->candidate != NULL)
-    address_text(failure->candidate, buf, size);
+  else if (failure->stage == SOCKET99_ERROR_BIND) {
+    bound = bound_address(plan, failure->candidate);
+    s99_failed_address_text(&bound, failure->error, buf, size);
+  } else if (failure->candidate != NULL)
+    s99_failed_address_text(failure->candidate, failure->error, buf, size);
 }
 
 

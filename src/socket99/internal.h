@@ -137,6 +137,10 @@ S99_HIDDEN bool s99_port_number(const char *text, int *port);
 S99_HIDDEN bool s99_unix(const char *path, size_t length, struct s99_address *out);
 S99_HIDDEN bool s99_is_abstract(const struct s99_address *address);
 S99_HIDDEN bool s99_is_wildcard(const struct s99_address *address);
+S99_HIDDEN bool s99_lacks_zone(const struct s99_address *address, int error);
+/* The address that a call failed on, and what it lacks. */
+S99_HIDDEN void s99_failed_address_text(const struct s99_address *address, int error, char *buf,
+                                        size_t size);
 S99_HIDDEN bool s99_is_group(const struct s99_address *address);
 S99_HIDDEN int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadcast);
 S99_HIDDEN bool s99_same_address(const struct s99_address *a, const struct s99_address *b);

@@ -108,10 +108,33 @@ static int group_family(const socket99_value *value) {
 }
 
 
+/* Without an interface the system looks for a route, which there may not be. */
+static const char *without_interface(const char *label) {
+  static const char *const texts[] = {"IP_ADD_MEMBERSHIP without an interface",
+                                      "IPV6_JOIN_GROUP without an interface",
+                                      "MCAST_JOIN_SOURCE_GROUP without an interface"};
+  size_t i, length = strlen(label);
+  for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    if (strncmp(texts[i], label, length) == 0 && texts[i][length] == ' ')
+      return texts[i];
+  }
+  return label;
+}
+
+
+static int set_membership(int fd, const struct s99_option_row *row, const socket99_value *value,
+                          const char **label) {
+  int error = set_target(fd, row, group_family(value), value, label);
+  if (error == ENODEV && (value->interface == NULL || value->interface[0] == '\0'))
+    *label = without_interface(*label);
+  return error;
+}
+
+
 static int set_row(int fd, const struct s99_option_row *row, const socket99_value *value,
                    int family, bool dual, const char **label) {
   if (value->kind == SOCKET99_MEMBERSHIP)
-    return set_target(fd, row, group_family(value), value, label);
+    return set_membership(fd, row, value, label);
   if (dual && S99_DUAL_LEVELS && family == AF_INET6 && s99_option_is_twin(row))
     return set_both(fd, row, value, label);
   return set_target(fd, row, family, value, label);

@@ -40,6 +40,43 @@ function TestWildcard:test_a_server_without_address_is_reached_over_both_familie
 end
 
 
+function TestWildcard:test_a_star_is_every_address()
+  for _, datagram in ipairs { false, true } do
+    for field, expected in pairs { host = '::', ipv4 = '0.0.0.0', ipv6 = '::' } do
+      local server = open { server = true, datagram = datagram, [field] = '*' }
+      lu.assertEquals((support.getsockname(server)), expected)
+      if expected == '::' then
+        lu.assertEquals(v6only(server), field == 'host' and 0 or 1)
+      end
+      if field ~= 'ipv6' then
+        assert_reachable(server, '127.0.0.1', datagram and { datagram = true } or nil)
+      end
+      if field ~= 'ipv4' then
+        assert_reachable(server, '::1', datagram and { datagram = true } or nil)
+      end
+    end
+    lu.assertEquals((support.getsockname(open {
+      server = true, datagram = datagram, host = '*', family = 'inet' })), '0.0.0.0')
+  end
+  lu.assertEquals((select(4, require 'sock99'.open { host = '*', port = 80 })), 'getaddrinfo')
+  refuses({ ipv4 = '*', port = 80 }, "ipv4 '*' is not a numeric IPv4 address")
+end
+
+
+function TestWildcard:test_a_local_star_is_any_address_of_the_family()
+  local server = open { server = true }
+  local own = support.closed_port()
+  for _, host in ipairs { '127.0.0.1', '::1' } do
+    local client = open {
+      host = host, port = support.port_of(server), bind = { host = '*', port = own },
+    }
+    lu.assertEquals({ support.getsockname(client) }, { host, own })
+    client = open { host = host, port = support.port_of(server), bind = { host = '*' } }
+    lu.assertEquals((support.getsockname(client)), host)
+  end
+end
+
+
 function TestWildcard:test_so_is_a_datagram_server()
   local server = open { server = true, datagram = true }
   assert_reachable(server, '127.0.0.1', { datagram = true })
@@ -186,9 +223,67 @@ function TestZone:test_is_told_in_errors()
 end
 
 
-function TestZone:test_a_link_local_address_without_one_is_the_systems_error()
-  local _, message, _, stage = require 'sock99'.open { host = 'fe80::1', port = 80 }
-  lu.assertEquals({ stage, message }, { 'connect', 'connect [fe80::1]:80: Invalid argument' })
+local MISSING = ' (zone missing, as in fe80::1%eth0): Invalid argument'
+
+function TestZone:test_a_link_local_address_without_one_is_told_so()
+  for _, field in ipairs { 'host', 'ipv6' } do
+    local t = { [field] = 'fe80::1', port = 80 }
+    fails(t, 'connect', 'EINVAL', 'connect [fe80::1]:80' .. MISSING)
+    t.timeout = 5
+    fails(t, 'connect', 'EINVAL', 'connect [fe80::1]:80' .. MISSING)
+    t.timeout, t.datagram = nil, true
+    fails(t, 'connect', 'EINVAL', 'connect [fe80::1]:80' .. MISSING)
+    t.server, t.port = true, 0
+    fails(t, 'bind', 'EINVAL', 'bind [fe80::1]:0' .. MISSING)
+    t.datagram = nil
+    fails(t, 'bind', 'EINVAL', 'bind [fe80::1]:0' .. MISSING)
+  end
+  fails({ host = '::1', port = 80, bind = { host = 'fe80::1' } }, 'bind', 'EINVAL',
+        'bind [fe80::1]:0' .. MISSING)
+end
+
+
+function TestZone:test_so_are_methods()
+  local sock99 = require 'sock99'
+  local code = sock99.errno.EINVAL
+  local stream = support.keep(sock99.socket { family = 'inet6', connect = false })
+  local datagram = support.keep(sock99.socket { family = 'inet6', datagram = true })
+  for call, results in pairs {
+    connect = { stream:connect('fe80::1', 80) },
+    bind = { stream:bind('fe80::1', 80) },
+  } do
+    lu.assertEquals(results, { nil, call .. ' [fe80::1]:80' .. MISSING, code, call })
+  end
+  support.in_network(function()
+    local object = sock99.socket { family = 'inet6', datagram = true }
+    local sent, message = object:sendto('x', 'fe80::1', 80)
+    if not sent then
+      lu.assertStrContains(message, 'sendto [fe80::1]:80 (zone missing')
+    end
+  end)
+  lu.assertEquals({ datagram:setpeername('fe80::1', 80) },
+                  { nil, 'connect [fe80::1]:80' .. MISSING, code, 'connect' })
+end
+
+
+-- A group needs an interface where no route leads to one.
+function TestZone:test_so_is_a_membership_without_an_interface()
+  support.in_network(function()
+    local sock99 = require 'sock99'
+    local constants = { ['ff02::5'] = 'IPV6_JOIN_GROUP', ['224.0.0.5'] = 'IP_ADD_MEMBERSHIP' }
+    for group, constant in pairs(constants) do
+      local expected = ('setsockopt %s without an interface: No such device'):format(constant)
+      local t = { server = true, datagram = true, sockopts = { join_group = { group = group } } }
+      local fd, message = sock99.open(t)
+      if not fd then
+        lu.assertEquals(message, expected)
+        t.sockopts = nil
+        local _
+        _, message = assert(sock99.socket(t)):setoption('join_group', { group = group })
+        lu.assertEquals(message, expected)
+      end
+    end
+  end)
 end
 
 

@@ -210,6 +210,31 @@ function TestFullListener:test_an_opening_never_blocks_and_connects_when_there_i
   opening:cancel()
 end
 
+-- The system lists the IPv4 address first.
+function TestLookup:test_a_method_takes_the_first_address_of_the_objects_family()
+  network.assert_addresses('dead4-alive6', { '10.9.0.66', '2001:db8:9::2' })
+  local expected = { inet6 = '2001:db8:9::2', inet = '10.9.0.66' }
+  for family, host in pairs(expected) do
+    local object = assert(sock99.socket { family = family, datagram = true })
+    assert(object:setpeername('dead4-alive6', 7001))
+    lu.assertEquals((object:getpeername()), host)
+    object:close()
+  end
+  local client = assert(sock99.socket { family = 'inet6', connect = false })
+  assert(client:connect('dead4-alive6', 7001))
+  lu.assertEquals((client:getpeername()), expected.inet6)
+  client:close()
+end
+
+-- Another family's address is mapped only where there is none of its own.
+function TestLookup:test_a_method_maps_the_first_address_else()
+  network.assert_addresses('unreachable', { '10.9.0.200', '10.9.1.1' })
+  local object = assert(sock99.socket { family = 'inet6', datagram = true })
+  object:setpeername('unreachable', 7001)
+  lu.assertEquals((object:getpeername()), '10.9.0.200')
+  object:close()
+end
+
 network.retry(TestLookup)
 network.retry(TestFullListener)
 

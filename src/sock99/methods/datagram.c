@@ -171,6 +171,13 @@ static int refuse_port(lua_State *L, const struct s99_address *to) {
 }
 
 
+static int fail_without_zone(lua_State *L, const struct s99_address *to, int error) {
+  char where[SOCKET99_WHERE_SIZE];
+  s99_failed_address_text(to, error, where, sizeof(where));
+  return sock99_fail_call(L, "sendto", where, error);
+}
+
+
 /*** Send a datagram to an address, whole or not at all.
 
 @function sendto
@@ -202,6 +209,8 @@ int sock99_sendto(lua_State *L) {
   if (!has_port(&to))
     return refuse_port(L, &to);
   error = send_one(L, s, &limit, data, length, &to);
+  if (s99_lacks_zone(&to, error))
+    return fail_without_zone(L, &to, error);
   if (error != 0)
     return fail_to_send_to(L, error);
   sock99_push_count(L, length);

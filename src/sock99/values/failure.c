@@ -137,7 +137,7 @@ int sock99_fail_stage(lua_State *L, const char *stage, const char *what, int err
 int sock99_fail_address(lua_State *L, const char *stage, const struct s99_address *address,
                         int error) {
   char where[SOCKET99_WHERE_SIZE];
-  socket99_address_text(&address->addr.sa, address->len, where, sizeof(where));
+  s99_failed_address_text(address, error, where, sizeof(where));
   return sock99_fail_stage(L, stage, where, error);
 }
 
