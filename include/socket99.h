@@ -127,8 +127,8 @@ typedef struct socket99_option {
 */
 typedef struct socket99_config {
   /* Name or numeric address to connect to, or to listen on. A server on "*" listens
-  ** on every address. NULL: a server does so, too, a stream client connects to this machine, a
-  ** datagram client stays unconnected. */
+  ** on every address. NULL: so does a server, a stream client connects to this
+  ** machine, a datagram client stays unconnected. */
   char *host;
   /* 0-65535. 0: any free port (servers). */
   int port;

@@ -235,7 +235,7 @@ local function ways_to_wrap()
   return {
     wrap = sock99.wrap,
     setfd = function(fd)
-      local object = sock99.socket { family = 'inet', connect = false }
+      local object = keep(sock99.socket { family = 'inet', connect = false })
       support.close(object:detach())
       object:setfd(fd)
       return object
@@ -248,7 +248,7 @@ local function ways_to_wrap()
       return sock99.wrap(fds[1])
     end,
     luasocket = function(fd)
-      local object = require 'sock99.luasocket'.tcp4()
+      local object = keep(require 'sock99.luasocket'.tcp4())
       object:close()
       object:setfd(fd)
       return object
