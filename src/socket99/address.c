@@ -222,8 +222,8 @@ int s99_find_local_broadcast(const struct s99_address *address, bool *is_broadca
 /* If the system does not know which network a link-local address is in, Linux answers
 ** EINVAL, or that there is no route, as the BSDs do. */
 bool s99_lacks_zone(const struct s99_address *address, int error) {
-  bool may_be_why = error == EINVAL || error == ENETUNREACH || error == EHOSTUNREACH ||
-                    error == EADDRNOTAVAIL;
+  bool may_be_why =
+      error == EINVAL || error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL;
   return may_be_why && address->addr.sa.sa_family == AF_INET6 &&
          IN6_IS_ADDR_LINKLOCAL(&address->addr.in6.sin6_addr) &&
          address->addr.in6.sin6_scope_id == 0;

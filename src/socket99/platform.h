@@ -101,6 +101,13 @@
 #define S99_FIRST_EPHEMERAL_PORT 49152
 #endif
 
+/* Whether /proc tells what the administrator has set. */
+#if defined(__linux__)
+#define S99_HAVE_PORT_RANGE 1
+#else
+#define S99_HAVE_PORT_RANGE 0
+#endif
+
 /* The option that leaves the choice of a port to connect(2); -1: there is none. */
 #if defined(IP_BIND_ADDRESS_NO_PORT)
 #define S99_IP_BIND_ADDRESS_NO_PORT IP_BIND_ADDRESS_NO_PORT

@@ -4,16 +4,20 @@
 
 #include "platform.h"
 
+#if !S99_HAVE_PORT_RANGE
+
+
+int s99_first_ephemeral_port(void) {
+  return S99_FIRST_EPHEMERAL_PORT;
+}
+
+#endif
+
 #if !S99_HAVE_EPOLL
 
 
 static int set_cloexec_nonblocking(int fd) {
   return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fcntl(fd, F_SETFL, O_NONBLOCK) : -1;
-}
-
-
-int s99_first_ephemeral_port(void) {
-  return S99_FIRST_EPHEMERAL_PORT;
 }
 
 

@@ -4,10 +4,9 @@
 
 #include "platform.h"
 
-#if S99_HAVE_EPOLL
+#if S99_HAVE_PORT_RANGE
 
 #include <pthread.h>
-#include <sys/eventfd.h>
 
 /* 0: not read yet. A child reads it again: it may move to another network. */
 static int first_port;
@@ -52,6 +51,12 @@ int s99_first_ephemeral_port(void) {
 S99_AT_LOAD static void ask_at_load(void) {
   (void)s99_first_ephemeral_port();
 }
+
+#endif
+
+#if S99_HAVE_EPOLL
+
+#include <sys/eventfd.h>
 
 
 int s99_wake_open(int ends[2]) {
