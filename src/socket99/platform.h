@@ -94,13 +94,16 @@
 #define S99_FIRST_EPHEMERAL_PORT 49152
 #endif
 
-/* Type flags of socket(2); 0 on systems that need fcntl(2) instead (macOS). */
+/* Type flags of socket(2); 0 on systems that need fcntl(2) instead (macOS). Those with the
+** flags have pipe2(2) as well. */
 #if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
 #define S99_SOCK_CLOEXEC SOCK_CLOEXEC
 #define S99_SOCK_NONBLOCK SOCK_NONBLOCK
+#define S99_HAVE_PIPE2 1
 #else
 #define S99_SOCK_CLOEXEC 0
 #define S99_SOCK_NONBLOCK 0
+#define S99_HAVE_PIPE2 0
 #endif
 
 /* The option that turns SIGPIPE into an error (BSD, macOS); -1: there is none. */

@@ -6,10 +6,10 @@
 #include "platform.h"
 
 
-/* glibc's strerror_r returns the text, POSIX's an error. musl describes unknown errors
-** as it describes error 0. */
+/* The strerror_r of glibc and Android returns the text, POSIX's an error. musl describes
+** unknown errors as it describes error 0. */
 const char *s99_strerror(int error, char *buf, size_t size) {
-#if defined(__GLIBC__)
+#if defined(__GLIBC__) || (defined(__ANDROID__) && defined(_GNU_SOURCE))
   return strerror_r(error, buf, size);
 #else
   char none[64];
