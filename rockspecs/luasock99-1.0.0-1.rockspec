@@ -41,6 +41,7 @@ build = {
         "src/socket99/option_value.c",
         "src/socket99/poller_epoll.c",
         "src/socket99/poller_kqueue.c",
+        "src/socket99/process.c",
         "src/socket99/race.c",
         "src/socket99/resolver.c",
         "src/socket99/spelling.c",

@@ -118,6 +118,9 @@ S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, cha
 /* copy.c: a deep copy in one block, to free with free(3). NULL: no memory. */
 S99_HIDDEN socket99_config *s99_copy_config(const socket99_config *cfg);
 
+/* process.c: a number that no other process has, a child of fork(2) included. */
+S99_HIDDEN int64_t s99_process(void);
+
 /* address.c */
 enum s99_numeric {
   S99_NOT_NUMERIC,
@@ -149,9 +152,11 @@ struct s99_answer {
   struct addrinfo *found;
 };
 
-/* NULL, with an errno in `error`, if memory, descriptors or threads run out. */
+/* NULL, with an errno in `error`, if memory, descriptors or threads run out. One that is
+** asked `aside` of another gives way to those that are not. */
 S99_HIDDEN struct s99_lookup *s99_lookup_start(const char *name, const char *service,
-                                               const struct addrinfo *hints, int *error);
+                                               const struct addrinfo *hints, bool aside,
+                                               int *error);
 /* Readable when the answer is there. */
 S99_HIDDEN int s99_lookup_fd(const struct s99_lookup *lookup);
 S99_HIDDEN bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *answer);

@@ -37,7 +37,7 @@ struct socket99_opening {
   /* Only of socket99_start: */
   struct s99_poller poller;
   socket99_config *copy;
-  pid_t process;
+  int64_t process;
   int64_t alarm;
 };
 
@@ -435,7 +435,8 @@ static bool start_lookup(struct socket99_opening *opening) {
   struct s99_answer failure = {EAI_SYSTEM, 0, NULL};
   struct s99_query query;
   s99_query(&opening->plan, &query);
-  opening->lookup = s99_lookup_start(query.name, query.service, &query.hints, &failure.error);
+  opening->lookup =
+      s99_lookup_start(query.name, query.service, &query.hints, false, &failure.error);
   if (opening->lookup != NULL) {
     failure.error = watch(opening, s99_lookup_fd(opening->lookup), false);
     if (failure.error == 0)
@@ -632,7 +633,7 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
     return NULL;
   }
   opening->blocks = false;
-  opening->process = getpid();
+  opening->process = s99_process();
   return opening;
 }
 
@@ -654,9 +655,10 @@ static int64_t alarm_of(const struct socket99_opening *opening) {
 
 /* Whether it cannot go on in this process, or at all; the result says why. */
 static bool is_over(const struct socket99_opening *opening, socket99_result *res) {
-  if (opening->process != getpid()) {
+  if (opening->process != s99_process()) {
     s99_fail(res, SOCKET99_ERROR_UNKNOWN, EPERM);
-    snprintf(res->where, sizeof(res->where), "opening of process %ld", (long)opening->process);
+    snprintf(res->where, sizeof(res->where), "opening of process %ld",
+             (long)(pid_t)opening->process);
     return true;
   }
   if (opening->state == ENDED) {
@@ -741,7 +743,7 @@ void socket99_cancel(socket99_opening *opening) {
   if (opening == NULL)
     return;
   poller = opening->poller;
-  ours = opening->process == getpid();
+  ours = opening->process == s99_process();
   if (!ours)
     leave_to_parent(opening);
   if (!ours && !S99_POLLER_IS_INHERITED)

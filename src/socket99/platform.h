@@ -30,6 +30,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,9 +55,11 @@
 #if defined(__GNUC__)
 #define S99_HIDDEN __attribute__((visibility("hidden")))
 #define S99_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define S99_AT_LOAD __attribute__((constructor))
 #else
 #define S99_HIDDEN
 #define S99_PRINTF(text, first)
+#define S99_AT_LOAD
 #endif
 
 /* epoll(7), timerfd and eventfd. S99_KQUEUE makes Linux do without, to test the code
@@ -154,5 +157,9 @@ S99_HIDDEN int s99_rename_noreplace(const char *from, const char *to);
 ** read. Both are one descriptor on Linux. */
 S99_HIDDEN int s99_wake_open(int ends[2]);
 S99_HIDDEN void s99_wake(int end);
+
+/* A condition variable whose waits end at a time of s99_now()'s clock. 0 or an errno. */
+S99_HIDDEN int s99_condition_init(pthread_cond_t *condition);
+S99_HIDDEN int s99_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until);
 
 #endif
