@@ -32,6 +32,7 @@ build = {
         "src/socket99/config.c",
         "src/socket99/copy.c",
         "src/socket99/error.c",
+        "src/socket99/inquiry.c",
         "src/socket99/listener.c",
         "src/socket99/lookup.c",
         "src/socket99/open.c",

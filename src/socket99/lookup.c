@@ -19,6 +19,7 @@
 
 #include "internal.h"
 
+#include <sched.h>
 #include <signal.h>
 
 #define MOST_AT_ONCE 16
@@ -28,6 +29,10 @@
 
 #define PATIENCE (100 * S99_MILLISECOND)
 #define IDLE_TIME (250 * S99_MILLISECOND)
+
+/* How often a caller gives way before it sleeps: some ten microseconds, in which a name
+** of /etc/hosts is found. To wake a caller takes longer. */
+#define YIELDS 100
 
 /* Added to what other threads of the program have, which holds its thread-local data:
 ** getaddrinfo keeps its buffers on the stack. What is not used is only reserved. */
@@ -211,7 +216,7 @@ static void answer(struct s99_lookup *lookup, const struct s99_answer *found) {
     free_lookup(lookup);
     return;
   }
-  lookup->progress = ANSWERED;
+  __atomic_store_n(&lookup->progress, ANSWERED, __ATOMIC_RELEASE);
   s99_wake(lookup->wake[1]);
 }
 
@@ -279,7 +284,7 @@ static struct s99_lookup *await_work(struct queue *queue) {
 
 
 static void begin(struct queue *queue, struct s99_lookup *lookup) {
-  lookup->progress = RUNNING;
+  __atomic_store_n(&lookup->progress, RUNNING, __ATOMIC_RELAXED);
   queue->busy++;
   queue->last_begin = s99_now();
 }
@@ -312,7 +317,6 @@ static int want_thread(struct queue *queue, bool at_once) {
   int idle = queue->threads - queue->busy, error = 0;
   if (idle == 0 || (at_once && idle < queue->queued))
     error = start_thread(queue, work);
-  pthread_cond_signal(&queue->has_work);
   return queue->threads > 0 ? 0 : error;
 }
 
@@ -346,6 +350,7 @@ static int enqueue(struct queue *queue, struct s99_lookup *lookup) {
   if (error != 0)
     unlink_queued(queue, lookup);
   pthread_mutex_unlock(&queue->lock);
+  pthread_cond_signal(&queue->has_work);
   return error;
 }
 
@@ -379,6 +384,16 @@ struct s99_lookup *s99_lookup_start(const char *name, const char *service,
 
 int s99_lookup_fd(const struct s99_lookup *lookup) {
   return lookup->wake[0];
+}
+
+
+void s99_lookup_give_way(const struct s99_lookup *lookup) {
+  int i;
+  for (i = 0; i < YIELDS; i++) {
+    if (__atomic_load_n(&lookup->progress, __ATOMIC_ACQUIRE) == ANSWERED)
+      break;
+    sched_yield();
+  }
 }
 
 

@@ -114,7 +114,36 @@ static void hold_wait(void) {
 }
 
 
-static int answer(const char *name, struct addrinfo **found) {
+/* "half": a letter for what is answered of both families, of IPv6 alone and of IPv4 alone.
+** s: nothing until released as stuck, w: an address when released as waiting, a: an
+** address, r: one that refuses, n: no name, t: the server cannot say, u: nor can it, and
+** says so when released as waiting. */
+static int answer_half(const char *name, int family, struct addrinfo **found) {
+  char letter = name[family == AF_UNSPEC ? 5 : family == AF_INET6 ? 6 : 7];
+  if (letter == 's')
+    hold(&released_stuck);
+  if (letter == 'w' || letter == 'u')
+    hold(&released_waits);
+  if (letter == 'n' || letter == 's')
+    return EAI_NONAME;
+  if (letter == 't' || letter == 'u')
+    return EAI_AGAIN;
+  *found = family == AF_INET6 ? NULL : one_address(AF_INET, 0, NULL);
+  if (family != AF_INET6) {
+    struct sockaddr_in in;
+    memcpy(&in, (*found)->ai_addr, sizeof(in));
+    in.sin_addr.s_addr = htonl(letter == 'r' ? 0x7f000002 : INADDR_LOOPBACK);
+    memcpy((*found)->ai_addr, &in, sizeof(in));
+  }
+  if (family != AF_INET)
+    *found = one_address(AF_INET6, 1, *found);
+  return 0;
+}
+
+
+static int answer(const char *name, int family, struct addrinfo **found) {
+  if (begins(name, "half"))
+    return answer_half(name, family, found);
   if (begins(name, "wait"))
     hold_wait();
   else if (begins(name, "stuck"))
@@ -141,12 +170,12 @@ static int answer(const char *name, struct addrinfo **found) {
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found) {
   int code;
-  (void)hints;
   thread_local_data[sizeof(thread_local_data) / 2] = 1;
   add(&inside, 1);
   if (pthread_equal(pthread_self(), main_thread))
     add(&asked_by_main, 1);
-  code = answer(service != NULL && begins(service, "stuck") ? service : name, found);
+  code =
+      answer(service != NULL && begins(service, "stuck") ? service : name, hints->ai_family, found);
   add(&calls, 1);
   add(&inside, -1);
   return code;
@@ -693,10 +722,11 @@ static void test_an_opening_steps_through_a_lookup(void **state) {
   socket99_opening *opening;
   socket99_result res;
   (void)state;
+  freeze();
   opening = socket99_start(&cfg, &res);
   assert_non_null(opening);
   assert_false(socket99_step(opening, &res));
-  assert_int_equal(socket99_timeout_ms(opening), -1);
+  assert_int_equal(socket99_timeout_ms(opening), 250);
   assert_true(becomes(&inside, 1));
   assert_false(socket99_step(opening, &res));
   store(&released_waits, 1);
@@ -708,6 +738,174 @@ static void test_an_opening_steps_through_a_lookup(void **state) {
     assert_int_equal(res.status, SOCKET99_ERROR_CONNECT);
   socket99_cancel(opening);
   assert_int_equal(load(&asked_by_main), 0);
+}
+
+
+/*
+** A resolver that answers half
+*/
+
+static socket99_config half(const char *name, int port) {
+  socket99_config cfg = {.host = (char *)name, .port = port};
+  cfg.attempt_delay_ms = 10;
+  cfg.timeout_ms = 10000;
+  return cfg;
+}
+
+
+/* In steps, without a deadline; what waits is released when there is nothing else to do. */
+static bool opens_in_steps(socket99_config cfg, socket99_result *res) {
+  socket99_opening *opening;
+  bool ended = false;
+  cfg.timeout_ms = 0;
+  opening = socket99_start(&cfg, res);
+  assert_non_null(opening);
+  while (!ended) {
+    struct pollfd ready = {.fd = socket99_pollfd(opening), .events = POLLIN};
+    if (poll(&ready, 1, 200) == 0)
+      store(&released_waits, 1);
+    ended = socket99_step(opening, res);
+  }
+  socket99_cancel(opening);
+  return res->status == SOCKET99_OK;
+}
+
+
+static void assert_connected_to(int fd, int listener) {
+  struct s99_address peer;
+  peer_address(fd, &peer);
+  assert_int_equal(ntohs(peer.addr.in.sin_port), own_port(listener));
+  close(fd);
+}
+
+
+static int listener_v4(void) {
+  return opened(&(socket99_config){.ipv4 = "127.0.0.1", .server = true});
+}
+
+
+static void test_half_an_answer_is_enough_for_a_client(void **state) {
+  static const char *const names[] = {"half ssa", "half sna", "half sta", "half saa"};
+  int listener = listener_v4();
+  size_t i;
+  (void)state;
+  for (i = 0; i < COUNT(names); i++) {
+    socket99_config cfg = half(names[i], own_port(listener));
+    socket99_result res;
+    assert_connected_to(opened(&cfg), listener);
+    assert_true(opens_in_steps(cfg, &res));
+    assert_connected_to(res.fd, listener);
+  }
+  close(listener);
+}
+
+
+/* The address that came first refuses. */
+static void test_what_comes_later_joins_the_race(void **state) {
+  static const char *const names[] = {"half saw", "half wsr", "half wtr", "half usw"};
+  int listener = listener_v4();
+  size_t i;
+  (void)state;
+  for (i = 0; i < COUNT(names); i++) {
+    socket99_result res;
+    store(&released_waits, 0);
+    assert_true(opens_in_steps(half(names[i], own_port(listener)), &res));
+    assert_connected_to(res.fd, listener);
+  }
+  close(listener);
+}
+
+
+static void test_a_server_and_a_datagram_client_take_half(void **state) {
+  socket99_config server = half("half ssa", 0), client = half("half ssa", 9);
+  socket99_result res;
+  (void)state;
+  server.server = true;
+  client.datagram = true;
+  close(opened(&server));
+  close(opened(&client));
+  assert_true(opens_in_steps(server, &res));
+  close(res.fd);
+  assert_true(opens_in_steps(client, &res));
+  close(res.fd);
+}
+
+
+static void test_half_an_answer_is_resolved(void **state) {
+  static const char *const inet[] = {"127.0.0.1:80"}, *const inet6[] = {"[::1]:80"};
+  static const char *const both[] = {"[::1]:80", "127.0.0.1:80"};
+  (void)state;
+  assert_resolves_to(half("half ssa", 80), inet, 1);
+  assert_resolves_to(half("half sas", 80), inet6, 1);
+  assert_resolves_to(half("half sna", 80), inet, 1);
+  assert_resolves_to(half("half ass", 80), both, 2);
+}
+
+
+/* The deadline comes before the other family was given up. */
+static void test_the_deadline_takes_half(void **state) {
+  static const char *const inet[] = {"127.0.0.1:80"};
+  socket99_config cfg = half("half ssa", 80);
+  (void)state;
+  cfg.timeout_ms = 40;
+  assert_resolves_to(cfg, inet, 1);
+}
+
+
+static void test_a_local_address_waits_for_its_family(void **state) {
+  socket99_config cfg = half("half saw", 0);
+  int listener = listener_v4();
+  socket99_result res;
+  (void)state;
+  cfg.port = own_port(listener);
+  cfg.bind_host = "127.0.0.1";
+  assert_true(opens_in_steps(cfg, &res));
+  assert_connected_to(res.fd, listener);
+  close(listener);
+}
+
+
+static void assert_half_fails(const char *name, enum socket99_status status, int code, int error) {
+  socket99_config cfg = half(name, 1);
+  socket99_result res;
+  cfg.timeout_ms = 300;
+  assert_false(socket99_open(&cfg, &res));
+  assert_int_equal(res.status, status);
+  assert_int_equal(res.getaddrinfo_error, code);
+  if (error != 0)
+    assert_int_equal(res.saved_errno, error);
+}
+
+
+static void test_the_lookup_of_both_families_tells_the_failure(void **state) {
+  (void)state;
+  assert_half_fails("half tnn", SOCKET99_ERROR_GETADDRINFO, EAI_AGAIN, 0);
+  assert_half_fails("half nss", SOCKET99_ERROR_GETADDRINFO, EAI_NONAME, 0);
+  assert_half_fails("half naa", SOCKET99_ERROR_GETADDRINFO, EAI_NONAME, 0);
+  assert_half_fails("half sss", SOCKET99_ERROR_TIMEOUT, 0, ETIMEDOUT);
+  assert_half_fails("half snn", SOCKET99_ERROR_TIMEOUT, 0, ETIMEDOUT);
+}
+
+
+static void test_a_refusal_is_told_when_nothing_else_came(void **state) {
+  (void)state;
+  assert_half_fails("half ssr", SOCKET99_ERROR_CONNECT, 0, ECONNREFUSED);
+  assert_half_fails("half snr", SOCKET99_ERROR_CONNECT, 0, ECONNREFUSED);
+}
+
+
+static void test_one_family_is_asked_once(void **state) {
+  static const char *const inet[] = {"127.0.0.1:80"};
+  socket99_config cfg = half("half aaw", 80);
+  (void)state;
+  cfg.family = AF_INET;
+  cfg.timeout_ms = 100;
+  assert_false(opens_in_steps((socket99_config){.host = "half nnn", .port = 80, .family = AF_INET},
+                              &(socket99_result){0}));
+  assert_int_equal(load(&calls), 1);
+  store(&released_waits, 1);
+  assert_resolves_to(cfg, inet, 1);
+  assert_int_equal(load(&calls), 2);
 }
 
 
@@ -930,6 +1128,15 @@ int main(void) {
       TEST(test_the_deadline_holds_in_a_lookup),
       TEST(test_the_deadline_holds_in_the_queue),
       TEST(test_an_opening_steps_through_a_lookup),
+      TEST(test_half_an_answer_is_enough_for_a_client),
+      TEST(test_what_comes_later_joins_the_race),
+      TEST(test_a_server_and_a_datagram_client_take_half),
+      TEST(test_half_an_answer_is_resolved),
+      TEST(test_the_deadline_takes_half),
+      TEST(test_a_local_address_waits_for_its_family),
+      TEST(test_the_lookup_of_both_families_tells_the_failure),
+      TEST(test_a_refusal_is_told_when_nothing_else_came),
+      TEST(test_one_family_is_asked_once),
       TEST(test_a_child_looks_up_while_its_parents_lookups_are_in_flight),
       TEST(test_forks_amid_lookups_harm_neither_side),
       TEST(test_no_lookup_loads_anything),
