@@ -172,7 +172,7 @@ static int64_t begins_at(const struct queue *queue, const struct line *line, int
     return 0;
   if (queue->busy - queue->abandoned >= most)
     return S99_NEVER;
-  if (queue->busy >= MOST_THREADS && queue->last_begin + PATIENCE > line->first->due)
+  if (queue->abandoned >= MOST_THREADS && queue->last_begin + PATIENCE > line->first->due)
     return queue->last_begin + PATIENCE;
   return line->first->due;
 }
@@ -266,9 +266,10 @@ static int start_thread(struct queue *queue, void *(*work)(void *)) {
 
 /* Waits for a lookup that may begin, and takes it; NULL: none came for a while. */
 static struct s99_lookup *await_work(struct queue *queue) {
-  int64_t now = s99_now(), end = now + IDLE_TIME;
-  while (queue->queued > 0 || now < end) {
-    int64_t at;
+  int64_t end = s99_now() + IDLE_TIME;
+  int error = 0;
+  while (queue->queued > 0 || error == 0) {
+    int64_t at, now = s99_now();
     struct s99_lookup *lookup = next_lookup(queue, &at);
     if (at <= now) {
       unlink_queued(queue, lookup);
@@ -276,8 +277,7 @@ static struct s99_lookup *await_work(struct queue *queue) {
     }
     if (at == S99_NEVER)
       at = queue->queued > 0 ? now + PATIENCE : end;
-    s99_condition_wait(&queue->has_work, &queue->lock, at);
-    now = s99_now();
+    error = s99_condition_wait(&queue->has_work, &queue->lock, at);
   }
   return NULL;
 }
