@@ -842,16 +842,6 @@ static void test_half_an_answer_is_resolved(void **state) {
 }
 
 
-/* The deadline comes before the other family was given up. */
-static void test_the_deadline_takes_half(void **state) {
-  static const char *const inet[] = {"127.0.0.1:80"};
-  socket99_config cfg = half("half ssa", 80);
-  (void)state;
-  cfg.timeout_ms = 40;
-  assert_resolves_to(cfg, inet, 1);
-}
-
-
 static void test_a_local_address_waits_for_its_family(void **state) {
   socket99_config cfg = half("half saw", 0);
   int listener = listener_v4();
@@ -1132,7 +1122,6 @@ int main(void) {
       TEST(test_what_comes_later_joins_the_race),
       TEST(test_a_server_and_a_datagram_client_take_half),
       TEST(test_half_an_answer_is_resolved),
-      TEST(test_the_deadline_takes_half),
       TEST(test_a_local_address_waits_for_its_family),
       TEST(test_the_lookup_of_both_families_tells_the_failure),
       TEST(test_a_refusal_is_told_when_nothing_else_came),
