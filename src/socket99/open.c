@@ -592,11 +592,11 @@ static int64_t next_question(const struct socket99_opening *opening) {
 }
 
 
-static int await_lookup(const struct socket99_opening *opening) {
+static int await_lookup(const struct socket99_opening *opening, int64_t until) {
   struct pollfd polled[S99_QUESTIONS];
   s99_inquiry_give_way(&opening->inquiry);
   s99_inquiry_polled(&opening->inquiry, polled);
-  return wait_in_poll(polled, S99_QUESTIONS, s99_poll_ms(next_question(opening)));
+  return wait_in_poll(polled, S99_QUESTIONS, s99_poll_ms(until));
 }
 
 
@@ -621,7 +621,7 @@ static void look_up(struct socket99_opening *opening) {
   if (!opening->inquiry.begun && !begin_inquiry(opening))
     return;
   if (opening->blocks)
-    error = await_lookup(opening);
+    error = await_lookup(opening, next_question(opening));
   s99_inquiry_ask_more(&opening->inquiry, &opening->plan, &opening->poller);
   hear_answers(opening);
   if (opening->state == RESOLVING)
@@ -858,7 +858,8 @@ bool s99_settle(socket99_opening *opening, socket99_result *res) {
   if (is_over(opening, res))
     return false;
   while (opening->state != ENDED) {
-    int error = s99_inquiry_is_over(&opening->inquiry) ? 0 : await_lookup(opening);
+    int error =
+        s99_inquiry_is_over(&opening->inquiry) ? 0 : await_lookup(opening, alarm_of(opening));
     if (error != 0)
       fail_to_poll(opening, error);
     else
