@@ -197,7 +197,10 @@ typedef struct socket99_config {
   long long timeout_ms;
   /* Milliseconds after which the next address is tried, while an attempt to connect
   ** is still in progress (RFC 8305, Connection Attempt Delay), 10 to 2000. 0: 250.
-  ** With 8 attempts in progress the oldest of them gives way to the next. */
+  ** With 8 attempts in progress the oldest of them gives way to the next.
+  ** Where a name is looked up on a thread (timeout_ms, socket99_start), also those
+  ** after which each family is asked for alone, while the answer for both is missing
+  ** (RFC 8305, section 3). What comes first is used, and what comes later joins the race. */
   int attempt_delay_ms;
   /* Options of any level, set in this order. */
   const socket99_option *options;
@@ -231,7 +234,8 @@ SOCKET99_API bool socket99_open(const socket99_config *cfg, socket99_result *res
 
 /*
 ** Finds the addresses that `cfg` would open, in the resolver's order, within
-** timeout_ms. With `unconnected` no port is needed. True: *addresses holds
+** timeout_ms. If the resolver is silent about one family, those of the other, 50 ms
+** after they came. With `unconnected` no port is needed. True: *addresses holds
 ** *count addresses; the caller frees it with free(3).
 */
 SOCKET99_API bool socket99_resolve(const socket99_config *cfg, socket99_result *res,

@@ -1,7 +1,7 @@
 /*
 ** internal.h: declarations that the files of the C library share.
 **
-** open.c calls config.c (check), resolver.c and lookup.c (candidates), race.c
+** open.c calls config.c (check), resolver.c and inquiry.c (candidates), race.c
 ** with attempt.c, or listener.c (a descriptor), and error.c (a result). Calls
 ** between files only go down, never back up.
 */
@@ -12,6 +12,7 @@
 
 #include "socket99.h"
 
+#include <poll.h>
 #include <stdint.h>
 
 /* Times are nanoseconds of s99_now()'s clock; S99_NEVER is later than any. */
@@ -120,6 +121,9 @@ S99_HIDDEN bool s99_check(const socket99_config *cfg, struct s99_plan *plan, cha
 /* copy.c: a deep copy in one block, to free with free(3). NULL: no memory. */
 S99_HIDDEN socket99_config *s99_copy_config(const socket99_config *cfg);
 
+/* process.c: a number that no other process has, a child of fork(2) included. */
+S99_HIDDEN int64_t s99_process(void);
+
 /* address.c */
 enum s99_numeric {
   S99_NOT_NUMERIC,
@@ -154,19 +158,24 @@ struct s99_answer {
   struct addrinfo *found;
 };
 
-/* NULL, with an errno in `error`, if memory, descriptors or threads run out. */
+/* NULL, with an errno in `error`, if memory, descriptors or threads run out. One that is
+** asked `aside` of another gives way to those that are not. */
 S99_HIDDEN struct s99_lookup *s99_lookup_start(const char *name, const char *service,
-                                               const struct addrinfo *hints, int *error);
+                                               const struct addrinfo *hints, bool aside,
+                                               int *error);
 /* Readable when the answer is there. */
 S99_HIDDEN int s99_lookup_fd(const struct s99_lookup *lookup);
+/* Lets the lookup's thread run, if the answer may be there in a moment. */
+S99_HIDDEN void s99_lookup_give_way(const struct s99_lookup *lookup);
 S99_HIDDEN bool s99_lookup_take(struct s99_lookup *lookup, struct s99_answer *answer);
 /* Closes its descriptor and frees it, now or when its thread returns. */
 S99_HIDDEN void s99_lookup_end(struct s99_lookup *lookup);
 
 /*
 ** resolver.c: the lookup that a plan needs, and candidates from its answer.
-** s99_resolve blocks. s99_take_answer frees the answer; false: there are no
-** candidates, and its `code` and `error` say why.
+** s99_resolve blocks. s99_take_answer and s99_join_answer free the answer; false: there
+** are no candidates, or no more, and its `code` and `error` say why. What joins is in
+** `joined`, behind those that are there already; the plan's list stays as it is.
 */
 struct s99_query {
   const char *name, *service;
@@ -175,6 +184,8 @@ struct s99_query {
 S99_HIDDEN void s99_query(const struct s99_plan *plan, struct s99_query *query);
 S99_HIDDEN void s99_resolve(const struct s99_plan *plan, struct s99_answer *answer);
 S99_HIDDEN bool s99_take_answer(struct s99_plan *plan, struct s99_answer *answer);
+S99_HIDDEN bool s99_join_answer(const struct s99_plan *plan, struct s99_answer *answer,
+                                struct s99_candidates *joined);
 S99_HIDDEN void s99_candidates_free(struct s99_candidates *candidates);
 
 /* attempt.c: makes a descriptor from a candidate. */
@@ -236,6 +247,8 @@ struct s99_race {
 
 S99_HIDDEN void s99_interleave(struct s99_address *list, size_t count);
 S99_HIDDEN void s99_race_init(struct s99_race *race, size_t count, int64_t delay);
+/* More candidates, behind the others. */
+S99_HIDDEN void s99_race_join(struct s99_race *race, size_t count);
 S99_HIDDEN int64_t s99_race_next(const struct s99_race *race);
 S99_HIDDEN bool s99_race_due(const struct s99_race *race, int64_t now);
 S99_HIDDEN bool s99_race_is_full(const struct s99_race *race);
@@ -276,6 +289,38 @@ S99_HIDDEN void s99_poller_close(struct s99_poller *poller);
 S99_HIDDEN socket99_opening *s99_start_lookup(const socket99_config *cfg, socket99_result *res);
 S99_HIDDEN struct sockaddr_storage *s99_take_found(socket99_opening *opening, size_t *count);
 S99_HIDDEN bool s99_settle(socket99_opening *opening, socket99_result *res);
+
+/*
+** inquiry.c: the lookups of one opening: of both families, and, when that has been silent
+** for a while, of each alone.
+*/
+enum s99_question { S99_WHOLE, S99_INET6_ALONE, S99_INET_ALONE, S99_QUESTIONS };
+
+struct s99_inquiry {
+  bool begun;
+  struct s99_lookup *lookups[S99_QUESTIONS]; /* NULL: not asked, or over */
+  bool known[S99_QUESTIONS];                 /* what there is, or that there is nothing */
+  int64_t more_at;                           /* when each family is asked alone */
+};
+
+/* 0 or an errno. The poller may have no descriptor. */
+S99_HIDDEN int s99_inquiry_begin(struct s99_inquiry *inquiry, const struct s99_plan *plan,
+                                 struct s99_poller *poller);
+/* Asks what is due by now. */
+S99_HIDDEN void s99_inquiry_ask_more(struct s99_inquiry *inquiry, const struct s99_plan *plan,
+                                     struct s99_poller *poller);
+/* Takes an answer that has come; S99_QUESTIONS: there is none. */
+S99_HIDDEN enum s99_question s99_inquiry_take(struct s99_inquiry *inquiry,
+                                              struct s99_poller *poller, struct s99_answer *answer);
+S99_HIDDEN bool s99_inquiry_is_over(const struct s99_inquiry *inquiry);
+/* What is still asked can tell nothing new. */
+S99_HIDDEN bool s99_inquiry_knows_all(const struct s99_inquiry *inquiry);
+/* Lets the first lookup's thread run, if the answer may be there in a moment. */
+S99_HIDDEN void s99_inquiry_give_way(const struct s99_inquiry *inquiry);
+/* What to wait for in poll(2): S99_QUESTIONS of them. */
+S99_HIDDEN void s99_inquiry_polled(const struct s99_inquiry *inquiry, struct pollfd *polled);
+/* Gives up what is still asked. */
+S99_HIDDEN void s99_inquiry_end(struct s99_inquiry *inquiry, struct s99_poller *poller);
 
 /* spelling.c: the edit distance of two words, the second of at most so many characters. */
 #define S99_LONGEST_WORD 40

@@ -7,39 +7,65 @@
 ** getaddrinfo returns. The lock of the queue guards the block, so a thread
 ** never signals a closed descriptor.
 **
-** Threads exist only while there is work. At most MOST_LIVE of them run
-** lookups that an opening waits for, and at most MOST_THREADS exist, counting
-** those stuck in abandoned lookups.
+** MOST_AT_ONCE lookups begin at once. One that has waited for PATIENCE behind
+** those begins beside them, so that names whose server is silent do not stop the
+** others, up to MOST_THREADS. Beyond that, one begins in the place of an abandoned
+** one each PATIENCE. Giving up a lookup starts none: whoever cancels a thousand
+** does not begin what he is about to cancel.
+**
+** While lookups wait, a thread waits with them until one is due. A thread without
+** work ends after IDLE_TIME; no other is started while it is there.
 */
 
 #include "internal.h"
 
-#include <dlfcn.h>
-#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
-#define MOST_LIVE 16
-#define MOST_THREADS 64
+#define MOST_AT_ONCE 16
+#define MOST_THREADS 256
+/* Of those that are asked aside of others, which are up to two for each name. */
+#define MOST_ASIDE (MOST_THREADS / 2)
 
-/* Added to the system's minimum; getaddrinfo keeps its buffers on the stack. */
+#define PATIENCE (100 * S99_MILLISECOND)
+#define IDLE_TIME (250 * S99_MILLISECOND)
+
+/* How often a caller gives way before it sleeps: some ten microseconds, in which a name
+** of /etc/hosts is found. To wake a caller takes longer. */
+#define YIELDS 100
+
+/* Added to what other threads of the program have, which holds its thread-local data:
+** getaddrinfo keeps its buffers on the stack. What is not used is only reserved. */
 #define STACK_SIZE ((size_t)256 * 1024)
 
+
+/* Lookups that have not begun, the first to begin at the head. */
+struct line {
+  struct s99_lookup *first, *last;
+};
 
 /* Each process has one. After fork(2) the child makes a new queue: the lock of
 ** the copied one may be held by a thread that exists only in the parent. */
 struct queue {
   pthread_mutex_t lock;
-  pid_t process;
-  struct s99_lookup *first, *last;
-  int threads, stuck;
+  pthread_cond_t has_work;
+  int64_t process;
+  struct line line, aside;
+  int queued;
+  int threads;
+  int busy;      /* threads inside getaddrinfo */
+  int abandoned; /* of those, inside lookups that nobody waits for */
+  int64_t last_begin;
   struct queue *parent;
 };
 
 enum progress { QUEUED, RUNNING, ABANDONED, ANSWERED };
 
 struct s99_lookup {
-  struct s99_lookup *next;
+  struct s99_lookup *next, *previous;
   struct queue *queue;
+  struct line *line;
+  int64_t due; /* when it may begin beside MOST_AT_ONCE others */
   enum progress progress;
   int wake[2]; /* read end, write end; an eventfd is both */
   struct addrinfo hints;
@@ -55,28 +81,28 @@ static struct queue *current;
 ** The queue
 */
 
+static int init_queue(struct queue *queue) {
+  int error = pthread_mutex_init(&queue->lock, NULL);
+  if (error != 0)
+    return error;
+  error = s99_condition_init(&queue->has_work);
+  if (error != 0)
+    pthread_mutex_destroy(&queue->lock);
+  return error;
+}
+
+
 /* NULL, with an errno in `error`, on failure. */
 static struct queue *new_queue(struct queue *parent, int *error) {
   struct queue *queue = calloc(1, sizeof(*queue));
-  *error = queue == NULL ? ENOMEM : pthread_mutex_init(&queue->lock, NULL);
+  *error = queue == NULL ? ENOMEM : init_queue(queue);
   if (*error != 0) {
     free(queue);
     return NULL;
   }
-  queue->process = getpid();
+  queue->process = s99_process();
   queue->parent = parent;
   return queue;
-}
-
-
-/*
-** Keeps this library mapped: a thread may be inside it when the program
-** unloads it.
-*/
-static void stay_mapped(void) {
-  Dl_info object;
-  if (dladdr((const void *)&current, &object) != 0)
-    dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 
@@ -84,15 +110,15 @@ static struct queue *queue_of_process(int *error) {
   for (;;) {
     struct queue *queue = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
     struct queue *made;
-    if (queue != NULL && queue->process == getpid())
+    if (queue != NULL && queue->process == s99_process())
       return queue;
     made = new_queue(queue, error);
     if (made == NULL)
       return NULL;
-    stay_mapped();
     if (__atomic_compare_exchange_n(&current, &queue, made, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
       return made;
+    pthread_cond_destroy(&made->has_work);
     pthread_mutex_destroy(&made->lock);
     free(made);
   }
@@ -100,36 +126,66 @@ static struct queue *queue_of_process(int *error) {
 
 
 static void append(struct queue *queue, struct s99_lookup *lookup) {
-  if (queue->last != NULL)
-    queue->last->next = lookup;
+  struct line *line = lookup->line;
+  lookup->previous = line->last;
+  if (line->last != NULL)
+    line->last->next = lookup;
   else
-    queue->first = lookup;
-  queue->last = lookup;
+    line->first = lookup;
+  line->last = lookup;
+  queue->queued++;
 }
 
 
-static struct s99_lookup *take_first(struct queue *queue) {
-  struct s99_lookup *lookup = queue->first;
-  if (lookup == NULL)
+static void unlink_queued(struct queue *queue, struct s99_lookup *lookup) {
+  struct line *line = lookup->line;
+  if (lookup->previous != NULL)
+    lookup->previous->next = lookup->next;
+  else
+    line->first = lookup->next;
+  if (lookup->next != NULL)
+    lookup->next->previous = lookup->previous;
+  else
+    line->last = lookup->previous;
+  lookup->next = lookup->previous = NULL;
+  queue->queued--;
+}
+
+
+/*
+** When a lookup begins
+*/
+
+static int64_t due_at(const struct queue *queue, int64_t now) {
+  bool at_once = queue->busy - queue->abandoned + queue->queued < MOST_AT_ONCE &&
+                 queue->busy + queue->queued < MOST_THREADS;
+  return at_once ? now : now + PATIENCE;
+}
+
+
+/* The time at which the first of a line begins, unless a thread has done its work before
+** that; S99_NEVER: there is none, or a thread must have done its work. */
+static int64_t begins_at(const struct queue *queue, const struct line *line, int most) {
+  if (line->first == NULL)
+    return S99_NEVER;
+  if (queue->busy < MOST_AT_ONCE)
+    return 0;
+  if (queue->busy - queue->abandoned >= most)
+    return S99_NEVER;
+  if (queue->abandoned >= MOST_THREADS && queue->last_begin + PATIENCE > line->first->due)
+    return queue->last_begin + PATIENCE;
+  return line->first->due;
+}
+
+
+/* The next to begin, and when; NULL, and S99_NEVER, as above. */
+static struct s99_lookup *next_lookup(const struct queue *queue, int64_t *at) {
+  int64_t line = begins_at(queue, &queue->line, MOST_THREADS);
+  int64_t aside = begins_at(queue, &queue->aside, MOST_ASIDE);
+  *at = line <= aside ? line : aside;
+  if (*at == S99_NEVER)
     return NULL;
-  queue->first = lookup->next;
-  if (queue->first == NULL)
-    queue->last = NULL;
-  lookup->next = NULL;
-  return lookup;
-}
-
-
-static void unlink_queued(struct queue *queue, const struct s99_lookup *lookup) {
-  struct s99_lookup *before = NULL, *each;
-  for (each = queue->first; each != lookup; each = each->next)
-    before = each;
-  if (before != NULL)
-    before->next = lookup->next;
-  else
-    queue->first = lookup->next;
-  if (queue->last == lookup)
-    queue->last = before;
+  return line <= aside ? queue->line.first : queue->aside.first;
 }
 
 
@@ -154,12 +210,13 @@ static void free_lookup(struct s99_lookup *lookup) {
 /* Called under the lock. */
 static void answer(struct s99_lookup *lookup, const struct s99_answer *found) {
   lookup->answer = *found;
+  lookup->queue->busy--;
   if (lookup->progress == ABANDONED) {
-    lookup->queue->stuck--;
+    lookup->queue->abandoned--;
     free_lookup(lookup);
     return;
   }
-  lookup->progress = ANSWERED;
+  __atomic_store_n(&lookup->progress, ANSWERED, __ATOMIC_RELEASE);
   s99_wake(lookup->wake[1]);
 }
 
@@ -177,13 +234,72 @@ static void look_up(const struct s99_lookup *lookup, struct s99_answer *found) {
 ** Threads
 */
 
+static size_t stack_size(const pthread_attr_t *attributes) {
+  size_t usual = 0;
+  pthread_attr_getstacksize(attributes, &usual);
+  return usual + STACK_SIZE;
+}
+
+
+/* Starts a detached thread with all signals blocked. */
+static int start_thread(struct queue *queue, void *(*work)(void *)) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t all, before;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0)
+    return error;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, stack_size(&attributes));
+  sigfillset(&all);
+  error = pthread_sigmask(SIG_SETMASK, &all, &before);
+  if (error == 0) {
+    error = pthread_create(&thread, &attributes, work, queue);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+  }
+  pthread_attr_destroy(&attributes);
+  if (error == 0)
+    queue->threads++;
+  return error;
+}
+
+
+/* Waits for a lookup that may begin, and takes it; NULL: none came for a while. */
+static struct s99_lookup *await_work(struct queue *queue) {
+  int64_t end = s99_now() + IDLE_TIME;
+  int error = 0;
+  while (queue->queued > 0 || error == 0) {
+    int64_t at, now = s99_now();
+    struct s99_lookup *lookup = next_lookup(queue, &at);
+    if (at <= now) {
+      unlink_queued(queue, lookup);
+      return lookup;
+    }
+    if (at == S99_NEVER)
+      at = queue->queued > 0 ? now + PATIENCE : end;
+    error = s99_condition_wait(&queue->has_work, &queue->lock, at);
+  }
+  return NULL;
+}
+
+
+static void begin(struct queue *queue, struct s99_lookup *lookup) {
+  __atomic_store_n(&lookup->progress, RUNNING, __ATOMIC_RELAXED);
+  queue->busy++;
+  queue->last_begin = s99_now();
+}
+
+
+/* While lookups wait, so does a thread. */
 static void *work(void *argument) {
   struct queue *queue = argument;
   struct s99_lookup *lookup;
   pthread_mutex_lock(&queue->lock);
-  while (queue->threads - queue->stuck <= MOST_LIVE && (lookup = take_first(queue)) != NULL) {
+  while ((lookup = await_work(queue)) != NULL) {
     struct s99_answer found;
-    lookup->progress = RUNNING;
+    begin(queue, lookup);
+    if (queue->queued > 0 && queue->threads == queue->busy)
+      start_thread(queue, work);
     pthread_mutex_unlock(&queue->lock);
     look_up(lookup, &found);
     pthread_mutex_lock(&queue->lock);
@@ -195,46 +311,12 @@ static void *work(void *argument) {
 }
 
 
-static size_t stack_size(void) {
-#if defined(_SC_THREAD_STACK_MIN)
-  long least = sysconf(_SC_THREAD_STACK_MIN);
-  if (least > 0)
-    return STACK_SIZE + (size_t)least;
-#endif
-  return STACK_SIZE + (size_t)PTHREAD_STACK_MIN;
-}
-
-
-/* Starts a detached thread with a small stack and all signals blocked. */
-static int start_thread(struct queue *queue) {
-  pthread_attr_t attributes;
-  pthread_t thread;
-  sigset_t all, before;
-  int error = pthread_attr_init(&attributes);
-  if (error != 0)
-    return error;
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, stack_size());
-  sigfillset(&all);
-  error = pthread_sigmask(SIG_SETMASK, &all, &before);
-  if (error == 0) {
-    error = pthread_create(&thread, &attributes, work, queue);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-  }
-  pthread_attr_destroy(&attributes);
-  return error;
-}
-
-
-/* Called under the lock. Failing to start a thread is an error only if there is
-** no other thread to do the work. */
-static int want_thread(struct queue *queue) {
-  int error;
-  if (queue->threads - queue->stuck >= MOST_LIVE || queue->threads >= MOST_THREADS)
-    return 0;
-  error = start_thread(queue);
-  if (error == 0)
-    queue->threads++;
+/* Called under the lock, for a lookup that was queued. Failing to start a thread is an
+** error only if there is no other thread to do the work. */
+static int want_thread(struct queue *queue, bool at_once) {
+  int idle = queue->threads - queue->busy, error = 0;
+  if (idle == 0 || (at_once && idle < queue->queued))
+    error = start_thread(queue, work);
   return queue->threads > 0 ? 0 : error;
 }
 
@@ -259,19 +341,22 @@ static struct s99_lookup *new_lookup(const char *name, const char *service,
 
 
 static int enqueue(struct queue *queue, struct s99_lookup *lookup) {
+  int64_t now = s99_now();
   int error;
   pthread_mutex_lock(&queue->lock);
+  lookup->due = due_at(queue, now);
   append(queue, lookup);
-  error = want_thread(queue);
+  error = want_thread(queue, lookup->due == now);
   if (error != 0)
     unlink_queued(queue, lookup);
   pthread_mutex_unlock(&queue->lock);
+  pthread_cond_signal(&queue->has_work);
   return error;
 }
 
 
 struct s99_lookup *s99_lookup_start(const char *name, const char *service,
-                                    const struct addrinfo *hints, int *error) {
+                                    const struct addrinfo *hints, bool aside, int *error) {
   struct queue *queue = queue_of_process(error);
   struct s99_lookup *lookup;
   if (queue == NULL)
@@ -282,6 +367,7 @@ struct s99_lookup *s99_lookup_start(const char *name, const char *service,
     return NULL;
   }
   lookup->queue = queue;
+  lookup->line = aside ? &queue->aside : &queue->line;
   if (s99_wake_open(lookup->wake) != 0) {
     *error = errno;
     free(lookup);
@@ -298,6 +384,16 @@ struct s99_lookup *s99_lookup_start(const char *name, const char *service,
 
 int s99_lookup_fd(const struct s99_lookup *lookup) {
   return lookup->wake[0];
+}
+
+
+void s99_lookup_give_way(const struct s99_lookup *lookup) {
+  int i;
+  for (i = 0; i < YIELDS; i++) {
+    if (__atomic_load_n(&lookup->progress, __ATOMIC_ACQUIRE) == ANSWERED)
+      break;
+    sched_yield();
+  }
 }
 
 
@@ -319,7 +415,7 @@ void s99_lookup_end(struct s99_lookup *lookup) {
   bool ours = true;
   /* In a child of the process that started it, the block is a copy without a
   ** thread, and its answer may be half-written, so it is not freed. */
-  if (queue->process != getpid()) {
+  if (queue->process != s99_process()) {
     close_wake(lookup);
     free(lookup);
     return;
@@ -331,9 +427,7 @@ void s99_lookup_end(struct s99_lookup *lookup) {
   } else if (lookup->progress == RUNNING) {
     ours = false;
     lookup->progress = ABANDONED;
-    queue->stuck++;
-    if (queue->first != NULL)
-      want_thread(queue);
+    queue->abandoned++;
   }
   pthread_mutex_unlock(&queue->lock);
   if (ours)

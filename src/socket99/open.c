@@ -2,7 +2,8 @@
 ** open.c: an opening: check, resolve, then connect, race or listen.
 **
 ** An opening goes straight on until it has to wait: for the answer of a lookup,
-** or for an attempt in a race. These are its two states. socket99_open waits
+** or for an attempt in a race. These are its two states; a lookup that is still
+** asked may bring more candidates to a race. socket99_open waits
 ** there in poll(2); with one candidate and no deadline nothing waits, and it
 ** is a straight line of system calls. socket99_step returns instead, and
 ** leaves the waiting to the program that watches the poller.
@@ -10,7 +11,9 @@
 
 #include "internal.h"
 
-#include <poll.h>
+/* How long the addresses of one family wait for those of the other where only one can be
+** used, or all are wanted (RFC 8305, section 3, Resolution Delay). */
+#define RESOLUTION_DELAY (50 * S99_MILLISECOND)
 
 enum state {
   RESOLVING, /* from the start until the candidates are known */
@@ -25,10 +28,11 @@ struct socket99_opening {
   bool resolves_only; /* it ends when the candidates are known, with `found` */
   struct sockaddr_storage *found;
   size_t found_count;
-  struct s99_lookup *lookup;
+  struct s99_inquiry inquiry;
+  int64_t settles_at; /* when candidates of one family suffice; S99_NEVER: none came */
   struct s99_race race;
   struct s99_attempt *attempts; /* of the race, by candidate */
-  struct pollfd *polled;        /* beside attempts; fd -1: not connecting */
+  struct pollfd *polled;        /* beside attempts; fd -1: not connecting. Then room for lookups */
   int64_t retry_at, retry_wait;
   struct s99_attempt only;    /* the attempt, where there is no race */
   struct s99_attempt *winner; /* it has the descriptor */
@@ -37,7 +41,7 @@ struct socket99_opening {
   /* Only of socket99_start: */
   struct s99_poller poller;
   socket99_config *copy;
-  pid_t process;
+  int64_t process;
   int64_t alarm;
 };
 
@@ -72,8 +76,13 @@ static bool is_late(const struct socket99_opening *opening) {
 }
 
 
+/* Where all addresses that are known have failed, their failure says more. */
 static void fail_late(struct socket99_opening *opening) {
   bool connecting = opening->state == RACING;
+  if (connecting && opening->race.in_progress == 0) {
+    opening->state = ENDED;
+    return;
+  }
   fail(opening, SOCKET99_ERROR_TIMEOUT, ETIMEDOUT);
   opening->failure.candidate = connecting ? &opening->plan.candidates.list[0] : NULL;
 }
@@ -173,13 +182,26 @@ static void try_in_turn(struct socket99_opening *opening) {
 ** Race
 */
 
-/* Only a stream's connect takes time, and with one candidate and no deadline
-** connect(2) may take as long as it needs. */
+/* Only a stream's connect takes time. */
+static bool takes_time(const struct socket99_opening *opening) {
+  const struct s99_plan *plan = &opening->plan;
+  return !plan->cfg->server && plan->establish && plan->type != SOCK_DGRAM &&
+         !opening->resolves_only;
+}
+
+
+/* With one candidate and no deadline connect(2) may take as long as it needs. */
 static bool needs_race(const struct socket99_opening *opening) {
   const struct s99_plan *plan = &opening->plan;
-  if (plan->cfg->server || !plan->establish || plan->type == SOCK_DGRAM)
-    return false;
-  return plan->candidates.count > 1 || plan->deadline != S99_NEVER || !opening->blocks;
+  return takes_time(opening) &&
+         (plan->candidates.count > 1 || plan->deadline != S99_NEVER || !opening->blocks);
+}
+
+
+static void polled_for_connect(struct pollfd *polled) {
+  polled->fd = -1;
+  polled->events = POLLOUT;
+  polled->revents = 0;
 }
 
 
@@ -311,15 +333,36 @@ static int64_t next_event(const struct socket99_opening *opening) {
 }
 
 
-/* Sees which attempts have ended; where the opening blocks, waits for one. */
+/* The lookups lie behind the attempts that have begun. */
+static int poll_all(struct socket99_opening *opening, int ms) {
+  struct pollfd *lookups = &opening->polled[opening->race.next];
+  nfds_t count = (nfds_t)opening->race.next;
+  size_t i;
+  int error;
+  if (s99_inquiry_is_over(&opening->inquiry))
+    return wait_in_poll(opening->polled, count, ms);
+  s99_inquiry_polled(&opening->inquiry, lookups);
+  error = wait_in_poll(opening->polled, count + S99_QUESTIONS, ms);
+  for (i = 0; i < S99_QUESTIONS; i++)
+    polled_for_connect(&lookups[i]);
+  return error;
+}
+
+
+/* Sees which attempts have ended; where the opening blocks, waits for one, or for an
+** answer. */
 static int poll_attempts(struct socket99_opening *opening) {
-  int ms = opening->blocks ? s99_poll_ms(next_event(opening)) : 0;
-  int error = wait_in_poll(opening->polled, (nfds_t)opening->race.next, ms);
+  int error = poll_all(opening, opening->blocks ? s99_poll_ms(next_event(opening)) : 0);
   if (error == 0)
     check_attempts(opening);
   if (s99_now() >= opening->retry_at)
     retry_attempts(opening);
   return error;
+}
+
+
+static bool is_lost(const struct socket99_opening *opening) {
+  return s99_race_is_lost(&opening->race) && s99_inquiry_is_over(&opening->inquiry);
 }
 
 
@@ -341,11 +384,11 @@ static void race(struct socket99_opening *opening) {
     else
       begin_attempt(opening);
   }
-  if (opening->winner == NULL && opening->race.in_progress > 0)
+  if (opening->winner == NULL && !is_lost(opening))
     error = poll_attempts(opening);
   if (opening->winner != NULL)
     finish_race(opening);
-  else if (s99_race_is_lost(&opening->race))
+  else if (is_lost(opening))
     opening->state = ENDED;
   else if (error != 0)
     fail_call(opening, "poll", error);
@@ -354,27 +397,34 @@ static void race(struct socket99_opening *opening) {
 }
 
 
-/* False: no memory. */
-static bool make_attempts(struct socket99_opening *opening) {
-  const struct s99_candidates *candidates = &opening->plan.candidates;
-  size_t i;
-  opening->attempts = calloc(candidates->count, sizeof(*opening->attempts));
-  opening->polled = calloc(candidates->count, sizeof(*opening->polled));
-  if (opening->attempts == NULL || opening->polled == NULL)
+/* Makes room for `count` attempts. False: no memory; nothing has changed. */
+static bool make_attempts(struct socket99_opening *opening,
+                          const struct s99_candidates *candidates) {
+  size_t count = candidates->count, i;
+  struct s99_attempt *attempts = realloc(opening->attempts, count * sizeof(*attempts));
+  struct pollfd *polled;
+  if (attempts == NULL)
     return false;
-  for (i = 0; i < candidates->count; i++) {
-    opening->attempts[i].plan = &opening->plan;
-    opening->attempts[i].candidate = &candidates->list[i];
-    opening->attempts[i].fd = opening->polled[i].fd = -1;
-    opening->polled[i].events = POLLOUT;
+  opening->attempts = attempts;
+  polled = realloc(opening->polled, (count + S99_QUESTIONS) * sizeof(*polled));
+  if (polled == NULL)
+    return false;
+  opening->polled = polled;
+  for (i = opening->race.next; i < count; i++) {
+    memset(&attempts[i], 0, sizeof(attempts[i]));
+    attempts[i].plan = &opening->plan;
+    attempts[i].candidate = &candidates->list[i];
+    attempts[i].fd = -1;
   }
+  for (i = opening->race.next; i < count + S99_QUESTIONS; i++)
+    polled_for_connect(&polled[i]);
   return true;
 }
 
 
 static void begin_race(struct socket99_opening *opening) {
   struct s99_candidates *candidates = &opening->plan.candidates;
-  if (!make_attempts(opening)) {
+  if (!make_attempts(opening, candidates)) {
     fail_call(opening, "calloc", ENOMEM);
     return;
   }
@@ -382,6 +432,46 @@ static void begin_race(struct socket99_opening *opening) {
   s99_race_init(&opening->race, candidates->count, opening->plan.delay);
   opening->state = RACING;
   race(opening);
+}
+
+
+static const struct s99_address *moved(const struct s99_address *candidate,
+                                       const struct s99_candidates *from,
+                                       const struct s99_candidates *to) {
+  size_t i;
+  for (i = 0; i < from->count; i++) {
+    if (candidate == &from->list[i])
+      return &to->list[i];
+  }
+  return candidate;
+}
+
+
+/* What attempts and failures point to is now in `to`. */
+static void move_candidates(struct socket99_opening *opening, const struct s99_candidates *to) {
+  const struct s99_candidates *from = &opening->plan.candidates;
+  size_t i;
+  for (i = 0; i < opening->race.next; i++) {
+    struct s99_attempt *attempt = &opening->attempts[i];
+    attempt->candidate = moved(attempt->candidate, from, to);
+    attempt->failure.candidate = moved(attempt->failure.candidate, from, to);
+  }
+  opening->failure.candidate = moved(opening->failure.candidate, from, to);
+  if (opening->failure_rank > from->count)
+    opening->failure_rank += to->count - from->count;
+}
+
+
+/* Those that came late alternate with those whose attempts have not begun. False: no
+** memory; the race goes on without them. */
+static bool join_race(struct socket99_opening *opening, struct s99_candidates *joined) {
+  size_t begun = opening->race.next, behind = begun > 0 ? begun - 1 : 0;
+  if (!make_attempts(opening, joined))
+    return false;
+  move_candidates(opening, joined);
+  s99_interleave(joined->list + behind, joined->count - behind);
+  s99_race_join(&opening->race, joined->count);
+  return true;
 }
 
 
@@ -399,8 +489,7 @@ static void end_attempts(struct socket99_opening *opening) {
 */
 
 /* A client's local address rules out candidates of the other family. */
-static bool drop_unfit(struct s99_plan *plan) {
-  struct s99_candidates *candidates = &plan->candidates;
+static bool drop_unfit(const struct s99_plan *plan, struct s99_candidates *candidates) {
   size_t i, kept = 0;
   if (plan->local.len == 0 || plan->local_port_only)
     return true;
@@ -431,7 +520,7 @@ static void copy_addresses(struct socket99_opening *opening) {
 static void open_candidates(struct socket99_opening *opening) {
   if (opening->resolves_only) {
     copy_addresses(opening);
-  } else if (!drop_unfit(&opening->plan)) {
+  } else if (!drop_unfit(&opening->plan, &opening->plan.candidates)) {
     fail(opening, SOCKET99_ERROR_BIND, EAFNOSUPPORT);
     opening->failure.candidate = &opening->plan.local;
   } else if (needs_race(opening)) {
@@ -450,53 +539,119 @@ static void take_answer(struct socket99_opening *opening, struct s99_answer *ans
 }
 
 
-static void end_lookup(struct socket99_opening *opening) {
-  unwatch(opening, s99_lookup_fd(opening->lookup), false);
-  s99_lookup_end(opening->lookup);
-  opening->lookup = NULL;
+/* There are candidates of one family that was asked for alone. */
+static bool has_a_family(const struct socket99_opening *opening) {
+  return opening->settles_at != S99_NEVER;
 }
 
 
-static bool start_lookup(struct socket99_opening *opening) {
-  struct s99_answer failure = {EAI_SYSTEM, 0, NULL};
-  struct s99_query query;
-  s99_query(&opening->plan, &query);
-  opening->lookup = s99_lookup_start(query.name, query.service, &query.hints, &failure.error);
-  if (opening->lookup != NULL) {
-    failure.error = watch(opening, s99_lookup_fd(opening->lookup), false);
-    if (failure.error == 0)
-      return true;
-    s99_lookup_end(opening->lookup);
-    opening->lookup = NULL;
+/* Candidates that joined those that are there; false: none did. */
+static bool join(struct socket99_opening *opening, struct s99_answer *answer) {
+  struct s99_candidates *candidates = &opening->plan.candidates, joined;
+  if (!s99_join_answer(&opening->plan, answer, &joined))
+    return false;
+  if (!opening->resolves_only)
+    (void)drop_unfit(&opening->plan, &joined);
+  if (joined.count == candidates->count ||
+      (opening->state == RACING && !join_race(opening, &joined))) {
+    s99_candidates_free(&joined);
+    return false;
   }
-  fail_lookup(opening, &failure);
-  return false;
+  s99_candidates_free(candidates);
+  *candidates = joined;
+  if (joined.list == joined.inlined)
+    candidates->list = candidates->inlined;
+  return true;
 }
 
 
-static int await_lookup(const struct socket99_opening *opening) {
-  struct pollfd answered;
-  answered.fd = s99_lookup_fd(opening->lookup);
-  answered.events = POLLIN;
-  return wait_in_poll(&answered, 1, s99_poll_ms(opening->plan.deadline));
+/* The answer for both families is the system's, and complete. Its failure counts unless
+** what the name server could not say of both it says of one. */
+static void hear_whole(struct socket99_opening *opening, struct s99_answer *answer) {
+  if (opening->state == RACING) {
+    (void)join(opening, answer);
+  } else if (answer->code == 0 ||
+             (!has_a_family(opening) && s99_inquiry_knows_all(&opening->inquiry))) {
+    s99_inquiry_end(&opening->inquiry, &opening->poller);
+    take_answer(opening, answer);
+  } else {
+    fail_lookup(opening, answer);
+    opening->state = RESOLVING;
+  }
+}
+
+
+static void hear_family(struct socket99_opening *opening, struct s99_answer *answer) {
+  if (join(opening, answer) && !has_a_family(opening))
+    opening->settles_at = takes_time(opening) ? 0 : s99_now() + RESOLUTION_DELAY;
+}
+
+
+static bool begin_inquiry(struct socket99_opening *opening) {
+  struct s99_answer failure = {EAI_SYSTEM, 0, NULL};
+  failure.error = s99_inquiry_begin(&opening->inquiry, &opening->plan, &opening->poller);
+  if (failure.error != 0)
+    fail_lookup(opening, &failure);
+  return failure.error == 0;
+}
+
+
+static void hear_answers(struct socket99_opening *opening) {
+  struct s99_answer answer;
+  enum s99_question question = S99_WHOLE;
+  while (opening->state != ENDED && question != S99_QUESTIONS) {
+    question = s99_inquiry_take(&opening->inquiry, &opening->poller, &answer);
+    if (question == S99_WHOLE)
+      hear_whole(opening, &answer);
+    else if (question != S99_QUESTIONS)
+      hear_family(opening, &answer);
+    if (has_a_family(opening) && s99_inquiry_knows_all(&opening->inquiry))
+      s99_inquiry_end(&opening->inquiry, &opening->poller);
+  }
+}
+
+
+/* When a lookup has to act even if no answer comes. */
+static int64_t next_question(const struct socket99_opening *opening) {
+  int64_t next = earlier(opening->inquiry.more_at, opening->settles_at);
+  return earlier(next, opening->plan.deadline);
+}
+
+
+static int await_lookup(const struct socket99_opening *opening, int64_t until) {
+  struct pollfd polled[S99_QUESTIONS];
+  s99_inquiry_give_way(&opening->inquiry);
+  s99_inquiry_polled(&opening->inquiry, polled);
+  return wait_in_poll(polled, S99_QUESTIONS, s99_poll_ms(until));
+}
+
+
+/* Candidates of one family are opened when the other has been silent for long enough. */
+static void open_what_came(struct socket99_opening *opening, int error) {
+  bool late = is_late(opening), over = s99_inquiry_is_over(&opening->inquiry);
+  if (has_a_family(opening) && (over || late || s99_now() >= opening->settles_at)) {
+    opening->failure.stage = SOCKET99_OK;
+    open_candidates(opening);
+  } else if (over) {
+    opening->state = ENDED;
+  } else if (error != 0) {
+    fail_call(opening, "poll", error);
+  } else if (late) {
+    fail_late(opening);
+  }
 }
 
 
 static void look_up(struct socket99_opening *opening) {
-  struct s99_answer answer;
   int error = 0;
-  if (opening->lookup == NULL && !start_lookup(opening))
+  if (!opening->inquiry.begun && !begin_inquiry(opening))
     return;
   if (opening->blocks)
-    error = await_lookup(opening);
-  if (s99_lookup_take(opening->lookup, &answer)) {
-    end_lookup(opening);
-    take_answer(opening, &answer);
-  } else if (error != 0) {
-    fail_call(opening, "poll", error);
-  } else if (is_late(opening)) {
-    fail_late(opening);
-  }
+    error = await_lookup(opening, next_question(opening));
+  s99_inquiry_ask_more(&opening->inquiry, &opening->plan, &opening->poller);
+  hear_answers(opening);
+  if (opening->state == RESOLVING)
+    open_what_came(opening, error);
 }
 
 
@@ -525,7 +680,8 @@ static bool begin(struct socket99_opening *opening, const socket99_config *cfg,
   opening->resolves_only = false;
   opening->found = NULL;
   opening->found_count = 0;
-  opening->lookup = NULL;
+  memset(&opening->inquiry, 0, sizeof(opening->inquiry));
+  opening->inquiry.more_at = opening->settles_at = S99_NEVER;
   opening->attempts = NULL;
   opening->polled = NULL;
   opening->race.next = 0;
@@ -544,17 +700,18 @@ static bool begin(struct socket99_opening *opening, const socket99_config *cfg,
 
 /* Goes on as far as it can; where the opening blocks, waits once. */
 static void advance(struct socket99_opening *opening) {
-  if (opening->state == RACING)
+  if (opening->state == RACING) {
+    hear_answers(opening);
     race(opening);
-  else
+  } else {
     resolve(opening);
+  }
 }
 
 
 /* Frees everything but the poller. */
 static void release(struct socket99_opening *opening) {
-  if (opening->lookup != NULL)
-    end_lookup(opening);
+  s99_inquiry_end(&opening->inquiry, &opening->poller);
   if (opening->attempts != NULL)
     end_attempts(opening);
   free(opening->attempts);
@@ -658,7 +815,7 @@ socket99_opening *socket99_start(const socket99_config *cfg, socket99_result *re
     return NULL;
   }
   opening->blocks = false;
-  opening->process = getpid();
+  opening->process = s99_process();
   return opening;
 }
 
@@ -674,15 +831,16 @@ socket99_opening *s99_start_lookup(const socket99_config *cfg, socket99_result *
 static int64_t alarm_of(const struct socket99_opening *opening) {
   if (opening->state == ENDED)
     return S99_NEVER;
-  return opening->state == RACING ? next_event(opening) : opening->plan.deadline;
+  return opening->state == RACING ? next_event(opening) : next_question(opening);
 }
 
 
 /* Whether it cannot go on in this process, or at all; the result says why. */
 static bool is_over(const struct socket99_opening *opening, socket99_result *res) {
-  if (opening->process != getpid()) {
+  if (opening->process != s99_process()) {
     s99_fail(res, SOCKET99_ERROR_UNKNOWN, EPERM);
-    snprintf(res->where, sizeof(res->where), "opening of process %ld", (long)opening->process);
+    snprintf(res->where, sizeof(res->where), "opening of process %ld",
+             (long)(pid_t)opening->process);
     return true;
   }
   if (opening->state == ENDED) {
@@ -726,7 +884,8 @@ bool s99_settle(socket99_opening *opening, socket99_result *res) {
   if (is_over(opening, res))
     return false;
   while (opening->state != ENDED) {
-    int error = opening->lookup == NULL ? 0 : await_lookup(opening);
+    int error =
+        s99_inquiry_is_over(&opening->inquiry) ? 0 : await_lookup(opening, alarm_of(opening));
     if (error != 0)
       fail_call(opening, "poll", error);
     else
@@ -767,7 +926,7 @@ void socket99_cancel(socket99_opening *opening) {
   if (opening == NULL)
     return;
   poller = opening->poller;
-  ours = opening->process == getpid();
+  ours = opening->process == s99_process();
   if (!ours)
     leave_to_parent(opening);
   if (!ours && !S99_POLLER_IS_INHERITED)

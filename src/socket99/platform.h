@@ -30,6 +30,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,9 +62,11 @@
 #if defined(__GNUC__)
 #define S99_HIDDEN __attribute__((visibility("hidden")))
 #define S99_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define S99_AT_LOAD __attribute__((constructor))
 #else
 #define S99_HIDDEN
 #define S99_PRINTF(text, first)
+#define S99_AT_LOAD
 #endif
 
 /* epoll(7), timerfd and eventfd. S99_KQUEUE makes Linux do without, to test the code
@@ -117,13 +120,16 @@
 #define S99_IP_BIND_ADDRESS_NO_PORT (-1)
 #endif
 
-/* Type flags of socket(2); 0 on systems that need fcntl(2) instead (macOS). */
+/* Type flags of socket(2); 0 on systems that need fcntl(2) instead (macOS). Those with the
+** flags have pipe2(2) as well. */
 #if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
 #define S99_SOCK_CLOEXEC SOCK_CLOEXEC
 #define S99_SOCK_NONBLOCK SOCK_NONBLOCK
+#define S99_HAVE_PIPE2 1
 #else
 #define S99_SOCK_CLOEXEC 0
 #define S99_SOCK_NONBLOCK 0
+#define S99_HAVE_PIPE2 0
 #endif
 
 /* The option that turns SIGPIPE into an error (BSD, macOS); -1: there is none. */
@@ -178,5 +184,9 @@ S99_HIDDEN int s99_first_ephemeral_port(void);
 ** read. Both are one descriptor on Linux. */
 S99_HIDDEN int s99_wake_open(int ends[2]);
 S99_HIDDEN void s99_wake(int end);
+
+/* A condition variable whose waits end at a time of s99_now()'s clock. 0 or an errno. */
+S99_HIDDEN int s99_condition_init(pthread_cond_t *condition);
+S99_HIDDEN int s99_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until);
 
 #endif

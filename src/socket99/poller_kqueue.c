@@ -11,6 +11,10 @@
 /* The identifier of the alarm's timer. */
 #define ALARM 1
 
+/* The longest time, in milliseconds, that a timer takes where its data has 32 bits: 24.8
+** days. Whoever is woken then finds nothing due, and sets the alarm again. */
+#define LONGEST INT32_MAX
+
 
 static int change(struct s99_poller *poller, uintptr_t ident, int filter, int flags, int64_t data) {
   struct kevent event;
@@ -52,7 +56,9 @@ int s99_poller_alarm(struct s99_poller *poller, int64_t at) {
   change(poller, ALARM, EVFILT_TIMER, EV_DELETE, 0);
   if (at == S99_NEVER)
     return 0;
-  left = left <= 0 ? 0 : (left + S99_MILLISECOND - 1) / S99_MILLISECOND;
+  left = left <= 0 ? 0 : (left - 1) / S99_MILLISECOND + 1;
+  if (left > LONGEST)
+    left = LONGEST;
   return change(poller, ALARM, EVFILT_TIMER, EV_ADD | EV_ONESHOT, left);
 }
 

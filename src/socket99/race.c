@@ -36,6 +36,11 @@ void s99_race_init(struct s99_race *race, size_t count, int64_t delay) {
 }
 
 
+void s99_race_join(struct s99_race *race, size_t count) {
+  race->count = count;
+}
+
+
 static bool may_start_at_once(const struct s99_race *race) {
   return race->in_progress == 0 || (race->newest_ended && !race->held);
 }

@@ -55,20 +55,23 @@ static void append(struct s99_candidates *candidates, const struct addrinfo *fou
 }
 
 
-/* False: no memory. */
-static bool copy_candidates(struct s99_candidates *out, const struct addrinfo *found, int family) {
+/* Those of `old`, then those of the answer. False: no memory. */
+static bool copy_candidates(struct s99_candidates *out, const struct s99_candidates *old,
+                            const struct addrinfo *found, int family) {
   const struct addrinfo *each;
-  size_t most = 0;
+  size_t most = old->count;
   for (each = found; each != NULL; each = each->ai_next)
     most++;
-  out->count = 0;
   out->list = out->inlined;
-  if (most > S99_INLINE_CANDIDATES)
+  if (most > S99_INLINE_CANDIDATES || old->count > 0)
     out->list = malloc(most * sizeof(*out->list));
   if (out->list == NULL) {
     out->list = out->inlined;
     return false;
   }
+  if (old->count > 0)
+    memcpy(out->list, old->list, old->count * sizeof(*out->list));
+  out->count = old->count;
   for (each = found; each != NULL; each = each->ai_next)
     append(out, each, family);
   return true;
@@ -84,13 +87,15 @@ static void take_port(struct s99_plan *plan, const struct addrinfo *found) {
 }
 
 
-static bool take_candidates(struct s99_plan *plan, const struct addrinfo *found) {
+static bool take_candidates(const struct s99_plan *plan, const struct s99_candidates *old,
+                            const struct addrinfo *found, struct s99_candidates *out) {
   size_t i;
-  if (!copy_candidates(&plan->candidates, found, plan->family))
+  out->count = 0;
+  if (!copy_candidates(out, old, found, plan->family))
     return false;
   if (plan->service == NULL) {
-    for (i = 0; i < plan->candidates.count; i++)
-      s99_set_port(&plan->candidates.list[i], plan->port);
+    for (i = old->count; i < out->count; i++)
+      s99_set_port(&out->list[i], plan->port);
   }
   return true;
 }
@@ -105,19 +110,38 @@ void s99_query(const struct s99_plan *plan, struct s99_query *query) {
 
 
 bool s99_take_answer(struct s99_plan *plan, struct s99_answer *answer) {
+  struct s99_candidates none;
   bool ok = true;
+  none.count = 0;
   if (answer->code != 0)
     return false;
-  if (plan->name == NULL)
+  if (plan->name == NULL) {
     take_port(plan, answer->found);
-  else
-    ok = take_candidates(plan, answer->found);
+  } else {
+    s99_candidates_free(&plan->candidates);
+    ok = take_candidates(plan, &none, answer->found, &plan->candidates);
+  }
   freeaddrinfo(answer->found);
   if (!ok)
     answer->code = EAI_MEMORY;
   else if (plan->candidates.count == 0)
     answer->code = EAI_NONAME;
   return answer->code == 0;
+}
+
+
+bool s99_join_answer(const struct s99_plan *plan, struct s99_answer *answer,
+                     struct s99_candidates *joined) {
+  bool ok;
+  if (answer->code != 0)
+    return false;
+  ok = take_candidates(plan, &plan->candidates, answer->found, joined);
+  freeaddrinfo(answer->found);
+  if (ok && joined->count > plan->candidates.count)
+    return true;
+  answer->code = ok ? EAI_NONAME : EAI_MEMORY;
+  s99_candidates_free(joined);
+  return false;
 }
 
 

@@ -6,10 +6,10 @@
 #include "platform.h"
 
 
-/* glibc's strerror_r returns the text, POSIX's an error. musl describes unknown errors
-** as it describes error 0. */
+/* The strerror_r of glibc and Android returns the text, POSIX's an error. musl describes
+** unknown errors as it describes error 0. */
 const char *s99_strerror(int error, char *buf, size_t size) {
-#if defined(__GLIBC__)
+#if defined(__GLIBC__) || (defined(__ANDROID__) && defined(_GNU_SOURCE))
   return strerror_r(error, buf, size);
 #else
   char none[64];
@@ -65,3 +65,47 @@ void s99_wake(int end) {
   while (write(end, &one, sizeof(one)) < 0 && errno == EINTR)
     continue;
 }
+
+
+/* macOS has no clock but the real one for a condition variable, and a wait for a length
+** of time in its place. */
+#if defined(__APPLE__)
+
+int s99_condition_init(pthread_cond_t *condition) {
+  return pthread_cond_init(condition, NULL);
+}
+
+
+int s99_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until) {
+  int64_t left = until - s99_now();
+  struct timespec length = {0, 0};
+  if (left > 0) {
+    length.tv_sec = (time_t)(left / 1000000000);
+    length.tv_nsec = (long)(left % 1000000000);
+  }
+  return pthread_cond_timedwait_relative_np(condition, lock, &length);
+}
+
+#else
+
+int s99_condition_init(pthread_cond_t *condition) {
+  pthread_condattr_t attributes;
+  int error = pthread_condattr_init(&attributes);
+  if (error != 0)
+    return error;
+  error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  if (error == 0)
+    error = pthread_cond_init(condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+  return error;
+}
+
+
+int s99_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until) {
+  struct timespec at;
+  at.tv_sec = (time_t)(until / 1000000000);
+  at.tv_nsec = (long)(until % 1000000000);
+  return pthread_cond_timedwait(condition, lock, &at);
+}
+
+#endif

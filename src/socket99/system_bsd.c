@@ -16,6 +16,14 @@ int s99_first_ephemeral_port(void) {
 #if !S99_HAVE_EPOLL
 
 
+#if S99_HAVE_PIPE2
+
+int s99_wake_open(int ends[2]) {
+  return pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+}
+
+#else
+
 static int set_cloexec_nonblocking(int fd) {
   return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fcntl(fd, F_SETFL, O_NONBLOCK) : -1;
 }
@@ -30,5 +38,7 @@ int s99_wake_open(int ends[2]) {
   s99_close_quietly(ends[1]);
   return -1;
 }
+
+#endif
 
 #endif

@@ -10,9 +10,10 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 
-#define MOST_LIVE 16
-#define MOST_THREADS 64
+#define MOST_AT_ONCE 16
+#define MOST_THREADS 256
 
 /* Read and written by threads, and by children of fork(2): no locks. */
 static int released_waits, released_stuck;
@@ -22,6 +23,10 @@ static pthread_t main_thread;
 static sigset_t mask_inside;
 static size_t stack_inside;
 static int detached_inside;
+static int threads_made, loads, same_pid;
+static int is_frozen;
+static struct timespec frozen_at;
+static __thread char thread_local_data[512 * 1024];
 
 
 static int load(const int *counter) {
@@ -109,7 +114,36 @@ static void hold_wait(void) {
 }
 
 
-static int answer(const char *name, struct addrinfo **found) {
+/* "half": a letter for what is answered of both families, of IPv6 alone and of IPv4 alone.
+** s: nothing until released as stuck, w: an address when released as waiting, a: an
+** address, r: one that refuses, n: no name, t: the server cannot say, u: nor can it, and
+** says so when released as waiting. */
+static int answer_half(const char *name, int family, struct addrinfo **found) {
+  char letter = name[family == AF_UNSPEC ? 5 : family == AF_INET6 ? 6 : 7];
+  if (letter == 's')
+    hold(&released_stuck);
+  if (letter == 'w' || letter == 'u')
+    hold(&released_waits);
+  if (letter == 'n' || letter == 's')
+    return EAI_NONAME;
+  if (letter == 't' || letter == 'u')
+    return EAI_AGAIN;
+  *found = family == AF_INET6 ? NULL : one_address(AF_INET, 0, NULL);
+  if (family != AF_INET6) {
+    struct sockaddr_in in;
+    memcpy(&in, (*found)->ai_addr, sizeof(in));
+    in.sin_addr.s_addr = htonl(letter == 'r' ? 0x7f000002 : INADDR_LOOPBACK);
+    memcpy((*found)->ai_addr, &in, sizeof(in));
+  }
+  if (family != AF_INET)
+    *found = one_address(AF_INET6, 1, *found);
+  return 0;
+}
+
+
+static int answer(const char *name, int family, struct addrinfo **found) {
+  if (begins(name, "half"))
+    return answer_half(name, family, found);
   if (begins(name, "wait"))
     hold_wait();
   else if (begins(name, "stuck"))
@@ -136,11 +170,12 @@ static int answer(const char *name, struct addrinfo **found) {
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found) {
   int code;
-  (void)hints;
+  thread_local_data[sizeof(thread_local_data) / 2] = 1;
   add(&inside, 1);
   if (pthread_equal(pthread_self(), main_thread))
     add(&asked_by_main, 1);
-  code = answer(service != NULL && begins(service, "stuck") ? service : name, found);
+  code =
+      answer(service != NULL && begins(service, "stuck") ? service : name, hints->ai_family, found);
   add(&calls, 1);
   add(&inside, -1);
   return code;
@@ -155,8 +190,52 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
   } system;
   if (load(&threads_fail) != 0)
     return EAGAIN;
+  add(&threads_made, 1);
   system.object = dlsym(RTLD_NEXT, "pthread_create");
   return system.function(thread, attributes, run, argument);
+}
+
+
+void *dlopen(const char *path, int flags) {
+  union {
+    void *object;
+    void *(*function)(const char *, int);
+  } system;
+  add(&loads, 1);
+  system.object = dlsym(RTLD_NEXT, "dlopen");
+  return system.function(path, flags);
+}
+
+
+/* As in a PID namespace whose first process makes one for its child. */
+pid_t getpid(void) {
+  return load(&same_pid) != 0 ? 1 : (pid_t)syscall(SYS_getpid);
+}
+
+
+/* The clock stands still while a test looks at who waits. */
+int clock_gettime(clockid_t clock, struct timespec *at) {
+  union {
+    void *object;
+    int (*function)(clockid_t, struct timespec *);
+  } system;
+  if (load(&is_frozen) != 0 && clock == CLOCK_MONOTONIC) {
+    *at = frozen_at;
+    return 0;
+  }
+  system.object = dlsym(RTLD_NEXT, "clock_gettime");
+  return system.function(clock, at);
+}
+
+
+static void freeze(void) {
+  clock_gettime(CLOCK_MONOTONIC, &frozen_at);
+  store(&is_frozen, 1);
+}
+
+
+static void thaw(void) {
+  store(&is_frozen, 0);
 }
 
 
@@ -192,6 +271,7 @@ static int begin(void **state) {
   store(&queued_calls, 0);
   store(&most_waits, 0);
   store(&asked_by_main, 0);
+  store(&threads_made, 0);
   threads_before = thread_count();
   descriptors_before = descriptors();
   return 0;
@@ -202,6 +282,8 @@ static int begin(void **state) {
 static int end(void **state) {
   int patience;
   (void)state;
+  thaw();
+  store(&same_pid, 0);
   store(&released_waits, 1);
   store(&released_stuck, 1);
   store(&threads_fail, 0);
@@ -221,7 +303,7 @@ static struct s99_lookup *asked(const char *name) {
   struct s99_lookup *lookup;
   int error = 0;
   memset(&hints, 0, sizeof(hints));
-  lookup = s99_lookup_start(name, "80", &hints, &error);
+  lookup = s99_lookup_start(name, "80", &hints, false, &error);
   assert_int_equal(error, 0);
   assert_non_null(lookup);
   return lookup;
@@ -264,27 +346,30 @@ static void assert_all_answered(struct s99_lookup **lookups, size_t count) {
 ** Threads
 */
 
-static void test_sixteen_are_live_and_the_rest_wait(void **state) {
-  struct s99_lookup *lookups[3 * MOST_LIVE];
+/* One thread more waits with them. */
+static void test_sixteen_begin_at_once_and_the_rest_wait(void **state) {
+  struct s99_lookup *lookups[3 * MOST_AT_ONCE];
   struct s99_answer answer;
   (void)state;
+  freeze();
   ask(lookups, COUNT(lookups), "wait");
-  assert_true(becomes(&inside, MOST_LIVE));
+  assert_true(becomes(&inside, MOST_AT_ONCE));
   pause_ms(20);
-  assert_int_equal(load(&inside), MOST_LIVE);
-  assert_true(threads_are(MOST_LIVE));
+  assert_int_equal(load(&inside), MOST_AT_ONCE);
+  assert_true(threads_are(MOST_AT_ONCE + 1));
   assert_false(s99_lookup_take(lookups[0], &answer));
   store(&released_waits, 1);
   assert_all_answered(lookups, COUNT(lookups));
   assert_int_equal(load(&calls), COUNT(lookups));
-  assert_int_equal(load(&most_waits), MOST_LIVE);
+  assert_int_equal(load(&most_waits), MOST_AT_ONCE);
 }
 
 
 static void test_a_queued_lookup_that_is_cancelled_never_runs(void **state) {
-  struct s99_lookup *waits[MOST_LIVE], *queued[5], *last;
+  struct s99_lookup *waits[MOST_AT_ONCE], *queued[5], *last;
   (void)state;
-  ask(waits, MOST_LIVE, "wait");
+  freeze();
+  ask(waits, MOST_AT_ONCE, "wait");
   ask(queued, COUNT(queued), "queued");
   s99_lookup_end(queued[2]);
   s99_lookup_end(queued[0]);
@@ -292,65 +377,144 @@ static void test_a_queued_lookup_that_is_cancelled_never_runs(void **state) {
   s99_lookup_end(queued[1]);
   s99_lookup_end(queued[3]);
   last = asked("later");
-  assert_true(becomes(&inside, MOST_LIVE));
+  assert_true(becomes(&inside, MOST_AT_ONCE));
   store(&released_waits, 1);
-  assert_all_answered(waits, MOST_LIVE);
+  assert_all_answered(waits, MOST_AT_ONCE);
   assert_answered(last);
   assert_int_equal(load(&queued_calls), 0);
-  assert_int_equal(load(&calls), MOST_LIVE + 1);
+  assert_int_equal(load(&calls), MOST_AT_ONCE + 1);
 }
 
 
-static void test_abandoned_ones_do_not_count_up_to_a_cap(void **state) {
-  struct s99_lookup *lookups[MOST_LIVE];
-  int live;
-  (void)state;
-  for (live = MOST_LIVE; live <= MOST_THREADS; live += MOST_LIVE) {
-    ask(lookups, MOST_LIVE, "stuck");
-    assert_true(becomes(&inside, live));
-    give_up(lookups, MOST_LIVE);
+/* The one that is given up makes room for no other that is about to be. */
+static void assert_cancels_in_order(size_t first, size_t step) {
+  struct s99_lookup *lookups[200];
+  size_t i, at = first;
+  freeze();
+  ask(lookups, COUNT(lookups), "stuck");
+  assert_true(becomes(&inside, MOST_AT_ONCE));
+  for (i = 0; i < COUNT(lookups); i++) {
+    s99_lookup_end(lookups[at]);
+    at = (at + step) % COUNT(lookups);
+    if (i % 10 == 0)
+      pause_ms(1);
   }
-  ask(lookups, MOST_LIVE, "wait");
-  pause_ms(20);
-  assert_int_equal(load(&inside), MOST_THREADS);
-  assert_true(threads_are(MOST_THREADS));
-  store(&released_waits, 1);
-  store(&released_stuck, 1);
-  assert_all_answered(lookups, MOST_LIVE);
+  thaw();
+  pause_ms(120);
+  assert_int_equal(load(&inside), MOST_AT_ONCE);
+  assert_int_equal(load(&calls), 0);
+  assert_true(load(&threads_made) <= MOST_AT_ONCE + 1);
 }
 
 
-static void test_an_abandoned_one_makes_room_for_the_queue(void **state) {
-  struct s99_lookup *waits[MOST_LIVE], *queued;
+static void test_cancelling_from_the_first_on_begins_none(void **state) {
   (void)state;
-  ask(waits, MOST_LIVE, "wait");
-  assert_true(becomes(&inside, MOST_LIVE));
-  queued = asked("queued");
-  s99_lookup_end(waits[3]);
-  assert_answered(queued);
-  store(&released_waits, 1);
-  assert_all_answered(waits, 3);
-  assert_all_answered(waits + 4, MOST_LIVE - 4);
+  assert_cancels_in_order(0, 1);
+}
+
+
+static void test_cancelling_from_the_last_on_begins_none(void **state) {
+  (void)state;
+  assert_cancels_in_order(199, 199);
+}
+
+
+static void test_cancelling_here_and_there_begins_none(void **state) {
+  (void)state;
+  assert_cancels_in_order(7, 77);
+}
+
+
+/* However many others are silent. */
+static void test_one_that_has_waited_begins_beside_the_others(void **state) {
+  struct s99_lookup *silent[8 * MOST_AT_ONCE];
+  (void)state;
+  ask(silent, COUNT(silent), "stuck");
+  assert_answered(asked("name"));
+  assert_true(becomes(&inside, COUNT(silent)));
+  assert_answered(asked("name"));
+  store(&released_stuck, 1);
+  assert_all_answered(silent, COUNT(silent));
+}
+
+
+static void test_those_asked_aside_leave_room_for_the_others(void **state) {
+  struct s99_lookup *silent[MOST_THREADS / 2], *more[10], *aside;
+  struct addrinfo hints;
+  int error;
+  (void)state;
+  memset(&hints, 0, sizeof(hints));
+  ask(silent, COUNT(silent), "stuck");
+  assert_true(becomes(&inside, COUNT(silent)));
+  aside = s99_lookup_start("queued", "80", &hints, true, &error);
+  assert_non_null(aside);
+  assert_answered(asked("name"));
+  ask(more, COUNT(more), "name");
+  assert_all_answered(more, COUNT(more));
+  assert_int_equal(load(&queued_calls), 0);
+  store(&released_stuck, 1);
+  assert_answered(aside);
+  assert_all_answered(silent, COUNT(silent));
+}
+
+
+static void test_there_is_a_most_of_all_threads(void **state) {
+  struct s99_lookup *silent[MOST_THREADS + 4];
+  (void)state;
+  ask(silent, COUNT(silent), "stuck");
+  assert_true(becomes(&inside, MOST_THREADS));
+  pause_ms(250);
+  assert_int_equal(load(&inside), MOST_THREADS);
+  store(&released_stuck, 1);
+  assert_all_answered(silent, COUNT(silent));
+}
+
+
+/* Beyond the most, one begins in the place of an abandoned one. */
+static void test_the_abandoned_take_no_place_for_ever(void **state) {
+  struct s99_lookup *stuck[MOST_THREADS], *last[3];
+  (void)state;
+  ask(stuck, COUNT(stuck), "stuck");
+  assert_true(becomes(&inside, MOST_THREADS));
+  ask(last, COUNT(last), "name");
+  pause_ms(120);
+  assert_int_equal(load(&calls), 0);
+  give_up(stuck, COUNT(stuck));
+  assert_all_answered(last, COUNT(last));
+  assert_answered(asked("name"));
+  assert_int_equal(load(&inside), MOST_THREADS);
 }
 
 
 /* Threads that come back from abandoned lookups do not join in. */
 static void test_sixteen_stay_the_most_when_the_abandoned_come_back(void **state) {
-  struct s99_lookup *stuck[MOST_LIVE], *waits[3 * MOST_LIVE];
+  struct s99_lookup *stuck[MOST_AT_ONCE], *waits[3 * MOST_AT_ONCE];
   (void)state;
-  ask(stuck, MOST_LIVE, "stuck");
-  assert_true(becomes(&inside, MOST_LIVE));
-  give_up(stuck, MOST_LIVE);
+  ask(stuck, MOST_AT_ONCE, "stuck");
+  assert_true(becomes(&inside, MOST_AT_ONCE));
+  give_up(stuck, MOST_AT_ONCE);
+  freeze();
   ask(waits, COUNT(waits), "wait");
-  assert_true(becomes(&inside_waits, MOST_LIVE));
+  assert_true(becomes(&inside_waits, MOST_AT_ONCE));
   store(&released_stuck, 1);
-  assert_true(becomes(&inside, MOST_LIVE));
+  assert_true(becomes(&inside, MOST_AT_ONCE));
   pause_ms(20);
-  assert_int_equal(load(&inside_waits), MOST_LIVE);
-  assert_true(threads_are(MOST_LIVE));
+  assert_int_equal(load(&inside_waits), MOST_AT_ONCE);
   store(&released_waits, 1);
   assert_all_answered(waits, COUNT(waits));
-  assert_int_equal(load(&most_waits), MOST_LIVE);
+  assert_int_equal(load(&most_waits), MOST_AT_ONCE);
+}
+
+
+static void test_a_thread_waits_for_the_next_lookup(void **state) {
+  int i;
+  (void)state;
+  assert_answered(asked("name"));
+  freeze();
+  assert_answered(asked("name"));
+  for (i = 0; i < 20; i++)
+    assert_answered(asked("name"));
+  assert_true(load(&threads_made) <= 2);
 }
 
 
@@ -369,12 +533,16 @@ static void test_no_signal_reaches_a_lookup(void **state) {
 }
 
 
-static void test_threads_are_small_and_detached(void **state) {
+static void test_threads_are_detached_and_have_more_room_than_others(void **state) {
+  pthread_attr_t usual;
+  size_t size;
   (void)state;
+  assert_int_equal(pthread_attr_init(&usual), 0);
+  assert_int_equal(pthread_attr_getstacksize(&usual, &size), 0);
+  pthread_attr_destroy(&usual);
   assert_answered(asked("look"));
   assert_int_equal(detached_inside, PTHREAD_CREATE_DETACHED);
-  assert_true(stack_inside >= (size_t)256 * 1024);
-  assert_true(stack_inside <= (size_t)1024 * 1024);
+  assert_true(stack_inside >= size + (size_t)256 * 1024);
 }
 
 
@@ -536,17 +704,16 @@ static void test_the_deadline_holds_in_a_lookup(void **state) {
 
 /* A server's lookup counts, too, and so does the time in the queue. */
 static void test_the_deadline_holds_in_the_queue(void **state) {
-  struct s99_lookup *waits[MOST_LIVE];
-  socket99_config cfg = {.host = "queued", .port = 80, .server = true, .timeout_ms = 50};
+  struct s99_lookup *waits[MOST_AT_ONCE];
+  socket99_config cfg = {.host = "stuck", .port = 80, .server = true, .timeout_ms = 50};
   socket99_result res;
   (void)state;
-  ask(waits, MOST_LIVE, "wait");
-  assert_true(becomes(&inside, MOST_LIVE));
+  ask(waits, MOST_AT_ONCE, "wait");
+  assert_true(becomes(&inside, MOST_AT_ONCE));
   assert_false(socket99_open(&cfg, &res));
   assert_int_equal(res.status, SOCKET99_ERROR_TIMEOUT);
   store(&released_waits, 1);
-  assert_all_answered(waits, MOST_LIVE);
-  assert_int_equal(load(&queued_calls), 0);
+  assert_all_answered(waits, MOST_AT_ONCE);
 }
 
 
@@ -555,10 +722,11 @@ static void test_an_opening_steps_through_a_lookup(void **state) {
   socket99_opening *opening;
   socket99_result res;
   (void)state;
+  freeze();
   opening = socket99_start(&cfg, &res);
   assert_non_null(opening);
   assert_false(socket99_step(opening, &res));
-  assert_int_equal(socket99_timeout_ms(opening), -1);
+  assert_int_equal(socket99_timeout_ms(opening), 250);
   assert_true(becomes(&inside, 1));
   assert_false(socket99_step(opening, &res));
   store(&released_waits, 1);
@@ -570,6 +738,164 @@ static void test_an_opening_steps_through_a_lookup(void **state) {
     assert_int_equal(res.status, SOCKET99_ERROR_CONNECT);
   socket99_cancel(opening);
   assert_int_equal(load(&asked_by_main), 0);
+}
+
+
+/*
+** A resolver that answers half
+*/
+
+static socket99_config half(const char *name, int port) {
+  socket99_config cfg = {.host = (char *)name, .port = port};
+  cfg.attempt_delay_ms = 10;
+  cfg.timeout_ms = 10000;
+  return cfg;
+}
+
+
+/* In steps, without a deadline; what waits is released when there is nothing else to do. */
+static bool opens_in_steps(socket99_config cfg, socket99_result *res) {
+  socket99_opening *opening;
+  bool ended = false;
+  cfg.timeout_ms = 0;
+  opening = socket99_start(&cfg, res);
+  assert_non_null(opening);
+  while (!ended) {
+    struct pollfd ready = {.fd = socket99_pollfd(opening), .events = POLLIN};
+    if (poll(&ready, 1, 200) == 0)
+      store(&released_waits, 1);
+    ended = socket99_step(opening, res);
+  }
+  socket99_cancel(opening);
+  return res->status == SOCKET99_OK;
+}
+
+
+static void assert_connected_to(int fd, int listener) {
+  struct s99_address peer;
+  peer_address(fd, &peer);
+  assert_int_equal(ntohs(peer.addr.in.sin_port), own_port(listener));
+  close(fd);
+}
+
+
+static int listener_v4(void) {
+  return opened(&(socket99_config){.ipv4 = "127.0.0.1", .server = true});
+}
+
+
+static void test_half_an_answer_is_enough_for_a_client(void **state) {
+  static const char *const names[] = {"half ssa", "half sna", "half sta", "half saa"};
+  int listener = listener_v4();
+  size_t i;
+  (void)state;
+  for (i = 0; i < COUNT(names); i++) {
+    socket99_config cfg = half(names[i], own_port(listener));
+    socket99_result res;
+    assert_connected_to(opened(&cfg), listener);
+    assert_true(opens_in_steps(cfg, &res));
+    assert_connected_to(res.fd, listener);
+  }
+  close(listener);
+}
+
+
+/* The address that came first refuses. */
+static void test_what_comes_later_joins_the_race(void **state) {
+  static const char *const names[] = {"half saw", "half wsr", "half wtr", "half usw"};
+  int listener = listener_v4();
+  size_t i;
+  (void)state;
+  for (i = 0; i < COUNT(names); i++) {
+    socket99_result res;
+    store(&released_waits, 0);
+    assert_true(opens_in_steps(half(names[i], own_port(listener)), &res));
+    assert_connected_to(res.fd, listener);
+  }
+  close(listener);
+}
+
+
+static void test_a_server_and_a_datagram_client_take_half(void **state) {
+  socket99_config server = half("half ssa", 0), client = half("half ssa", 9);
+  socket99_result res;
+  (void)state;
+  server.server = true;
+  client.datagram = true;
+  close(opened(&server));
+  close(opened(&client));
+  assert_true(opens_in_steps(server, &res));
+  close(res.fd);
+  assert_true(opens_in_steps(client, &res));
+  close(res.fd);
+}
+
+
+static void test_half_an_answer_is_resolved(void **state) {
+  static const char *const inet[] = {"127.0.0.1:80"}, *const inet6[] = {"[::1]:80"};
+  static const char *const both[] = {"[::1]:80", "127.0.0.1:80"};
+  (void)state;
+  assert_resolves_to(half("half ssa", 80), inet, 1);
+  assert_resolves_to(half("half sas", 80), inet6, 1);
+  assert_resolves_to(half("half sna", 80), inet, 1);
+  assert_resolves_to(half("half ass", 80), both, 2);
+}
+
+
+static void test_a_local_address_waits_for_its_family(void **state) {
+  socket99_config cfg = half("half saw", 0);
+  int listener = listener_v4();
+  socket99_result res;
+  (void)state;
+  cfg.port = own_port(listener);
+  cfg.bind_host = "127.0.0.1";
+  assert_true(opens_in_steps(cfg, &res));
+  assert_connected_to(res.fd, listener);
+  close(listener);
+}
+
+
+static void assert_half_fails(const char *name, enum socket99_status status, int code, int error) {
+  socket99_config cfg = half(name, 1);
+  socket99_result res;
+  cfg.timeout_ms = 300;
+  assert_false(socket99_open(&cfg, &res));
+  assert_int_equal(res.status, status);
+  assert_int_equal(res.getaddrinfo_error, code);
+  if (error != 0)
+    assert_int_equal(res.saved_errno, error);
+}
+
+
+static void test_the_lookup_of_both_families_tells_the_failure(void **state) {
+  (void)state;
+  assert_half_fails("half tnn", SOCKET99_ERROR_GETADDRINFO, EAI_AGAIN, 0);
+  assert_half_fails("half nss", SOCKET99_ERROR_GETADDRINFO, EAI_NONAME, 0);
+  assert_half_fails("half naa", SOCKET99_ERROR_GETADDRINFO, EAI_NONAME, 0);
+  assert_half_fails("half sss", SOCKET99_ERROR_TIMEOUT, 0, ETIMEDOUT);
+  assert_half_fails("half snn", SOCKET99_ERROR_TIMEOUT, 0, ETIMEDOUT);
+}
+
+
+static void test_a_refusal_is_told_when_nothing_else_came(void **state) {
+  (void)state;
+  assert_half_fails("half ssr", SOCKET99_ERROR_CONNECT, 0, ECONNREFUSED);
+  assert_half_fails("half snr", SOCKET99_ERROR_CONNECT, 0, ECONNREFUSED);
+}
+
+
+static void test_one_family_is_asked_once(void **state) {
+  static const char *const inet[] = {"127.0.0.1:80"};
+  socket99_config cfg = half("half aaw", 80);
+  (void)state;
+  cfg.family = AF_INET;
+  cfg.timeout_ms = 100;
+  assert_false(opens_in_steps((socket99_config){.host = "half nnn", .port = 80, .family = AF_INET},
+                              &(socket99_result){0}));
+  assert_int_equal(load(&calls), 1);
+  store(&released_waits, 1);
+  assert_resolves_to(cfg, inet, 1);
+  assert_int_equal(load(&calls), 2);
 }
 
 
@@ -627,12 +953,12 @@ static void assert_succeeded(pid_t child) {
 
 
 static void test_a_child_looks_up_while_its_parents_lookups_are_in_flight(void **state) {
-  struct s99_lookup *lookups[MOST_LIVE + 4];
+  struct s99_lookup *lookups[MOST_AT_ONCE + 4];
   pid_t child;
   (void)state;
   need_fork_amid_threads(false);
   ask(lookups, COUNT(lookups), "wait");
-  assert_true(becomes(&inside, MOST_LIVE));
+  assert_true(becomes(&inside, MOST_AT_ONCE));
   child = fork();
   if (child == 0) {
     int status;
@@ -661,6 +987,56 @@ static void test_forks_amid_lookups_harm_neither_side(void **state) {
     assert_all_answered(lookups, COUNT(lookups));
     assert_succeeded(child);
   }
+}
+
+
+/* An object that is unloaded amid lookups is kept when it is loaded: not now. */
+static void test_no_lookup_loads_anything(void **state) {
+  int before = load(&loads);
+  pid_t child;
+  (void)state;
+  need_fork_amid_threads(false);
+  child = fork();
+  if (child == 0) {
+    int status = look_up_in_child();
+    leave_child(status != 0 ? status : load(&loads) != before);
+  }
+  assert_succeeded(child);
+  assert_answered(asked("name"));
+  assert_int_equal(load(&loads), before);
+}
+
+
+/* Where each is the first process of a PID namespace of its own. */
+static void test_a_child_with_the_same_number_is_another_process(void **state) {
+  static struct s99_lookup *lookups[MOST_AT_ONCE + 4];
+  socket99_config cfg = {.host = "wait", .port = 80};
+  socket99_opening *opening;
+  socket99_result res;
+  pid_t child;
+  (void)state;
+  need_fork_amid_threads(false);
+  store(&same_pid, 1);
+  ask(lookups, COUNT(lookups), "wait");
+  opening = socket99_start(&cfg, &res);
+  assert_non_null(opening);
+  assert_false(socket99_step(opening, &res));
+  assert_true(becomes(&inside, MOST_AT_ONCE));
+  child = fork();
+  if (child == 0) {
+    int status = look_up_in_child();
+    if (!socket99_step(opening, &res) || res.saved_errno != EPERM ||
+        strcmp(res.where, "opening of process 1") != 0)
+      status = 3;
+    give_up(lookups, COUNT(lookups));
+    socket99_cancel(opening);
+    leave_child(status != 0 ? status : descriptors() != descriptors_before);
+  }
+  assert_succeeded(child);
+  assert_false(socket99_step(opening, &res));
+  store(&released_waits, 1);
+  assert_all_answered(lookups, COUNT(lookups));
+  socket99_cancel(opening);
 }
 
 
@@ -718,13 +1094,19 @@ static int start_the_checkers_thread(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_sixteen_are_live_and_the_rest_wait),
+      TEST(test_sixteen_begin_at_once_and_the_rest_wait),
       TEST(test_a_queued_lookup_that_is_cancelled_never_runs),
-      TEST(test_abandoned_ones_do_not_count_up_to_a_cap),
-      TEST(test_an_abandoned_one_makes_room_for_the_queue),
+      TEST(test_cancelling_from_the_first_on_begins_none),
+      TEST(test_cancelling_from_the_last_on_begins_none),
+      TEST(test_cancelling_here_and_there_begins_none),
+      TEST(test_one_that_has_waited_begins_beside_the_others),
+      TEST(test_those_asked_aside_leave_room_for_the_others),
+      TEST(test_there_is_a_most_of_all_threads),
+      TEST(test_the_abandoned_take_no_place_for_ever),
       TEST(test_sixteen_stay_the_most_when_the_abandoned_come_back),
+      TEST(test_a_thread_waits_for_the_next_lookup),
       TEST(test_no_signal_reaches_a_lookup),
-      TEST(test_threads_are_small_and_detached),
+      TEST(test_threads_are_detached_and_have_more_room_than_others),
       TEST(test_without_a_thread_the_lookup_fails_rather_than_blocks),
       TEST(test_without_a_further_thread_the_lookup_waits_for_one),
       TEST(test_a_system_error_keeps_its_errno),
@@ -736,8 +1118,18 @@ int main(void) {
       TEST(test_the_deadline_holds_in_a_lookup),
       TEST(test_the_deadline_holds_in_the_queue),
       TEST(test_an_opening_steps_through_a_lookup),
+      TEST(test_half_an_answer_is_enough_for_a_client),
+      TEST(test_what_comes_later_joins_the_race),
+      TEST(test_a_server_and_a_datagram_client_take_half),
+      TEST(test_half_an_answer_is_resolved),
+      TEST(test_a_local_address_waits_for_its_family),
+      TEST(test_the_lookup_of_both_families_tells_the_failure),
+      TEST(test_a_refusal_is_told_when_nothing_else_came),
+      TEST(test_one_family_is_asked_once),
       TEST(test_a_child_looks_up_while_its_parents_lookups_are_in_flight),
       TEST(test_forks_amid_lookups_harm_neither_side),
+      TEST(test_no_lookup_loads_anything),
+      TEST(test_a_child_with_the_same_number_is_another_process),
       TEST(test_nothing_is_lost_when_lookups_end_at_any_moment),
   };
   main_thread = pthread_self();

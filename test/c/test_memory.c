@@ -16,6 +16,7 @@
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
 extern void __libc_free(void *block);
 
 /* Counting, in this thread; the allocation to fail, and whether one did. */
@@ -73,6 +74,16 @@ void *calloc(size_t count, size_t size) {
   if (counting && block != NULL)
     hold(block);
   return block;
+}
+
+
+void *realloc(void *block, size_t size) {
+  void *moved = fails() ? NULL : __libc_realloc(block, size);
+  if (counting && moved != NULL) {
+    drop(block);
+    hold(moved);
+  }
+  return moved;
 }
 
 

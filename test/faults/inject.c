@@ -22,6 +22,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -48,8 +49,6 @@ static const char *const names[] = {"accept4",
                                     "chmod",
                                     "close",
                                     "connect",
-                                    "dladdr",
-                                    "dlopen",
                                     "epoll_create1",
                                     "epoll_add",
                                     "epoll_delete",
@@ -81,6 +80,8 @@ static const char *const names[] = {"accept4",
                                     "poll",
                                     "pread",
                                     "pthread_attr_init",
+                                    "pthread_cond_init",
+                                    "pthread_condattr_init",
                                     "pthread_create",
                                     "pthread_mutex_init",
                                     "pthread_sigmask",
@@ -407,10 +408,8 @@ STAND_IN(int, getrlimit, "getrlimit", (int what, void *limit), (what, limit), fa
 STAND_IN(int, getrlimit64, "getrlimit", (int what, void *limit), (what, limit), failed(error));
 STAND_IN(int, unsetenv, "unsetenv", (const char *name), (name), failed(error));
 
-STAND_IN_WHERE(result != 0, int, dladdr, "dladdr", (const void *address, void *info),
-               (address, info), (errno = error, 0));
-STAND_IN_WHERE(result != 0, void *, dlopen, "dlopen", (const char *path, int flags), (path, flags),
-               failed_pointer(error));
+STAND_IN(int, pthread_condattr_init, "pthread_condattr_init", (pthread_condattr_t * attributes),
+         (attributes), error);
 STAND_IN(int, pthread_attr_init, "pthread_attr_init", (pthread_attr_t * attributes), (attributes),
          error);
 STAND_IN(int, pthread_mutex_init, "pthread_mutex_init",
@@ -623,6 +622,37 @@ EXPORT int stand_in_pthread_create(pthread_t *thread, const pthread_attr_t *attr
     function(&extra, attributes, stay, NULL);
   }
   return function(thread, attributes, run, argument);
+}
+
+
+/* What dlsym(3) finds after this object is the C library's oldest version, of another
+** layout. */
+EXPORT int
+stand_in_pthread_cond_init(pthread_cond_t *condition,
+                           const pthread_condattr_t *attributes) __asm__("pthread_cond_init");
+EXPORT int stand_in_pthread_cond_init(pthread_cond_t *condition,
+                                      const pthread_condattr_t *attributes) {
+  static const pthread_cond_t none = PTHREAD_COND_INITIALIZER;
+  int error = fails("pthread_cond_init", __builtin_return_address(0));
+  (void)attributes;
+  if (error == 0)
+    *condition = none;
+  return error;
+}
+
+
+/* The time has come at once: an idle thread ends, and is not in the way of the next case. */
+EXPORT int
+stand_in_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                                const struct timespec *until) __asm__("pthread_cond_timedwait");
+EXPORT int stand_in_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                                           const struct timespec *until) {
+  (void)condition;
+  (void)until;
+  pthread_mutex_unlock(lock);
+  sched_yield();
+  pthread_mutex_lock(lock);
+  return ETIMEDOUT;
 }
 
 

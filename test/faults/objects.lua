@@ -159,7 +159,8 @@ for _, host in ipairs { '127.0.0.1', 'localhost' } do
         { 'connect', 'EINPROGRESS EALREADY ECONNABORTED', 'ok' },
         -- A lookup's own; its codes are told.
         { 'pthread_sigmask', '*', 'skip', from = 2 },
-        { 'eventfd pthread_attr_init pthread_create pthread_mutex_init pthread_sigmask', '*',
+        { 'eventfd pthread_attr_init pthread_cond_init pthread_condattr_init pthread_create ' ..
+    'pthread_mutex_init pthread_sigmask', '*',
           { code = 'EAI_SYSTEM' } },
         -- Of the lookup; of the connection, told.
         { 'poll', '*', 'either' },

@@ -26,8 +26,6 @@ local everywhere = {
   { '*', 'EINTR', 'ok' },
   -- poll(2), notes: what other systems say where Linux says ENOMEM.
   { 'poll', 'EAGAIN', 'ok' },
-  -- To stay mapped is a precaution for programs that unload the library.
-  { 'dladdr dlopen', '*', 'ok' },
   -- The second call gives back the mask that the first one gave; where that fails,
   -- which it cannot with these arguments, there is no other way to do it.
   { 'pthread_sigmask', '*', 'skip', from = 2 },
@@ -45,7 +43,8 @@ rules.open = {
   { 'fcntl', '*', { 'fcntl' } },
   { 'getaddrinfo', '*', { 'getaddrinfo' } },
   -- A lookup that cannot begin.
-  { 'eventfd pthread_attr_init pthread_create pthread_mutex_init pthread_sigmask', '*',
+  { 'eventfd pthread_attr_init pthread_cond_init pthread_condattr_init pthread_create ' ..
+    'pthread_mutex_init pthread_sigmask', '*',
     { 'getaddrinfo', 'EAI_SYSTEM' } },
   -- An opening that cannot be watched.
   { 'epoll_create1 timerfd_create epoll_add', '*', { 'unknown' } },

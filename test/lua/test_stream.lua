@@ -1237,11 +1237,11 @@ function TestConnect:test_the_descriptor_is_the_same_from_the_start_to_the_end()
   local client = master()
   local fd = client:getfd()
   client:settimeout(0)
-  client:connect('localhost', port)
+  local done = client:connect('localhost', port)
   lu.assertEquals(client:getfd(), fd)
   lu.assertEquals((select(2, sock99.select(nil, { fd }, 10))), { fd })
   client:settimeout(10)
-  lu.assertEquals(client:connect('localhost', port), 1)
+  lu.assertEquals(done or client:connect('localhost', port), 1)
   lu.assertEquals({ client:getfd(), client:pollfd() }, { fd, fd })
   keep(server:accept())
 end
@@ -1271,9 +1271,11 @@ function TestConnect:test_a_name_that_does_not_exist_is_told_by_whichever_call_a
   } do
     local client = master()
     client:settimeout(0)
-    client:connect('no-such-host.invalid', 80)
+    local ok, message = client:connect('no-such-host.invalid', 80)
     client:settimeout(30)
-    local ok, message = call(client)
+    if message == 'timeout' then
+      ok, message = call(client)
+    end
     lu.assertTrue(not ok)
     lu.assertStrContains(message, 'getaddrinfo no-such-host.invalid')
     lu.assertTrue(client:getfd() >= 0)

@@ -142,9 +142,9 @@ function network.assert_failed(results, stage, code, message)
 end
 
 -- Waits until the resolver's threads are gone; those of abandoned lookups stay
--- for the two seconds that /etc/resolv.conf gives them.
+-- for the two seconds that /etc/resolv.conf gives each of their questions.
 function network.await_threads()
-  local deadline = network.now() + 5
+  local deadline = network.now() + 20
   local count
   repeat
     count = 0

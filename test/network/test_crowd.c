@@ -166,7 +166,7 @@ static int resting_threads(void) {
   socket99_result result;
   assert_true(socket99_open(&config, &result));
   close(result.fd);
-  poll(NULL, 0, 200);
+  poll(NULL, 0, 1000);
   return count_threads();
 }
 
