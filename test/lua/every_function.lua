@@ -956,6 +956,8 @@ local of_kinds = {
       return kinds.open(c.object, { host = host, port = port }, host, port)
     end, equal(1)
   end },
+  ignore_sigpipe = calling(function() kinds.ignore_sigpipe() return true end),
+  setfd = on_object(function(object) return kinds.setfd(object, object:getfd()) end),
   dress = on_object(function(object) return kinds.dress(object, getmetatable(object)) end),
   new = calling(function() return kinds.new(kinds.kind(tostring), 1) end, holds),
   connect_fresh = { function(c)

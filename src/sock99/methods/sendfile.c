@@ -163,8 +163,9 @@ static int copy_in_kernel(struct transfer *transfer) {
   while (error == 0 && transfer->left > 0) {
     size_t piece = next_piece(transfer);
     ssize_t sent = sock99_sendfile(transfer->s->fd, source->fd, &source->offset, piece);
+    /* EINVAL: such a file has to be read. */
     if (sent < 0)
-      return errno;
+      return errno == EINVAL ? ENOSYS : errno;
     if (sent == 0)
       return 0;
     count_sent(transfer, (size_t)sent);
@@ -193,8 +194,6 @@ static int copy_and_wait(lua_State *L, struct transfer *transfer) {
   int error;
   do {
     error = copy_without_sigpipe(transfer);
-    if (error == EINVAL)
-      return ENOSYS;
     if (error == EINTR || sock99_would_block(error)) {
       error = try_again(L, transfer, error);
       if (error == 0)
