@@ -83,7 +83,7 @@ static int l_begin_to_open(lua_State *L) {
   if (sock99_has_timeout(s))
     return sock99_begin_race(s, &request.config, &traits, &result) ? 0
                                                                    : sock99_fail_result(L, &result);
-  if (!socket99_open(&request.config, &result))
+  if (!sock99_open_now(L, &request.config, &result))
     return sock99_fail_result(L, &result);
   sock99_take_result(s, &traits, &result);
   return 0;

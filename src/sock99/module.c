@@ -95,7 +95,7 @@ local fd = assert(sock99.open{ host = '127.0.0.1', port = 0, server = true })
 static int l_open(lua_State *L) {
   struct sock99_request request;
   socket99_result result;
-  if (!sock99_read_config(L, &request, &result) || !socket99_open(&request.config, &result))
+  if (!sock99_read_config(L, &request, &result) || !sock99_open_now(L, &request.config, &result))
     return sock99_fail_result(L, &result);
   lua_pushinteger(L, result.fd);
   return 1;
@@ -190,7 +190,7 @@ static int l_resolve(lua_State *L) {
   if (!sock99_read_lookup(L, &request, &result))
     return sock99_fail_result(L, &result);
   found = new_addresses(L);
-  if (!socket99_resolve(&request.config, &result, &found->list, &found->count))
+  if (!sock99_find_addresses(L, &request.config, &result, &found->list, &found->count))
     return sock99_fail_result(L, &result);
   lua_createtable(L, (int)found->count, 0);
   for (i = 0; i < found->count; i++) {

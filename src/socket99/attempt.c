@@ -232,7 +232,7 @@ static int64_t nanoseconds(const struct timeval *time) {
 
 /* Waits for the end of a connect that a signal interrupted; it goes on by
 ** itself (connect(2), EINTR). */
-static int await_connect(int fd, int64_t begun) {
+static int await_connect(const struct s99_plan *plan, int fd, int64_t begun) {
   struct timeval timeout;
   int64_t end = get_send_timeout(fd, &timeout) ? begun + nanoseconds(&timeout) : S99_NEVER;
   struct pollfd writable;
@@ -242,8 +242,12 @@ static int await_connect(int fd, int64_t begun) {
   writable.events = POLLOUT;
   writable.revents = 0;
   while ((ready = poll(&writable, 1, s99_poll_ms(end))) <= 0) {
-    if (ready < 0 && errno != EINTR && errno != EAGAIN)
-      return errno;
+    if (ready < 0) {
+      error = errno;
+      if (!s99_goes_on(plan, error))
+        return error;
+      error = 0;
+    }
     if (s99_now() >= end)
       return ETIMEDOUT;
   }
@@ -284,13 +288,14 @@ static int connect_until(int fd, const struct s99_address *candidate, int64_t en
 
 
 /* Of a blocking socket, which has to begin again after a signal. */
-static int connect_unix_waiting(int fd, const struct s99_address *candidate) {
+static int connect_unix_waiting(const struct s99_plan *plan, int fd,
+                                const struct s99_address *candidate) {
   struct timeval timeout;
   int64_t begun = s99_now(), end = S99_NEVER;
   int error = connect_once(fd, candidate);
   if (error == EINTR && get_send_timeout(fd, &timeout))
     end = begun + nanoseconds(&timeout);
-  while (error == EINTR)
+  while (error == EINTR && s99_goes_on(plan, error))
     error = end == S99_NEVER ? connect_once(fd, candidate) : connect_until(fd, candidate, end);
   if (end != S99_NEVER)
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
@@ -298,11 +303,11 @@ static int connect_unix_waiting(int fd, const struct s99_address *candidate) {
 }
 
 
-static int connect_inet(int fd, const struct s99_address *candidate) {
+static int connect_inet(const struct s99_plan *plan, int fd, const struct s99_address *candidate) {
   int64_t begun = s99_now();
   int error = connect_once(fd, candidate);
   if (error == EINTR)
-    return await_connect(fd, begun);
+    return s99_goes_on(plan, error) ? await_connect(plan, fd, begun) : error;
   /* A blocking socket returns EINPROGRESS only when the caller's SO_SNDTIMEO expires. */
   return error == EINPROGRESS ? ETIMEDOUT : error;
 }
@@ -317,7 +322,7 @@ static int connect_datagram(struct s99_attempt *attempt) {
     error = s99_find_local_broadcast(candidate, &is_broadcast);
   if (is_broadcast || error != 0)
     return error;
-  error = connect_inet(attempt->fd, candidate);
+  error = connect_inet(attempt->plan, attempt->fd, candidate);
   if (error == EACCES && s99_find_local_broadcast(candidate, &is_broadcast) == 0 && is_broadcast)
     return 0;
   attempt->progress = S99_CONNECTED;
@@ -361,8 +366,8 @@ static int connect_stream(struct s99_attempt *attempt) {
   int error;
   attempt->progress = S99_CONNECTED;
   if (family_of(attempt) == AF_UNIX)
-    return connect_unix_waiting(attempt->fd, attempt->candidate);
-  error = connect_inet(attempt->fd, attempt->candidate);
+    return connect_unix_waiting(attempt->plan, attempt->fd, attempt->candidate);
+  error = connect_inet(attempt->plan, attempt->fd, attempt->candidate);
   if (error == 0 && is_connected_to_itself(attempt))
     return ECONNREFUSED;
   return error;

@@ -62,12 +62,20 @@ struct s99_candidates {
 /* How the caller's options set an option that has a default. */
 enum s99_setting { S99_UNSET, S99_OFF, S99_ON };
 
+/* A caller that wants to know when a signal interrupts a wait of its opening. False ends
+** the opening with EINTR. */
+struct s99_interruption {
+  bool (*go_on)(void *context);
+  void *context;
+};
+
 /*
 ** A checked configuration and what follows from it, or why it was refused. It
 ** borrows `cfg` and owns its candidates. If `name` and `service` are NULL, the
 ** candidates are known; otherwise they need a resolver.
 */
 struct s99_plan {
+  const struct s99_interruption *interruption; /* NULL: nobody wants to know */
   const socket99_config *cfg;
   int type;   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
   int family; /* AF_UNSPEC: any */
@@ -288,6 +296,21 @@ S99_HIDDEN void s99_poller_close(struct s99_poller *poller);
 */
 S99_HIDDEN socket99_opening *s99_start_lookup(const socket99_config *cfg, socket99_result *res);
 S99_HIDDEN struct sockaddr_storage *s99_take_found(socket99_opening *opening, size_t *count);
+/* open.c: socket99_open and socket99_resolve for such a caller. */
+S99_HIDDEN bool s99_open(const socket99_config *cfg, const struct s99_interruption *interruption,
+                         socket99_result *res);
+S99_HIDDEN bool s99_find_addresses(const socket99_config *cfg,
+                                   const struct s99_interruption *interruption,
+                                   socket99_result *res, struct sockaddr_storage **addresses,
+                                   size_t *count);
+
+/* Whether a wait that poll(2) or connect(2) ended with `error` goes on. */
+static inline bool s99_goes_on(const struct s99_plan *plan, int error) {
+  if (error == EINTR && plan->interruption != NULL)
+    return plan->interruption->go_on(plan->interruption->context);
+  return error == EINTR || error == EAGAIN;
+}
+
 S99_HIDDEN bool s99_settle(socket99_opening *opening, socket99_result *res);
 
 /*

@@ -129,10 +129,10 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 
 /* Calls poll(2). 0, or an errno that another call would return again. */
-static int wait_in_poll(struct pollfd *polled, nfds_t count, int ms) {
-  if (poll(polled, count, ms) >= 0 || errno == EINTR || errno == EAGAIN)
-    return 0;
-  return errno;
+static int wait_in_poll(const struct socket99_opening *opening, struct pollfd *polled, nfds_t count,
+                        int ms) {
+  int error = poll(polled, count, ms) >= 0 ? 0 : errno;
+  return error == 0 || s99_goes_on(&opening->plan, error) ? 0 : error;
 }
 
 
@@ -308,7 +308,7 @@ static void check_attempts(struct socket99_opening *opening) {
 */
 static void make_room(struct socket99_opening *opening) {
   size_t i = 0;
-  (void)wait_in_poll(opening->polled, (nfds_t)opening->race.next, 0);
+  (void)wait_in_poll(opening, opening->polled, (nfds_t)opening->race.next, 0);
   check_attempts(opening);
   if (opening->winner != NULL || !s99_race_is_full(&opening->race))
     return;
@@ -340,9 +340,9 @@ static int poll_all(struct socket99_opening *opening, int ms) {
   size_t i;
   int error;
   if (s99_inquiry_is_over(&opening->inquiry))
-    return wait_in_poll(opening->polled, count, ms);
+    return wait_in_poll(opening, opening->polled, count, ms);
   s99_inquiry_polled(&opening->inquiry, lookups);
-  error = wait_in_poll(opening->polled, count + S99_QUESTIONS, ms);
+  error = wait_in_poll(opening, opening->polled, count + S99_QUESTIONS, ms);
   for (i = 0; i < S99_QUESTIONS; i++)
     polled_for_connect(&lookups[i]);
   return error;
@@ -622,7 +622,7 @@ static int await_lookup(const struct socket99_opening *opening, int64_t until) {
   struct pollfd polled[S99_QUESTIONS];
   s99_inquiry_give_way(&opening->inquiry);
   s99_inquiry_polled(&opening->inquiry, polled);
-  return wait_in_poll(polled, S99_QUESTIONS, s99_poll_ms(until));
+  return wait_in_poll(opening, polled, S99_QUESTIONS, s99_poll_ms(until));
 }
 
 
@@ -739,13 +739,20 @@ static bool finish(struct socket99_opening *opening, socket99_result *res) {
 }
 
 
-bool socket99_open(const socket99_config *cfg, socket99_result *res) {
+bool s99_open(const socket99_config *cfg, const struct s99_interruption *interruption,
+              socket99_result *res) {
   struct socket99_opening opening;
   if (!begin(&opening, cfg, res))
     return false;
+  opening.plan.interruption = interruption;
   while (opening.state != ENDED)
     advance(&opening);
   return finish(&opening, res);
+}
+
+
+bool socket99_open(const socket99_config *cfg, socket99_result *res) {
+  return s99_open(cfg, NULL, res);
 }
 
 
@@ -758,18 +765,25 @@ struct sockaddr_storage *s99_take_found(socket99_opening *opening, size_t *count
 }
 
 
-bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
-                      struct sockaddr_storage **addresses, size_t *count) {
+bool s99_find_addresses(const socket99_config *cfg, const struct s99_interruption *interruption,
+                        socket99_result *res, struct sockaddr_storage **addresses, size_t *count) {
   struct socket99_opening opening;
   *addresses = NULL;
   *count = 0;
   if (!begin(&opening, cfg, res))
     return false;
+  opening.plan.interruption = interruption;
   opening.resolves_only = true;
   while (opening.state != ENDED)
     advance(&opening);
   *addresses = s99_take_found(&opening, count);
   return finish(&opening, res);
+}
+
+
+bool socket99_resolve(const socket99_config *cfg, socket99_result *res,
+                      struct sockaddr_storage **addresses, size_t *count) {
+  return s99_find_addresses(cfg, NULL, res, addresses, count);
 }
 
 

@@ -436,4 +436,53 @@ function TestSignals:test_a_server_without_a_limit_ends_where_a_handler_sets_a_f
 end
 
 
+-- Openings that wait: a Unix listener and a TCP listener whose backlogs are full.
+local function full_listeners()
+  local path = support.path 'full'
+  keep(sock99.socket { path = path, server = true, backlog = 1 })
+  local server = keep(sock99.socket { host = '127.0.0.1', server = true, backlog = 1 })
+  local _, port = server:getsockname()
+  local addresses = { unix = { path = path }, tcp = { ipv4 = '127.0.0.1', port = port } }
+  for _, address in pairs(addresses) do
+    repeat
+      address.timeout = 0.1
+      local client = sock99.socket(address)
+    until not (client and keep(client))
+  end
+  return addresses
+end
+
+
+function TestSignals:test_a_handler_runs_while_an_opening_waits_which_then_goes_on()
+  for name, address in pairs(full_listeners()) do
+    for _, open in ipairs { sock99.open, sock99.socket } do
+      address.timeout = 0.3
+      local started, ran = support.now(), nil
+      support.on_alarm(0.1, function() ran = support.now() - started end)
+      lu.assertEquals((select(4, open(address))), 'timeout', name)
+      local time = support.now() - started
+      lu.assertTrue(ran and ran >= 0.09 and ran < 0.25, ('%s: %s'):format(name, tostring(ran)))
+      lu.assertTrue(time >= 0.29 and time < 0.8, ('%s: %.2f s'):format(name, time))
+    end
+  end
+end
+
+
+function TestSignals:test_an_error_of_a_handler_ends_an_opening_and_leaves_no_descriptor()
+  for name, address in pairs(full_listeners()) do
+    for _, timeout in ipairs { 5, false } do
+      for _, open in ipairs { sock99.open, sock99.socket } do
+        address.timeout = timeout or nil
+        local before, started = support.descriptor_count(), support.now()
+        support.on_alarm(0.05, function() error('interrupted!', 0) end)
+        lu.assertEquals({ pcall(open, address) }, { false, 'interrupted!' }, name)
+        lu.assertTrue(support.now() - started < 1, name)
+        collectgarbage()
+        lu.assertEquals(support.descriptor_count(), before, name)
+      end
+    end
+  end
+end
+
+
 support.run()

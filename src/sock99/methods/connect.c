@@ -139,7 +139,7 @@ static int connect_blocking(lua_State *L, struct sock99_socket *s, const socket9
   socket99_result result;
   size_t count, i;
   int error = EINVAL;
-  if (!socket99_resolve(lookup, &result, &found, &count))
+  if (!sock99_find_addresses(L, lookup, &result, &found, &count))
     return sock99_fail_result(L, &result);
   for (i = 0; i < count && error != 0; i++) {
     sock99_pick_address(found, count, s->family, i, &peer);

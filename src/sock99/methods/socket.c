@@ -61,7 +61,7 @@ int sock99_socket(lua_State *L) {
   sock99_prepare(&request.config, &traits);
   /* What it will most likely be, so that it need not become another one. */
   sock99_new_socket(L, class_opened(&request.config, !request.config.unconnected));
-  if (!socket99_open(&request.config, &result))
+  if (!sock99_open_now(L, &request.config, &result))
     return sock99_fail_result(L, &result);
   sock99_born(L, &traits, &result);
   return 1;

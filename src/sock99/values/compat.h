@@ -53,6 +53,13 @@ static inline bool sock99_tointeger(lua_State *L, int index, long long *out) {
 /* Whether lua_pushlstring may run finalizers before it has copied the bytes. */
 #define SOCK99_COLLECTS_FIRST (LUA_VERSION_NUM < 503)
 
+/* Calls a function in a protected call, and pushes its error. */
+#if LUA_VERSION_NUM == 501
+#define sock99_pcall(L, function) lua_cpcall(L, function, NULL)
+#else
+#define sock99_pcall(L, function) (lua_pushcfunction(L, function), lua_pcall(L, 0, 0, 0))
+#endif
+
 /* For the luaopen_ functions, which the shared object exports. */
 #if defined(__GNUC__)
 #define SOCK99_EXPORT __attribute__((visibility("default")))

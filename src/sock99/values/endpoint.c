@@ -238,7 +238,7 @@ static bool look_up(lua_State *L, int family, const socket99_config *lookup,
   socket99_result result;
   struct sockaddr_storage *found;
   size_t count;
-  if (!socket99_resolve(lookup, &result, &found, &count))
+  if (!sock99_find_addresses(L, lookup, &result, &found, &count))
     return refuse_lookup(L, &result, failure);
   sock99_pick_address(found, count, family, 0, out);
   free(found);

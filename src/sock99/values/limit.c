@@ -81,6 +81,46 @@ void sock99_run_hooks(lua_State *L) {
 }
 
 
+struct listener {
+  lua_State *L;
+  bool has_error; /* on top of the stack */
+};
+
+
+static bool go_on(void *context) {
+  struct listener *listener = context;
+  if (lua_gethook(listener->L) != NULL)
+    listener->has_error = sock99_pcall(listener->L, l_nothing) != 0;
+  return !listener->has_error;
+}
+
+
+/* The library has released everything else the opening held. */
+bool sock99_open_now(lua_State *L, const socket99_config *config, socket99_result *result) {
+  struct listener listener = {L, false};
+  const struct s99_interruption interruption = {go_on, &listener};
+  bool is_open = s99_open(config, &interruption, result);
+  if (!listener.has_error)
+    return is_open;
+  if (is_open)
+    close(result->fd);
+  return lua_error(L) != 0;
+}
+
+
+bool sock99_find_addresses(lua_State *L, const socket99_config *config, socket99_result *result,
+                           struct sockaddr_storage **addresses, size_t *count) {
+  struct listener listener = {L, false};
+  const struct s99_interruption interruption = {go_on, &listener};
+  bool is_found = s99_find_addresses(config, &interruption, result, addresses, count);
+  if (!listener.has_error)
+    return is_found;
+  free(*addresses);
+  *addresses = NULL;
+  return lua_error(L) != 0;
+}
+
+
 int sock99_poll(lua_State *L, struct pollfd *polled, size_t count, int64_t end) {
   int ready, error;
   do {

@@ -181,6 +181,14 @@ SOCK99_HIDDEN void sock99_sleep_until(lua_State *L, int64_t end);
 ** one raises comes out of it. */
 SOCK99_HIDDEN void sock99_run_hooks(lua_State *L);
 
+/* socket99_open and socket99_resolve. When a signal interrupts their waits, the handlers
+** run as in sock99_run_hooks. */
+SOCK99_HIDDEN bool sock99_open_now(lua_State *L, const socket99_config *config,
+                                   socket99_result *result);
+SOCK99_HIDDEN bool sock99_find_addresses(lua_State *L, const socket99_config *config,
+                                         socket99_result *result,
+                                         struct sockaddr_storage **addresses, size_t *count);
+
 /* Returns seconds since the Epoch, from gettimeofday(2). */
 SOCK99_HIDDEN double sock99_seconds(void);
 
