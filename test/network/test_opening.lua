@@ -148,18 +148,13 @@ function TestLookup:test_half_an_answer_is_resolved()
 end
 
 function TestLookup:test_half_an_answer_is_enough_for_an_object()
-  for _, connect in ipairs {
-    function(client) return client:connect('a2.half', 7001) end,
-    function(client) return client:connect { host = 'a2.half', port = 7001 } end,
-  } do
-    local client = assert(sock99.socket { connect = false })
-    client:settimeout(5)
-    local began = network.now()
-    lu.assertNotNil(connect(client))
-    lu.assertEquals(client:getpeername(), '10.9.0.2')
-    network.assert_took(network.now() - began, 0, 0.4)
-    client:close()
-  end
+  local client = assert(sock99.socket { connect = false })
+  client:settimeout(5)
+  local began = network.now()
+  lu.assertNotNil(client:connect('a2.half', 7001))
+  lu.assertEquals(client:getpeername(), '10.9.0.2')
+  network.assert_took(network.now() - began, 0, 0.4)
+  client:close()
 end
 
 -- However many names are silent.
