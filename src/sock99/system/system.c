@@ -1,5 +1,5 @@
 /*
-** system.c: calls of the module that are the same on every system.
+** system.c: the module's system calls that are the same on every system.
 */
 
 #include "system/system.h"

@@ -1,9 +1,9 @@
 /*
-** system.h: what the module needs of the system beyond the C library's
-** platform.h. It is the bottom floor of the module and knows nothing of Lua.
+** system.h: the module's interface to the system, in addition to the C library's
+** platform.h. It is the bottom floor of the module and does not depend on Lua.
 **
-** Differences that fit one line are macros here. system.c has the calls that
-** are the same on every system, system_linux.c and system_bsd.c the others.
+** Differences of one line are macros here. system.c has the calls that are the same
+** on every system, system_linux.c and system_bsd.c the others.
 */
 #ifndef SOCK99_SYSTEM_H
 #define SOCK99_SYSTEM_H
@@ -44,14 +44,14 @@
 #define SOCK99_MSG_NOSIGNAL 0
 #endif
 
-/* The flag of recvmsg(2) for close-on-exec descriptors; 0: they need fcntl(2). */
+/* The flag of recvmsg(2) for close-on-exec descriptors; 0: fcntl(2) is needed. */
 #if defined(MSG_CMSG_CLOEXEC)
 #define SOCK99_MSG_CMSG_CLOEXEC MSG_CMSG_CLOEXEC
 #else
 #define SOCK99_MSG_CMSG_CLOEXEC 0
 #endif
 
-/* The flag of recv(2) to return the whole length of a message that was cut; 0: there is
+/* The flag of recv(2) to return the whole length of a truncated message; 0: there is
 ** none. */
 #if defined(__linux__)
 #define SOCK99_MSG_WHOLE_LENGTH MSG_TRUNC
@@ -100,8 +100,8 @@ struct sock99_mmsghdr {
 #endif
 
 
-/* POSIX allows two errors for a call that would have to wait. Inline: receive and send
-** ask it often. */
+/* POSIX allows two errors for a call that would block. Inline, since receive and send
+** call it often. */
 static inline bool sock99_would_block(int error) {
 #if EWOULDBLOCK == EAGAIN
   return error == EAGAIN;
@@ -110,15 +110,15 @@ static inline bool sock99_would_block(int error) {
 #endif
 }
 
-/* accept(2). The descriptor is close-on-exec, and non-blocking only if asked for. */
+/* accept(2). The descriptor is close-on-exec, and non-blocking only if requested. */
 S99_HIDDEN int sock99_accept(int listener, bool nonblocking, struct sockaddr *peer,
                              socklen_t *length);
 
-/* Whether a stream that has no peer, and does not listen, once had one, or is connecting:
-** a reset connection, for instance. Takes no error from the socket. */
+/* Whether a stream without a peer, which does not listen, once had one (a reset connection,
+** for instance) or is connecting. Leaves the socket's pending error in place. */
 S99_HIDDEN bool sock99_was_connected(int fd);
 
-/* Whether an error of accept(2) is that of one connection, so that the next may succeed. */
+/* Whether an error of accept(2) concerns only one connection, so that the next may succeed. */
 S99_HIDDEN bool sock99_concerns_the_connection(int error);
 
 /* On Linux, accept(2) also returns errors of the connection's network (accept(2)). */
@@ -127,24 +127,24 @@ S99_HIDDEN bool sock99_is_network_error(int error);
 /* socketpair(2) of Unix domain sockets. */
 S99_HIDDEN int sock99_socketpair(int type, bool cloexec, bool nonblocking, int ends[2]);
 
-/* Takes the peer from a datagram socket. */
+/* Removes the peer of a datagram socket. */
 S99_HIDDEN int sock99_disconnect(int fd);
 
-/* sendmmsg(2): how many were sent; -1 if the first failed. */
+/* sendmmsg(2): returns the number of messages sent; -1 if the first failed. */
 S99_HIDDEN int sock99_send_many(int fd, struct sock99_mmsghdr *messages, int count, int flags);
 
-/* recvmmsg(2): the first waits as `flags` say, the others do not wait. */
+/* recvmmsg(2): waits for the first message unless `flags` forbid it, never for others. */
 S99_HIDDEN int sock99_receive_many(int fd, struct sock99_mmsghdr *messages, int count, int flags);
 
 /* An upper bound for the next message's size. Waits for the message as recv(2) does. */
 S99_HIDDEN ssize_t sock99_next_message_size(int fd, int flags);
 
-/* Linux's sendfile(2) from an offset, which moves on by what was sent. EINVAL or ENOSYS:
-** the file must be read instead, as on all other systems. */
+/* Linux's sendfile(2) from an offset, which it advances. EINVAL or ENOSYS: the file must
+** be read instead, as on all other systems. */
 S99_HIDDEN ssize_t sock99_sendfile(int fd, int file, off_t *offset, size_t count);
 
-/* This thread gets no SIGPIPE between begin, which returns 0 or an errno, and end. One
-** that was pending before stays pending. Only sock99_sendfile needs them. */
+/* Suppresses SIGPIPE in this thread between begin, which returns 0 or an errno, and end.
+** A signal that was already pending stays pending. Only sock99_sendfile needs this. */
 struct sock99_sigpipe {
   bool was_pending;
   sigset_t mask;
@@ -153,16 +153,16 @@ struct sock99_sigpipe {
 S99_HIDDEN int sock99_begin_no_sigpipe(struct sock99_sigpipe *held);
 S99_HIDDEN void sock99_end_no_sigpipe(const struct sock99_sigpipe *held, bool may_have_come);
 
-/* Ignores SIGPIPE in this process, if the signal has its default. */
+/* Ignores SIGPIPE in this process if the signal has its default action. */
 S99_HIDDEN void sock99_ignore_sigpipe(void);
 
-/* Empties the socket's error queue (recvmsg(2), MSG_ERRQUEUE), which keeps poll(2) at
-** POLLERR. Returns its first error where the socket has one pending, which a call would
-** have returned; 0 where there is none. */
+/* Empties the socket's error queue (recvmsg(2), MSG_ERRQUEUE), for which poll(2) reports
+** POLLERR. If the socket has a pending error, which a call would have returned, this
+** returns the queue's first error; otherwise 0. */
 S99_HIDDEN int sock99_empty_error_queue(int fd);
 
 struct sock99_credentials {
-  long long pid; /* -1: not known */
+  long long pid; /* -1: unknown */
   long long uid, gid;
 };
 

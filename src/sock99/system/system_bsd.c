@@ -15,7 +15,7 @@ bool sock99_is_network_error(int error) {
 }
 
 
-/* The end of what was connected is readable. */
+/* A former connection is readable, at its end. */
 bool sock99_was_connected(int fd) {
   struct pollfd polled = {fd, POLLIN, 0};
   return poll(&polled, 1, 0) > 0 && (polled.revents & POLLIN) != 0;
@@ -31,7 +31,7 @@ ssize_t sock99_next_message_size(int fd, int flags) {
 }
 
 
-/* Each of these systems has a sendfile(2) of its own, or none. */
+/* These systems have a different sendfile(2), or none. */
 ssize_t sock99_sendfile(int fd, int file, off_t *offset, size_t count) {
   (void)fd;
   (void)file;
@@ -54,7 +54,7 @@ void sock99_end_no_sigpipe(const struct sock99_sigpipe *held, bool may_have_come
 }
 
 
-/* -1: not known. */
+/* Returns -1 if unknown. */
 static long long peer_pid(int fd) {
 #if defined(LOCAL_PEERPID)
   pid_t pid;
@@ -82,7 +82,7 @@ int sock99_peer_credentials(int fd, struct sock99_credentials *peer) {
   return 0;
 }
 
-/* There is no such queue: the next call returns the error. */
+/* These systems have no error queue; the next call returns the error. */
 int sock99_empty_error_queue(int fd) {
   (void)fd;
   return 0;

@@ -1,5 +1,5 @@
 /*
-** system_linux.c: calls of the module that Linux has in its own way.
+** system_linux.c: the module's system calls that are specific to Linux.
 */
 
 #include "system/system.h"
@@ -78,8 +78,8 @@ int sock99_peer_credentials(int fd, struct sock99_credentials *peer) {
   socklen_t length = sizeof(credentials);
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
     return -1;
-  /* A process of another PID namespace has no pid here; without a peer there is no user
-  ** either. */
+  /* A process in another PID namespace has no pid here; without a peer the user is unknown,
+  ** too. */
   if (credentials.pid <= 0 && credentials.uid == (uid_t)-1) {
     errno = ENOTCONN;
     return -1;
@@ -90,12 +90,12 @@ int sock99_peer_credentials(int fd, struct sock99_credentials *peer) {
   return 0;
 }
 
-/* Entries that are read in one go: a network may add them as fast. */
+/* A limit for one call, since the network may add entries as fast as they are read. */
 #define MOST_ENTRIES 1000
 
-/* The errno of an entry that the network or this host has made, from the start of struct
-** sock_extended_err (ip(7)): four bytes, then its origin. 0: it is a timestamp or the
-** like. */
+/* Returns the errno of an entry that the network or this host has caused: the first four
+** bytes of struct sock_extended_err (ip(7)); its origin is the next byte. Returns 0 for
+** other entries, such as timestamps. */
 static int entry_error(struct msghdr *message) {
   struct cmsghdr *header;
   for (header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
@@ -111,7 +111,7 @@ static int entry_error(struct msghdr *message) {
 }
 
 
-/* Whether errors of the network go to the queue as well. */
+/* Whether network errors are also added to the queue. */
 static bool queues_errors(int fd) {
   int is_on = 0;
   socklen_t length = sizeof(is_on);
@@ -122,8 +122,8 @@ static bool queues_errors(int fd) {
 }
 
 
-/* The kernel forgets the pending error when it gives the queue's last away. Without a
-** queue it is left for the next call. */
+/* The kernel clears the pending error when the last entry is read, so it is read first. If
+** errors are not queued, it is left for the next call. */
 int sock99_empty_error_queue(int fd) {
   union {
     struct cmsghdr align;

@@ -1,9 +1,9 @@
 /*
-** limit.c: time limits of calls; knows no sockets.
+** limit.c: time limits of calls, independent of sockets.
 **
-** A call has one end, however often it waits: the time at which it began plus its
-** limit. The clock is read only if a limit needs it. Waits are rounded up, and are
-** restarted after INT_MAX milliseconds.
+** The limit of a call is counted from its beginning, however often the call waits. The
+** clock is read only if a limit needs it. Waits are rounded up to milliseconds, and are
+** restarted after INT_MAX of them.
 */
 
 #include "values.h"
@@ -18,7 +18,7 @@ int64_t sock99_nanoseconds(double seconds) {
 }
 
 
-/* A machine may have been up for longer than the clock has room beside the duration. */
+/* Avoids an overflow of the sum. */
 static int64_t after(int64_t duration) {
   int64_t now = s99_now();
   return duration < S99_NEVER - now ? now + duration : S99_NEVER;
