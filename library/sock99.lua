@@ -8,51 +8,51 @@
 ---
 ---Functions that fail return nil, a message, and a number of `errno` by which a
 ---program can tell errors apart; those that open a socket add the stage that
----failed. What only the program's text can have wrong (a value of the wrong type,
----an unknown field) is raised.
+---failed. Mistakes in the program itself (a value of the wrong type, an unknown
+---field) raise an error; anything that may come from user input is returned.
 ---
----A socket object is of the class `socket`, and, by its type, a `stream` or a
----`datagram` as well.
+---A socket object has the methods of `socket` and, depending on its type, those of
+---`stream` or `datagram`.
 ---@class sock99
 ---@field _VERSION string Name and version: "sock99 1.0.0".
 ---@field errno sock99.errno
 local sock99 = {}
 
----A client's own address.
+---A client's local address.
 ---@class sock99.address
 ---@field host? string numeric
 ---@field port? integer|string
 ---@field path? string
 
----What to open. Fields count also when they are inherited through `__index`.
+---The socket to open. Fields may be inherited through `__index`.
 ---@class sock99.config
 ---@field host? string name or numeric address to connect to, or to listen on
 ---@field port? integer|string 0 to 65535, or a service's name; 0 or missing with `server`: any free port
----@field path? string of a Unix domain socket; a leading `"\0"` is an abstract name
+---@field path? string of a Unix domain socket; a leading `"\0"` makes it an abstract name
 ---@field ipv4? string numeric IPv4 address, in place of `host`
 ---@field ipv6? string numeric IPv6 address, in place of `host`
 ---@field family? 'inet'|'inet6'|'unix' only addresses of this family
----@field connect? boolean false: only create the socket, with its options and its own address
----@field server? boolean bind and listen; a datagram server binds
+---@field connect? boolean false: only create the socket, set its options and bind it
+---@field server? boolean bind and listen; a datagram server only binds
 ---@field datagram? boolean datagrams instead of a stream
 ---@field seqpacket? boolean SOCK_SEQPACKET, for Unix domain sockets
----@field nonblocking? boolean the descriptor has O_NONBLOCK set; an object never waits
----@field backlog? integer of a stream server: connections that may wait; 0 or missing: SOMAXCONN
----@field bind? sock99.address a client's own address
----@field sockopts? sock99.options set before the socket is bound or connected
----@field mode? string|integer permission bits of a Unix server's file: octal digits, `'0660'`
----@field unlink? boolean a Unix server replaces a socket file that nobody listens on
----@field cloexec? boolean close-on-exec; true where missing
----@field timeout? number seconds for the whole opening, name lookup and every attempt; more than 0
----@field attempt_delay? number seconds that one attempt has before the next address is tried beside it, 0.01 to 2; 0.25 where missing
+---@field nonblocking? boolean set O_NONBLOCK on the descriptor; an object never waits
+---@field backlog? integer connections that may wait for a stream server; SOMAXCONN if 0 or missing
+---@field bind? sock99.address a client's local address
+---@field sockopts? sock99.options options to set before the socket is bound or connected
+---@field mode? string|integer permission bits of a Unix server's file, in octal digits: `'0660'`
+---@field unlink? boolean replace a Unix server's socket file if nobody listens on it
+---@field cloexec? boolean close-on-exec; true by default
+---@field timeout? number seconds for the whole opening, including the name lookup and all attempts; more than 0
+---@field attempt_delay? number seconds before the next address is tried in parallel with an attempt, 0.01 to 2; 0.25 by default
 
----An address that was found.
+---An address found by `resolve`.
 ---@class sock99.found
 ---@field host string numeric
 ---@field port integer
 ---@field family 'inet'|'inet6'
 
----What to look up: one of `host`, `ipv4`, `ipv6`.
+---The name to look up: one of `host`, `ipv4`, `ipv6`.
 ---@class sock99.lookup
 ---@field host? string
 ---@field ipv4? string
@@ -76,19 +76,19 @@ local sock99 = {}
 ---| sock99.membership # to join or to leave
 ---| sock99.membership[]
 
----A datagram and where it came from, or goes to.
+---A datagram with its source or destination.
 ---@class sock99.packet
 ---@field [1] string data
----@field [2] string? numeric host; of a Unix socket the path
+---@field [2] string? numeric host; the path for a Unix socket
 ---@field [3] integer? port
----@field truncated? integer the whole length of a datagram that was cut, since another reader came between
+---@field truncated? integer the whole length of a datagram that was truncated because another reader had taken the one before it
 
----What `pair` makes.
+---The sockets for `pair` to make.
 ---@class sock99.pair_config
 ---@field datagram? boolean
 ---@field seqpacket? boolean
----@field nonblocking? boolean the two never wait
----@field cloexec? boolean close-on-exec; true where missing
+---@field nonblocking? boolean neither object ever waits
+---@field cloexec? boolean close-on-exec; true by default
 
 ---A socket passed by systemd.
 ---@class sock99.passed
@@ -96,9 +96,9 @@ local sock99 = {}
 ---@field fd integer
 ---@field socket? sock99.any the object that owns the descriptor; nil if that is not a TCP, UDP or Unix domain socket
 
----Who is at the other end.
+---The process at the other end.
 ---@class sock99.peercred
----@field pid integer -1: not known, since the process is in another PID namespace, or the system does not tell
+---@field pid integer -1 if unknown: the process is in another PID namespace, or the system does not report it
 ---@field uid integer
 ---@field gid integer
 
@@ -114,17 +114,17 @@ local sock99 = {}
 ---@field [2] integer option
 ---@field [3] integer|string value
 
----What `select` takes.
+---An entry for `select`.
 ---@alias sock99.selectable
 ---| integer
 ---| sock99.any
----| sock99.opening # belongs among the readers
+---| sock99.opening # to be listed among the readers
 ---| {getfd: fun(self: table): integer} # any object with `getfd`
 
----What failed: the fourth result of functions that open.
+---The stage that failed: the fourth result of functions that open.
 ---@alias sock99.stage
 ---| 'configuration' # a value out of range, or fields that contradict each other
----| 'getaddrinfo' # the name or the service was not found; the code is an EAI_ one
+---| 'getaddrinfo' # the name or the service was not found; the code is an EAI_ code
 ---| 'socket'
 ---| 'setsockopt'
 ---| 'bind'
@@ -387,27 +387,27 @@ local sock99 = {}
 ---@field zerocopy boolean|nil SO_ZEROCOPY
 ---@field zerocopy_receive string|nil TCP_ZEROCOPY_RECEIVE
 
----An opening: what `start` returns.
+---An opening, as `start` returns it.
 ---@class sock99.opening
 local opening = {}
 
 ---@alias sock99.any sock99.stream|sock99.datagram
 
----A socket object: what every one has.
+---A socket object: the methods that all have.
 ---
----After `close`, `detach` and `setfd(-1)` methods return nil and "closed"; those
----that ask nothing of the system still answer. A method that the object's kind
----does not have raises an error.
+---After `close`, `detach` and `setfd(-1)` methods return nil and "closed", except
+---those that need nothing from the system. Calling a method that does not suit the
+---object's class raises an error.
 ---@class sock99.socket
----@field class 'tcp{master}'|'tcp{client}'|'tcp{server}'|'udp{connected}'|'udp{unconnected}' What the object is at the moment.
+---@field class 'tcp{master}'|'tcp{client}'|'tcp{server}'|'udp{connected}'|'udp{unconnected}' The current class of the object.
 local socket = {}
 
----Sockets of bytes: TCP, Unix streams, and SOCK_SEQPACKET, whose messages
----`send` and `receive` pass whole.
+---Stream sockets: TCP, Unix streams, and SOCK_SEQPACKET, whose messages `send` and
+---`receive` pass whole.
 ---
----What an object can do depends on its `class`: `"tcp{master}"` is neither
----connected nor listening, `"tcp{client}"` is connected, `"tcp{server}"` listens;
----Unix sockets have the same names.
+---An object's `class` determines which methods it allows: `"tcp{master}"` is neither
+---connected nor listening, `"tcp{client}"` is connected, `"tcp{server}"` listens.
+---Unix sockets use the same class names.
 ---@class sock99.stream: sock99.socket
 local stream = {}
 
@@ -493,32 +493,32 @@ function datagram:setpeername(host, port) end
 ---@return string? # the stage: "getaddrinfo", "bind", "timeout", "configuration"
 function datagram:setsockname(host, port) end
 
----End it, whatever its state. Also `__gc` and `__close`.
+---Cancel the opening in any state. Also `__gc` and `__close`.
 function opening:cancel() end
 
----What `pollfd` is to be watched for.
+---The event to watch `pollfd` for.
 ---@return 'r'
 function opening:events() end
 
----What to wait for: readable whenever a step would get further.
----@return integer # a descriptor, the same from `start` to `cancel`; -1 after that
+---The descriptor to wait for: readable whenever a step would make progress.
+---@return integer # the descriptor, the same from `start` to `cancel`; -1 afterwards
 function opening:pollfd() end
 
----Go on as far as it gets. Never blocks.
----@return sock99.any|false|nil # an object: it is done; or not yet done
----@return string? message what failed on what, and why
+---Continue as far as possible without blocking.
+---@return sock99.any|false|nil # the object; the opening has succeeded; or not yet done
+---@return string? message the stage that failed, the address or option, and the reason
 ---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"; EALREADY after the final result, ECANCELED after `cancel`
 ---@return sock99.stage? stage
 function opening:step() end
 
----When a step is due even if `pollfd` is not watched; a hint.
----@return number? # seconds, or nil where only the network can say
+---The time until the next step is due if `pollfd` is not watched; a hint.
+---@return number? # seconds, or nil if it depends on the network alone
 function opening:timeout() end
 
 ---Close a raw descriptor.
 ---@param fd integer the descriptor
 ---@return true?
----@return string? message why not
+---@return string? message the error
 ---@return integer? code errno
 function sock99.close(fd) end
 
@@ -536,112 +536,110 @@ function sock99.listen_fds() end
 
 ---Open the socket that a table describes.
 ---
----Programmer's errors (no table, an unknown field, a field of the wrong type, a
----number with a fraction where an integer is due) are raised; everything else is
----returned.
----@param t sock99.config what to open
----@return integer? # the file descriptor, yours to close
----@return string? message what failed on what, and why
+---Mistakes in the program (no table, an unknown field, a field of the wrong type, a
+---fraction in place of an integer) raise an error; all other failures are returned.
+---@param t sock99.config the socket to open
+---@return integer? # the file descriptor, which the caller must close
+---@return string? message the stage that failed, the address or option, and the reason
 ---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
 ---@return sock99.stage? stage
 function sock99.open(t) end
 
----Two Unix domain sockets that are connected to each other.
+---Create two Unix domain sockets that are connected to each other.
 ---@param t? sock99.pair_config
 ---@return sock99.any? # one end
----@return sock99.any|string # the other; on failure why not
+---@return sock99.any|string # the other; on failure the error
 ---@return integer? code errno
 ---@return sock99.stage? stage
 function sock99.pair(t) end
 
 ---Look up the addresses of a name, without opening anything.
----@param t sock99.lookup what to look up
----@return sock99.found[]? # in the system's order
----@return string? message why not
+---@param t sock99.lookup the name to look up
+---@return sock99.found[]? # the addresses, in the system's order
+---@return string? message the error
 ---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
 ---@return sock99.stage? stage
 function sock99.resolve(t) end
 
----Wait until some of many can be read or written without waiting.
+---Wait until any of the given sockets is ready for reading or writing.
 ---
----An entry is a socket object, a descriptor, or any object with `getfd` (and
----`dirty`, which says that something was read ahead), or else with `pollfd`, as
----openings have it: they belong among the readers. Objects whose descriptor is
----negative are skipped. One that has an error to tell, or has ended, is ready. An
----object that connects to a name gets further with this call, and can be written to
----once it is connected.
+---An entry is a socket object, a descriptor, or any object with `getfd` (and `dirty`,
+---which reports buffered input) or with `pollfd`, such as an opening, which is listed
+---among the readers. Objects with a negative descriptor are skipped. An object with an
+---unreported error, or whose stream has ended, is ready. This call also continues a
+---connect to a name; the object is ready for writing once it is connected.
 ---@param readers? sock99.selectable[]
 ---@param writers? sock99.selectable[]
----@param timeout? number seconds; nil or negative: no limit; 0: only look
----@return table # the readers that are ready: a list, in which each object is a key, too, whose value is its index
----@return table # the writers that are ready
----@return 'timeout'? # where none is
+---@param timeout? number seconds; nil or negative: no limit; 0: do not wait
+---@return table # the ready readers: a list that also maps each object to its index
+---@return table # the ready writers, likewise
+---@return 'timeout'? # if none is ready
 function sock99.select(readers, writers, timeout) end
 
----Wait.
----@param seconds number fractions count; 0 or less: not at all
+---Wait for some time.
+---@param seconds number may have a fraction; 0 or less: do not wait
 function sock99.sleep(seconds) end
 
 ---Open the socket that a table describes, as an object.
 ---
----A listener's descriptor is always non-blocking; that its calls wait, or not, is
----the object's timeout.
----@param t sock99.config as `open` takes it; `nonblocking` is `settimeout(0)`, and `timeout` is for the opening alone
+---A listener's descriptor is always non-blocking; the object's timeout determines
+---whether its calls wait.
+---@param t sock99.config as `open` takes it; `nonblocking` means `settimeout(0)`, and `timeout` applies only to the opening
 ---@return sock99.any? # the object
----@return string? message what failed on what, and why
+---@return string? message the stage that failed, the address or option, and the reason
 ---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
 ---@return sock99.stage? stage
 function sock99.socket(t) end
 
 ---Begin to open the socket that a table describes, without ever blocking.
 ---@param t sock99.config as `open` takes it
----@return sock99.opening? # what to step
----@return string? message what is wrong with the table
+---@return sock99.opening? # the opening, to be stepped
+---@return string? message the mistake in the table
 ---@return integer? code errno
 ---@return sock99.stage? stage
 function sock99.start(t) end
 
----Make an object of a descriptor, which the object owns from then on.
+---Make an object from a descriptor, which the object then owns.
 ---
----What it is (family, type, whether it listens or is connected) the kernel is
----asked; its flags are left alone.
+---The kernel reports its family and type, and whether it listens or is connected;
+---its flags are left alone.
 ---@param fd integer a TCP, UDP or Unix domain socket
 ---@return sock99.any? # the object
----@return string? message why not; the descriptor is still yours
+---@return string? message the error; the descriptor is still the caller's
 ---@return integer? code errno
 function sock99.wrap(fd) end
 
----Give the object an address of its own.
----@param host string numeric, or a name, or "*"; of a Unix socket the path
----@param port? integer|string 0: any that is free (default: 0)
+---Bind the object to a local address.
+---@param host string a numeric address, a name, or "*"; the path for a Unix socket
+---@param port? integer|string 0: any free port (default: 0)
 ---@return 1?
----@return string? message why not
+---@return string? message the error
 ---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
 ---@return string? # the stage: "getaddrinfo", "bind", "timeout", "configuration"
 function socket:bind(host, port) end
 
----Close the socket. The object stays, and is of no more use.
+---Close the socket.
 ---
----Bytes and descriptors that were received and not taken are dropped. Closing
+---Unread bytes are dropped and unclaimed received descriptors are closed. Closing
 ---again does nothing.
 ---@return 1
 function socket:close() end
 
----Give the descriptor up: the object is closed, the descriptor is not.
+---Release the descriptor: the object is closed, but the descriptor is not.
 ---
----Descriptors that came along and that nobody claimed are closed.
----@return integer? # the descriptor, yours to close
----@return string? # what was received and not taken; nil where there is none; on failure "closed", or why a connect under way has failed
+---Unclaimed received descriptors are closed.
+---@return integer? # the descriptor, which the caller must close
+---@return string? # bytes received but not yet read; nil if there are none; on failure "closed", or the error of a connect in progress
 ---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
----@return string? # the stage of a connect that has failed
+---@return string? # the stage of a failed connect
 function socket:detach() end
 
----Whether bytes are read ahead, so that `receive` need not wait for more.
+---Whether bytes are buffered, so that `receive` can return some without waiting.
 ---@return boolean
 function socket:dirty() end
 
----What `pollfd` is to be watched for.
----@return 'r'|'w' # "w" after a call that timed out while sending or connecting; "r" also while a name is looked up or its addresses are raced
+---The event to watch `pollfd` for.
+---@return 'r'|'w' # "w" after a call that timed out while sending or connecting; else "r", also while a name is looked up or its addresses are raced
 function socket:events() end
 
 ---The family of the object's descriptor.
@@ -649,12 +647,12 @@ function socket:events() end
 ---@return string? message "closed"
 function socket:getfamily() end
 
----The descriptor, which stays the object's.
+---The descriptor, which the object still owns.
 ---
----While the object connects to a name, this waits until the name is looked up, as long
----as it takes; then the connection goes on with one address, on the descriptor that this
----returns. `pollfd` never waits.
----@return integer # the descriptor; -1 where the object is closed
+---If the object is connecting to a name, this waits for the lookup, however long it
+---takes; the connection then continues with one address, on the descriptor returned.
+---`pollfd` never waits.
+---@return integer # the descriptor; -1 if the object is closed
 function socket:getfd() end
 
 ---Get an option of the socket.
@@ -673,34 +671,34 @@ function socket:getoption(name) end
 ---@return integer? code errno
 function socket:getpeercred() end
 
----The address of the peer. Results are those of `getsockname`.
+---The address of the peer. The results are as those of `getsockname`.
 ---
----A connection that `accept` made tells it even if the client has reset it meanwhile.
+---A connection returned by `accept` reports it even after the client has reset it.
 ---@return string? # the host
----@return integer|string|nil # the port; on failure why not
+---@return integer|string|nil # the port; on failure the error
 ---@return 'inet'|'inet6'|integer|nil # the family; on failure errno
 function socket:getpeername() end
 
----The object's own address.
----@return string? # the host, numeric; of a Unix socket its path, "" where it has none
----@return integer|string|nil # the port; nil of a Unix socket; on failure why not
+---The object's local address.
+---@return string? # the numeric host; for a Unix socket its path, or "" if it has none
+---@return integer|string|nil # the port; nil for a Unix socket; on failure the error
 ---@return 'inet'|'inet6'|integer|nil # family; IPv4 through an IPv6 socket is "inet"; on failure errno
 function socket:getsockname() end
 
----How much has passed through the object.
+---The object's traffic and age.
 ---@return integer # bytes received
 ---@return integer # bytes sent
 ---@return number # the object's age, in seconds
 function socket:getstats() end
 
----The limits that `settimeout` has set.
----@return number # seconds of each wait; -1: no limit
----@return number # seconds of a whole call; -1: no limit
+---The limits set by `settimeout`.
+---@return number # seconds, mode "b"; -1: no limit
+---@return number # seconds, mode "t"; -1: no limit
 function socket:gettimeout() end
 
----What a loop watches: the descriptor. While the object connects to a name, it is one
----that is readable whenever the next call gets further; ask anew after each call.
----@return integer # the descriptor; -1 where the object is closed
+---The descriptor for a loop to watch. While the object connects to a name, this is one
+---that is readable whenever the next call would make progress; query it after each call.
+---@return integer # the descriptor; -1 if the object is closed
 function socket:pollfd() end
 
 ---Receive data and the descriptors sent with it.
@@ -719,7 +717,7 @@ function socket:receivefds(max) end
 ---The peer receives duplicates; yours stay open and remain yours. A peer that reads
 ---without requesting descriptors may lose them.
 ---@param data string at least 1 byte
----@param fd integer|table|file* a descriptor, a socket, a Lua file, or any object with `getfd`; it stays yours
+---@param fd integer|table|file* a descriptor, a socket, a Lua file, or any object with `getfd`; it stays open
 ---@param ... integer|table|file* more descriptors, at most 253 in total
 ---@return integer? # the number of bytes sent
 ---@return string? message "timeout", "closed", or another error
@@ -729,10 +727,10 @@ function socket:sendfds(data, fd, ...) end
 
 ---Give the object another descriptor, or none.
 ---
----The old one is not closed; what was received and not taken is dropped.
----@param fd integer what the object owns from now on; -1: nothing, it is closed
+---The old one is not closed; unread bytes are dropped.
+---@param fd integer the descriptor that the object owns from now on; -1 closes the object
 ---@return 1?
----@return string? message why the descriptor was not taken; the object is closed
+---@return string? message the error: the descriptor is still the caller's, the object is closed
 ---@return integer? code errno
 function socket:setfd(fd) end
 
@@ -746,8 +744,8 @@ function socket:setfd(fd) end
 ---@return integer? code errno; ENOPROTOOPT if this system lacks the option
 function socket:setoption(name, value) end
 
----Set what `getstats` counts from.
----@param received? integer bytes; left as it is where missing
+---Set the counts that `getstats` returns.
+---@param received? integer bytes; unchanged if missing
 ---@param sent? integer bytes
 ---@param age? number in seconds
 ---@return 1
@@ -755,41 +753,41 @@ function socket:setstats(received, sent, age) end
 
 ---Limit how long calls on the object may take.
 ---
----A limit counts from the beginning of a call, however often the call waits. The modes set
----one each, and the shorter one counts. With 0 a call never waits, and one that always
----finds more to do ends after a mebibyte.
+---A limit covers a whole call, however often the call waits. Each mode sets one limit,
+---and the shorter one applies. With 0 a call never waits, and a call that always finds
+---more to do ends after a mebibyte.
 ---@param seconds? number nil, negative or math.huge: no limit
----@param mode? 'b'|'t' which of the two limits to set (default: "b")
+---@param mode? 'b'|'t' the limit to set (default: "b")
 ---@return 1
 function socket:settimeout(seconds, mode) end
 
----End one direction of a connection, or both.
+---Shut down one direction of a connection, or both.
 ---@param how? 'both'|'send'|'receive' (default: "both")
 ---@return 1?
----@return string? message why not
+---@return string? message the error
 ---@return integer? code errno
 function socket:shutdown(how) end
 
----When the object is ready whatever its descriptor says.
----@return integer? # 0 while bytes are read ahead, or `connect` has a failure to tell; else nil
+---Whether the object is ready regardless of its descriptor.
+---@return integer? # 0 if bytes are buffered or a failure of `connect` is unreported; else nil
 function socket:timeout() end
 
----The next connection to a server.
+---Accept the next connection.
 ---@return sock99.stream? # the connection, without a timeout
----@return string? message "timeout", "closed", or why not
+---@return string? message "timeout", "closed", or another error
 ---@return integer? code errno
 function stream:accept() end
 
 ---Connect the object, which becomes a client.
 ---
----A call ends when the timeouts do, also while a name is looked up. After a timeout
----the connection is still being made, and the object is a client: call again, with the
----same host and port, to go on, or wait until it is writable and use it. With others
----the error is EALREADY. A name's addresses are tried one after the other.
----@param host string numeric, or a name; of a Unix socket the path
+---The object's timeouts limit the call, including the lookup of a name. After a timeout
+---the connection is still being made, and the object is a client: to continue, call again
+---with the same host and port, or wait until the object is writable and use it. With
+---another destination the error is EALREADY. A name's addresses are tried in turn.
+---@param host string a numeric address or a name; the path for a Unix socket
 ---@param port integer|string
 ---@return 1?
----@return string? message "timeout", "closed", or why not
+---@return string? message "timeout", "closed", or another error
 ---@return integer? code errno, or the EAI_ code of the stage "getaddrinfo"
 ---@return string? # the stage: "getaddrinfo", "connect", "timeout", "configuration"
 function stream:connect(host, port) end
@@ -802,10 +800,10 @@ function stream:connect(host, port) end
 ---@return fun(): string|nil # an iterator
 function stream:lines(keep) end
 
----Wait for connections, from now on: the object becomes a server.
----@param backlog? integer connections that may wait; SOMAXCONN where it is missing
+---Listen for connections: the object becomes a server.
+---@param backlog? integer connections that may wait; SOMAXCONN by default
 ---@return 1?
----@return string? message why not
+---@return string? message the error
 ---@return integer? code errno
 ---@return string? # the stage: "listen", "fcntl"
 function stream:listen(backlog) end

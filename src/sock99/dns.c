@@ -1,9 +1,9 @@
 /*
-** dns.c: what LuaSocket's `dns` asks the system that sock99.resolve does not:
-** names of addresses and of services, the canonical name, this machine's name.
+** dns.c: the lookups of LuaSocket's `dns` beyond sock99.resolve: names of addresses
+** and services, the canonical name, and this machine's name.
 **
 ** As in LuaSocket, these calls take as long as the system's resolver does.
-** Failures are nil and a number: EAI_, or errno for gethostname.
+** Failures are nil, message, EAI_ code, "getaddrinfo"; those of hostname are nil, message.
 */
 
 #include "module.h"
@@ -14,7 +14,7 @@
 #define LONGEST_SERVICE 32
 
 
-/* An answer of getaddrinfo(3), which Lua frees whatever happens meanwhile. */
+/* The result of getaddrinfo(3), which Lua frees even if an error is raised. */
 struct answer {
   struct addrinfo *list;
 };
@@ -41,8 +41,8 @@ static struct answer *new_answer(lua_State *L) {
 }
 
 
-/* `system_error` is what errno was after the call that failed. */
-static int push_eai(lua_State *L, int error, int system_error) {
+/* `system_error` is errno after the failed call. */
+static int push_lookup_error(lua_State *L, int error, int system_error) {
   char words[128];
   lua_pushnil(L);
   if (error == EAI_SYSTEM)
@@ -70,7 +70,7 @@ static int l_hostname(lua_State *L) {
 }
 
 
-/* canonical(name) → the canonical name, the list of its IPv4 addresses */
+/* canonical(name) → the canonical name and the list of its IPv4 addresses */
 static int l_canonical(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   struct answer *answer = new_answer(L);
@@ -83,7 +83,7 @@ static int l_canonical(lua_State *L) {
   hints.ai_flags = AI_CANONNAME;
   error = getaddrinfo(name, NULL, &hints, &answer->list);
   if (error != 0)
-    return push_eai(L, error, errno);
+    return push_lookup_error(L, error, errno);
   lua_pushstring(L, answer->list->ai_canonname);
   lua_newtable(L);
   for (one = answer->list; one != NULL; one = one->ai_next) {
@@ -97,9 +97,10 @@ static int l_canonical(lua_State *L) {
 }
 
 
-/* Appends the address's name to the list below the service, which it sets. */
-static int name_one(lua_State *L, const struct addrinfo *one, int flags, int list, int count,
-                    char *service, int *system_error) {
+/* Sets entry `count` of the list at index `list` to the address's name, and sets
+** `service`. */
+static int append_name(lua_State *L, const struct addrinfo *one, int flags, int list, int count,
+                       char *service, int *system_error) {
   char name[LONGEST_NAME];
   int error = getnameinfo(one->ai_addr, one->ai_addrlen, name, sizeof(name), service,
                           LONGEST_SERVICE, flags);
@@ -112,9 +113,9 @@ static int name_one(lua_State *L, const struct addrinfo *one, int flags, int lis
 }
 
 
-/* names(host, service, required) → the list of names of the host's addresses, the
-** service's name. An address without a name is an error where one is required,
-** else it is its own name. */
+/* names(host, service, required) → the names of the host's addresses, and the service's
+** name. For an address without a name the call fails if `required`, else the list has
+** the numeric address. */
 static int l_names(lua_State *L) {
   const char *host = luaL_optstring(L, 1, NULL), *service = luaL_optstring(L, 2, NULL);
   int flags = lua_toboolean(L, 3) ? NI_NAMEREQD : 0;
@@ -131,9 +132,9 @@ static int l_names(lua_State *L) {
   lua_newtable(L);
   list = lua_gettop(L);
   for (one = answer->list; error == 0 && one != NULL; one = one->ai_next)
-    error = name_one(L, one, flags, list, ++count, found, &system_error);
+    error = append_name(L, one, flags, list, ++count, found, &system_error);
   if (error != 0)
-    return push_eai(L, error, system_error);
+    return push_lookup_error(L, error, system_error);
   lua_pushstring(L, found);
   return 2;
 }

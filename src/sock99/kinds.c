@@ -1,10 +1,9 @@
 /*
-** kinds.c: objects that are not of the native kind, for the Lua half.
+** kinds.c: other kinds of objects than the native one, for the Lua half.
 **
-** `require 'sock99.kinds'` finds this in sock99.so. A kind is a list of
-** metatables, one for each class, that begin with the native methods; the Lua
-** half puts methods of its own in the place of those that it wants to be
-** different. Nothing here is for programs.
+** `require 'sock99.kinds'` loads this from sock99.so. A kind is a list of metatables,
+** one for each class. They start with the native methods, and the Lua half replaces
+** those that behave differently. Programs do not use these functions.
 */
 
 #include "module.h"
@@ -32,7 +31,7 @@ static const struct {
 } families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}};
 
 
-/* Gives the object a descriptor of this family; the one that it had is closed. */
+/* Gives the object a new descriptor of this family and closes its old one. */
 static bool create(lua_State *L, struct sock99_socket *s, int family, socket99_result *result) {
   socket99_config config;
   memset(&config, 0, sizeof(config));
@@ -50,8 +49,8 @@ static bool create(lua_State *L, struct sock99_socket *s, int family, socket99_r
 }
 
 
-/* connect_fresh(object, host, port): connect, of an object that never had a descriptor, to a
-** numeric address; no results, and nothing was done, where it is anything else. */
+/* connect_fresh(object, host, port): connects an object that never had a descriptor to a
+** numeric address. In any other case it does nothing and returns nothing. */
 static int l_connect_fresh(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_STREAMS, "tcp{any}");
   struct s99_address address;
@@ -69,30 +68,31 @@ static int l_connect_fresh(lua_State *L) {
 }
 
 
-/* Opens, for the object in upvalue 3, what the table at 1 describes: no results, or
-** those of a failure. */
-static int l_begin_to_open(lua_State *L) {
+/* Starts to open the socket that the table at 1 describes for the object in upvalue 3.
+** Returns nothing, or the results of a failure. */
+static int l_start_opening(lua_State *L) {
   struct sock99_socket *s = lua_touserdata(L, lua_upvalueindex(3));
   struct sock99_request request;
-  struct sock99_traits traits;
+  struct sock99_settings settings;
   socket99_result result;
   if (!sock99_read_config(L, &request, &result))
     return sock99_fail_result(L, &result);
-  sock99_prepare(&request.config, &traits);
+  sock99_derive_settings(&request.config, &settings);
   sock99_close_socket(L, s);
   if (sock99_has_timeout(s))
-    return sock99_begin_race(s, &request.config, &traits, &result) ? 0
-                                                                   : sock99_fail_result(L, &result);
+    return sock99_begin_race(s, &request.config, &settings, &result)
+               ? 0
+               : sock99_fail_result(L, &result);
   if (!sock99_open_now(L, &request.config, &result))
     return sock99_fail_result(L, &result);
-  sock99_take_result(s, &traits, &result);
+  sock99_adopt_result(s, &settings, &result);
   return 0;
 }
 
 
-/* open(object, t, host, port): connect, of an object whose descriptor may be another
-** one afterwards. `t` is as sock99.socket takes it, and says what host and port mean;
-** `timeout` is not in it, since the object's timeouts count. */
+/* open(object, t, host, port): connects the object, which may get another descriptor.
+** `t` is a table as sock99.socket takes it, made from host and port. It has no `timeout`:
+** the object's timeouts apply. */
 static int l_open(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_STREAMS, "tcp{any}");
   uint32_t destination = sock99_destination(L, 3);
@@ -102,7 +102,7 @@ static int l_open(lua_State *L) {
   sock99_push_scratch(L);
   lua_pushnil(L);
   lua_pushvalue(L, 1);
-  lua_pushcclosure(L, l_begin_to_open, 3);
+  lua_pushcclosure(L, l_start_opening, 3);
   lua_pushvalue(L, 2);
   lua_call(L, 1, LUA_MULTRET);
   if (lua_gettop(L) > top)
@@ -111,11 +111,11 @@ static int l_open(lua_State *L) {
     return sock99_push_done(L);
   s->destination = destination;
   sock99_begin_wait(s, &limit);
-  return sock99_go_on_connecting(L, s, 3, &limit);
+  return sock99_continue_connect(L, s, 3, &limit);
 }
 
 
-/* is_connecting(object) → whether a connect that was begun has not told its end */
+/* is_connecting(object) → whether no call has returned the final result of a connect */
 static int l_is_connecting(lua_State *L) {
   const struct sock99_socket *s = check_object(L, 1);
   lua_pushboolean(L, s->is_connecting || sock99_is_pending(s));
@@ -123,8 +123,8 @@ static int l_is_connecting(lua_State *L) {
 }
 
 
-/* take_failure(object) → nil, message, code, stage where a connect to a name has
-** failed and no method has told it; the object goes on connecting first. */
+/* take_failure(object) → nil, message, code, stage if a connect to a name has failed and
+** no method has reported it. A connect in progress is continued first. */
 static int l_take_failure(lua_State *L) {
   struct sock99_socket *s = check_object(L, 1);
   socket99_result result;
@@ -133,7 +133,7 @@ static int l_take_failure(lua_State *L) {
 }
 
 
-/* LuaSocket cuts a datagram at the size asked for, and says nothing. */
+/* LuaSocket truncates a datagram to the requested size without reporting it. */
 static int l_receive_datagram(lua_State *L) {
   struct sock99_socket *s = sock99_check_socket(L, SOCK99_DATAGRAMS, "udp{connected|unconnected}");
   int results = sock99_receive_message(L, s);
@@ -144,7 +144,7 @@ static int l_receive_datagram(lua_State *L) {
 }
 
 
-/* LuaSocket's datagrams that have a peer talk to no other. */
+/* LuaSocket allows sendto and receivefrom only without a peer. */
 static void check_unconnected(lua_State *L) {
   (void)sock99_check_socket(L, SOCK99_ONLY(SOCK99_UNCONNECTED), "udp{unconnected}");
 }
@@ -162,7 +162,7 @@ static int l_sendto(lua_State *L) {
 }
 
 
-/* LuaSocket has no port for Unix addresses, and cuts a datagram without a word. */
+/* LuaSocket returns no port for Unix addresses and does not report truncation. */
 static int l_receivefrom(lua_State *L) {
   int results, most;
   check_unconnected(L);
@@ -175,8 +175,8 @@ static int l_receivefrom(lua_State *L) {
 }
 
 
-/* kind(words) → the kind: metatables of the classes 1 to 5. Its methods say failures
-** as words(code, stage, text) does; stage and text may be nil. */
+/* kind(message) → a kind: the metatables of the classes 1 to 5. Its methods report
+** failures with message(code, stage, text), of which stage and text may be nil. */
 static int l_kind(lua_State *L) {
   static const luaL_Reg streams[] = {{"receive", sock99_receive_luasocket}, {NULL, NULL}};
   static const luaL_Reg datagrams[] = {{"receive", l_receive_datagram},
@@ -184,15 +184,15 @@ static int l_kind(lua_State *L) {
                                        {"send", l_send_datagram},
                                        {"sendto", l_sendto},
                                        {NULL, NULL}};
-  static const struct sock99_overrides faces = {streams, datagrams};
+  static const struct sock99_overrides overrides = {streams, datagrams};
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  sock99_new_kind(L, 1, &faces);
+  sock99_new_kind(L, 1, &overrides);
   return 1;
 }
 
 
-/* native(class) → the native methods of a class, by name, for objects of any kind */
+/* native(class) → the native methods of a class, by name; they take objects of any kind */
 static int l_native(lua_State *L) {
   enum sock99_class class = check_class(L, 1);
   sock99_new_socket(L, class);
@@ -214,8 +214,8 @@ static int l_new(lua_State *L) {
 }
 
 
-/* move(to, from): what `from` has becomes that of `to`, whose own descriptor is
-** closed; the timeouts are not moved. */
+/* move(to, from): closes the descriptor of `to` and moves the descriptor and class of
+** `from` there, but not the timeouts. */
 static int l_move(lua_State *L) {
   struct sock99_socket *to = check_object(L, 1), *from = check_object(L, 2);
   sock99_close_socket(L, to);
@@ -238,19 +238,19 @@ static int l_classify(lua_State *L) {
 }
 
 
-/* join(kind, metatable): objects that wear it are of this kind. */
-static int l_join(lua_State *L) {
+/* add_metatable(kind, metatable): objects with this metatable belong to the kind. */
+static int l_add_metatable(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_insert(L, 1);
-  sock99_join_kind(L);
+  sock99_add_to_kind(L);
   return 0;
 }
 
 
-/* dress(object, metatable): until its class changes. */
-static int l_dress(lua_State *L) {
+/* set_metatable(object, metatable): in effect until the object's class changes. */
+static int l_set_metatable(lua_State *L) {
   check_object(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
@@ -259,14 +259,14 @@ static int l_dress(lua_State *L) {
 }
 
 
-/* class(object) → its class at the moment, "tcp{client}" */
+/* class(object) → its current class, such as "tcp{client}" */
 static int l_class(lua_State *L) {
   lua_pushstring(L, sock99_class_names[check_object(L, 1)->class]);
   return 1;
 }
 
 
-/* family(object) → "inet", "inet6", "unix", of a closed object, too; nil where it
+/* family(object) → "inet", "inet6" or "unix", also if the object is closed; nil if it
 ** never had a descriptor. */
 static int l_family(lua_State *L) {
   const struct sock99_socket *s = check_object(L, 1);
@@ -281,7 +281,7 @@ static int l_family(lua_State *L) {
 }
 
 
-/* numeric(host) → "inet", "inet6"; nil where it is no numeric address */
+/* numeric(host) → "inet" or "inet6"; nil if it is not a numeric address */
 static int l_numeric(lua_State *L) {
   size_t length;
   const char *host = luaL_checklstring(L, 1, &length);
@@ -293,7 +293,7 @@ static int l_numeric(lua_State *L) {
 }
 
 
-/* limit() → how many descriptors the process may have */
+/* limit() → the number of descriptors that the process may have open */
 static int l_limit(lua_State *L) {
   struct rlimit limit;
   lua_Integer count = INT_MAX;
@@ -304,8 +304,8 @@ static int l_limit(lua_State *L) {
 }
 
 
-/* setfd(object, fd) → 1, or nil, message, code: another descriptor in the place of the
-** object's own, which is not closed; LuaSocket keeps what was received. */
+/* setfd(object, fd) → 1, or nil, message, code: replaces the descriptor without closing
+** the old one. As in LuaSocket, buffered input is kept. */
 static int l_setfd(lua_State *L) {
   struct sock99_socket *s = check_object(L, 1);
   int fd = (int)sock99_check_integer(L, 2, "descriptor", -1, INT_MAX), error = 0;
@@ -317,7 +317,7 @@ static int l_setfd(lua_State *L) {
 }
 
 
-/* ignore_sigpipe(): for the process, where the signal has its default. */
+/* ignore_sigpipe(): ignores the signal in the process if it has its default action. */
 static int l_ignore_sigpipe(lua_State *L) {
   (void)L;
   sock99_ignore_sigpipe();
@@ -325,14 +325,14 @@ static int l_ignore_sigpipe(lua_State *L) {
 }
 
 
-/* is_option(name) → whether sock99 knows it */
+/* is_option(name) → whether sock99 has an option of this name */
 static int l_is_option(lua_State *L) {
   lua_pushboolean(L, socket99_option_kind(luaL_checkstring(L, 1), 0, 0, NULL));
   return 1;
 }
 
 
-/* strerror(errno) → the system's words for it */
+/* strerror(errno) → the system's message */
 static int l_strerror(lua_State *L) {
   char words[128];
   lua_pushstring(L, s99_strerror((int)luaL_checkinteger(L, 1), words, sizeof(words)));
@@ -348,9 +348,9 @@ static const luaL_Reg functions[] = {
     {"new", l_new},
     {"classify", l_classify},
     {"ignore_sigpipe", l_ignore_sigpipe},
-    {"join", l_join},
+    {"join", l_add_metatable},
     {"setfd", l_setfd},
-    {"dress", l_dress},
+    {"dress", l_set_metatable},
     {"class", l_class},
     {"family", l_family},
     {"numeric", l_numeric},
@@ -359,7 +359,7 @@ static const luaL_Reg functions[] = {
 };
 
 
-/* What closes or opens an object's descriptor. */
+/* Functions that close or open an object's descriptor; they need the scratch buffer. */
 static const luaL_Reg on_objects[] = {{"move", l_move},
                                       {"connect_fresh", l_connect_fresh},
                                       {"open", l_open},
@@ -368,7 +368,7 @@ static const luaL_Reg on_objects[] = {{"move", l_move},
                                       {NULL, NULL}};
 
 
-/* Into the table on top of the stack. */
+/* Adds functions to the table on top of the stack. */
 static void add_with_scratch(lua_State *L, const luaL_Reg *f) {
   for (; f->name != NULL; f++) {
     sock99_push_scratch(L);

@@ -9,11 +9,11 @@
 
 Functions that fail return nil, a message, and a number of @{errno} by which a
 program can tell errors apart; those that open a socket add the stage that
-failed. What only the program's text can have wrong (a value of the wrong type,
-an unknown field) is raised.
+failed. Mistakes in the program itself (a value of the wrong type, an unknown
+field) raise an error; anything that may come from user input is returned.
 
-A socket object is of the class `socket`, and, by its type, a `stream` or a
-`datagram` as well.
+A socket object has the methods of `socket` and, depending on its type, those of
+`stream` or `datagram`.
 
 @module sock99
 @usage
@@ -22,37 +22,36 @@ local client = assert(sock99.socket{ host = 'localhost', port = 'http', timeout 
 */
 
 
-/*** What to open. Fields count also when they are inherited through `__index`.
+/*** The socket to open. Fields may be inherited through `__index`.
 
 @record config
 @tfield ?string host name or numeric address to connect to, or to listen on
 @tfield ?integer|string port 0 to 65535, or a service's name; 0 or missing with
 `server`: any free port
-@tfield ?string path of a Unix domain socket; a leading `"\0"` is an abstract name
+@tfield ?string path of a Unix domain socket; a leading `"\0"` makes it an abstract name
 @tfield ?string ipv4 numeric IPv4 address, in place of `host`
 @tfield ?string ipv6 numeric IPv6 address, in place of `host`
 @tfield ?'inet'|'inet6'|'unix' family only addresses of this family
-@tfield ?boolean connect false: only create the socket, with its options and its own
-address
-@tfield ?boolean server bind and listen; a datagram server binds
+@tfield ?boolean connect false: only create the socket, set its options and bind it
+@tfield ?boolean server bind and listen; a datagram server only binds
 @tfield ?boolean datagram datagrams instead of a stream
 @tfield ?boolean seqpacket SOCK_SEQPACKET, for Unix domain sockets
-@tfield ?boolean nonblocking the descriptor has O_NONBLOCK set; an object never waits
-@tfield ?integer backlog of a stream server: connections that may wait; 0 or missing:
-SOMAXCONN
-@tfield ?address bind a client's own address
-@tfield ?options sockopts set before the socket is bound or connected
-@tfield ?string|integer mode permission bits of a Unix server's file: octal digits,
+@tfield ?boolean nonblocking set O_NONBLOCK on the descriptor; an object never waits
+@tfield ?integer backlog connections that may wait for a stream server; SOMAXCONN if 0
+or missing
+@tfield ?address bind a client's local address
+@tfield ?options sockopts options to set before the socket is bound or connected
+@tfield ?string|integer mode permission bits of a Unix server's file, in octal digits:
 `'0660'`
-@tfield ?boolean unlink a Unix server replaces a socket file that nobody listens on
-@tfield ?boolean cloexec close-on-exec; true where missing
-@tfield ?number timeout seconds for the whole opening, name lookup and every attempt;
-more than 0
-@tfield ?number attempt_delay seconds that one attempt has before the next address is
-tried beside it, 0.01 to 2; 0.25 where missing
+@tfield ?boolean unlink replace a Unix server's socket file if nobody listens on it
+@tfield ?boolean cloexec close-on-exec; true by default
+@tfield ?number timeout seconds for the whole opening, including the name lookup and
+all attempts; more than 0
+@tfield ?number attempt_delay seconds before the next address is tried in parallel
+with an attempt, 0.01 to 2; 0.25 by default
 */
 
-/*** A client's own address.
+/*** A client's local address.
 
 @record address
 @tfield ?string host numeric
@@ -60,11 +59,11 @@ tried beside it, 0.01 to 2; 0.25 where missing
 @tfield ?string path
 */
 
-/*** What failed: the fourth result of functions that open.
+/*** The stage that failed: the fourth result of functions that open.
 
 @words stage
 @field configuration a value out of range, or fields that contradict each other
-@field getaddrinfo the name or the service was not found; the code is an EAI_ one
+@field getaddrinfo the name or the service was not found; the code is an EAI_ code
 @field socket
 @field setsockopt
 @field bind
@@ -78,15 +77,14 @@ tried beside it, 0.01 to 2; 0.25 where missing
 
 /*** Open the socket that a table describes.
 
-Programmer's errors (no table, an unknown field, a field of the wrong type, a
-number with a fraction where an integer is due) are raised; everything else is
-returned.
+Mistakes in the program (no table, an unknown field, a field of the wrong type, a
+fraction in place of an integer) raise an error; all other failures are returned.
 
 @function open
-@tparam config t what to open
-@treturn[1] integer the file descriptor, yours to close
+@tparam config t the socket to open
+@treturn[1] integer the file descriptor, which the caller must close
 @treturn[2] nil
-@treturn[2] string what failed on what, and why
+@treturn[2] string the stage that failed, the address or option, and the reason
 @treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
 @treturn[2] stage
 @usage
@@ -102,8 +100,8 @@ static int l_open(lua_State *L) {
 }
 
 
-/* {host=, port=, family=} of one address, on top of the stack. */
-static void push_address(lua_State *L, const struct sockaddr_storage *found) {
+/* Pushes {host=, port=, family=} for one address. */
+static void push_address_table(lua_State *L, const struct sockaddr_storage *found) {
   static const char *const names[] = {"family", "port", "host"};
   bool is_ipv6 = found->ss_family == AF_INET6;
   struct s99_address address;
@@ -120,7 +118,7 @@ static void push_address(lua_State *L, const struct sockaddr_storage *found) {
 
 #define ADDRESSES "sock99.addresses"
 
-/* A list of addresses that Lua frees, whatever happens while it is told. */
+/* A list of addresses that Lua frees even if an error is raised while it is converted. */
 struct addresses {
   struct sockaddr_storage *list;
   size_t count;
@@ -148,7 +146,7 @@ static struct addresses *new_addresses(lua_State *L) {
 }
 
 
-/*** What to look up: one of `host`, `ipv4`, `ipv6`.
+/*** The name to look up: one of `host`, `ipv4`, `ipv6`.
 
 @record lookup
 @tfield ?string host
@@ -160,7 +158,7 @@ static struct addresses *new_addresses(lua_State *L) {
 @tfield ?number timeout seconds; more than 0
 */
 
-/*** An address that was found.
+/*** An address found by `resolve`.
 
 @record found
 @tfield string host numeric
@@ -171,10 +169,10 @@ static struct addresses *new_addresses(lua_State *L) {
 /*** Look up the addresses of a name, without opening anything.
 
 @function resolve
-@tparam lookup t what to look up
-@treturn[1] found[] in the system's order
+@tparam lookup t the name to look up
+@treturn[1] found[] the addresses, in the system's order
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
 @treturn[2] stage
 @usage
@@ -194,7 +192,7 @@ static int l_resolve(lua_State *L) {
     return sock99_fail_result(L, &result);
   lua_createtable(L, (int)found->count, 0);
   for (i = 0; i < found->count; i++) {
-    push_address(L, &found->list[i]);
+    push_address_table(L, &found->list[i]);
     lua_rawseti(L, -2, (int)i + 1);
   }
   free(found->list);
@@ -209,7 +207,7 @@ static int l_resolve(lua_State *L) {
 @tparam integer fd the descriptor
 @treturn[1] boolean true
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] integer errno
 @usage
 sock99.close(fd)
@@ -217,8 +215,8 @@ sock99.close(fd)
 static int l_close(lua_State *L) {
   int fd = sock99_check_descriptor(L, 1);
   int error = fd >= 0 && close(fd) == 0 ? 0 : fd < 0 ? EBADF : errno;
-  /* After EINTR the descriptor is closed all the same: a second close could
-  ** hit one that another thread has just got (close(2)). */
+  /* After EINTR the descriptor is closed nevertheless: a second close could close one
+  ** that another thread has just opened (close(2)). */
   if (error != 0 && error != EINTR)
     return sock99_fail_call(L, "close", lua_tostring(L, 1), error);
   lua_pushboolean(L, 1);
@@ -237,10 +235,10 @@ static int l_gettime(lua_State *L) {
 }
 
 
-/*** Wait.
+/*** Wait for some time.
 
 @function sleep
-@tparam number seconds fractions count; 0 or less: not at all
+@tparam number seconds may have a fraction; 0 or less: do not wait
 */
 static int l_sleep(lua_State *L) {
   lua_Number seconds = luaL_checknumber(L, 1);
@@ -256,7 +254,7 @@ static int l_sleep(lua_State *L) {
 */
 
 static const luaL_Reg functions[] = {
-    {"open", l_open},          {"socket", sock99_socket},
+    {"open", l_open},          {"socket", sock99_open_socket},
     {"wrap", sock99_wrap},     {"pair", sock99_pair},
     {"start", sock99_start},   {"resolve", l_resolve},
     {"select", sock99_select}, {"listen_fds", sock99_listen_fds},

@@ -1,8 +1,8 @@
 /*
 ** opening.c: openings, which any event loop can drive.
 **
-** A full userdata owns the C library's opening from start to cancel, whatever
-** became of it; the socket that it delivers is the program's.
+** A full userdata owns the C library's opening from start to cancel, however it
+** ends; the program owns the resulting socket.
 */
 
 #include "module.h"
@@ -21,9 +21,9 @@ static struct sock99_opening *check_opening(lua_State *L) {
 
 @function start
 @tparam config t as `open` takes it
-@treturn[1] opening what to step
+@treturn[1] opening the opening, to be stepped
 @treturn[2] nil
-@treturn[2] string what is wrong with the table
+@treturn[2] string the mistake in the table
 @treturn[2] integer errno
 @treturn[2] stage
 @usage
@@ -39,7 +39,7 @@ int sock99_start(lua_State *L) {
     return sock99_fail_result(L, &result);
   opening = sock99_newuserdata(L, sizeof(*opening));
   opening->running = NULL;
-  sock99_prepare(&request.config, &opening->traits);
+  sock99_derive_settings(&request.config, &opening->settings);
   luaL_getmetatable(L, OPENING);
   lua_setmetatable(L, -2);
   opening->running = socket99_start(&request.config, &result);
@@ -47,17 +47,17 @@ int sock99_start(lua_State *L) {
 }
 
 
-/*** An opening: what `start` returns.
+/*** An opening, as `start` returns it.
 @type opening
 */
 
-/*** Go on as far as it gets. Never blocks.
+/*** Continue as far as possible without blocking.
 
 @function step
-@treturn[1] socket an object: it is done
+@treturn[1] socket the object; the opening has succeeded
 @treturn[2] false not yet done
 @treturn[3] nil
-@treturn[3] string what failed on what, and why
+@treturn[3] string the stage that failed, the address or option, and the reason
 @treturn[3] integer errno, or the EAI_ code of the stage "getaddrinfo";
 EALREADY after the final result, ECANCELED after `cancel`
 @treturn[3] stage
@@ -65,8 +65,8 @@ EALREADY after the final result, ECANCELED after `cancel`
 static int l_step(lua_State *L) {
   struct sock99_opening *opening = check_opening(L);
   socket99_result result;
-  /* First, since the garbage that Lua collects may cancel the opening. */
-  sock99_new_socket(L, opening->traits.type == SOCK_DGRAM ? SOCK99_UNCONNECTED : SOCK99_MASTER);
+  /* Created first: Lua may collect garbage here, and a finalizer may cancel the opening. */
+  sock99_new_socket(L, opening->settings.type == SOCK_DGRAM ? SOCK99_UNCONNECTED : SOCK99_MASTER);
   if (opening->running == NULL) {
     memset(&result, 0, sizeof(result));
     result.status = SOCKET99_ERROR_UNKNOWN;
@@ -80,15 +80,15 @@ static int l_step(lua_State *L) {
   }
   if (result.status != SOCKET99_OK)
     return sock99_fail_result(L, &result);
-  sock99_born(L, &opening->traits, &result);
+  sock99_finish_opening(L, &opening->settings, &result);
   return 1;
 }
 
 
-/*** What to wait for: readable whenever a step would get further.
+/*** The descriptor to wait for: readable whenever a step would make progress.
 
 @function pollfd
-@treturn integer a descriptor, the same from `start` to `cancel`; -1 after that
+@treturn integer the descriptor, the same from `start` to `cancel`; -1 afterwards
 */
 static int l_pollfd(lua_State *L) {
   struct sock99_opening *opening = check_opening(L);
@@ -97,7 +97,7 @@ static int l_pollfd(lua_State *L) {
 }
 
 
-/*** What `pollfd` is to be watched for.
+/*** The event to watch `pollfd` for.
 
 @function events
 @treturn 'r'
@@ -109,10 +109,10 @@ static int l_events(lua_State *L) {
 }
 
 
-/*** When a step is due even if `pollfd` is not watched; a hint.
+/*** The time until the next step is due if `pollfd` is not watched; a hint.
 
 @function timeout
-@treturn ?number seconds, or nil where only the network can say
+@treturn ?number seconds, or nil if it depends on the network alone
 */
 static int l_timeout(lua_State *L) {
   struct sock99_opening *opening = check_opening(L);
@@ -125,7 +125,7 @@ static int l_timeout(lua_State *L) {
 }
 
 
-/*** End it, whatever its state. Also `__gc` and `__close`.
+/*** Cancel the opening in any state. Also `__gc` and `__close`.
 
 @function cancel
 */

@@ -255,10 +255,10 @@ function TestEntries:test_what_is_no_socket_is_named()
     { { a, a, print }, 'entry 3: a socket or a descriptor expected, got function' },
     { { a, {} }, 'entry 2: it has neither getfd nor pollfd' },
     { { a, io.stdout }, 'entry 2: it has neither getfd nor pollfd' },
-    { { -1 }, 'entry 1: -1 is no descriptor' },
-    { { a, 1.5 }, 'entry 2: 1.5 is no descriptor' },
-    { { 2 ^ 40 }, 'is no descriptor' },
-    { { 0 / 0 }, 'is no descriptor' },
+    { { -1 }, 'entry 1: -1 is not a descriptor' },
+    { { a, 1.5 }, 'entry 2: 1.5 is not a descriptor' },
+    { { 2 ^ 40 }, 'is not a descriptor' },
+    { { 0 / 0 }, 'is not a descriptor' },
   }
   for _, case in ipairs(cases) do
     lu.assertErrorMsgContains(case[2], sock99.select, case[1], nil, 0)

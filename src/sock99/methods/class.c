@@ -1,17 +1,17 @@
 /*
-** class.c: kinds of objects and their metatables: the one file that knows all
-** methods.
+** class.c: kinds of objects and their metatables. This is the only file that knows
+** all methods.
 */
 
 #include "methods.h"
 
 
-/* Datagrams have LuaSocket's name for it. */
+/* LuaSocket's name for bind of datagrams. */
 static const luaL_Reg datagram_aliases[] = {{"setsockname", sock99_bind}, {NULL, NULL}};
 
 
-/* Into the table on top of the stack; the functions' upvalues lie at `upvalues`:
-** the scratch buffer and the kind's own words, or nil. */
+/* Adds functions to the table on top of the stack. Their upvalues are at `upvalues`: the
+** scratch buffer, and the kind's function for messages or nil. */
 static void add_functions(lua_State *L, const luaL_Reg *functions, int upvalues) {
   for (; functions->name != NULL; functions++) {
     lua_pushvalue(L, upvalues);
@@ -22,7 +22,7 @@ static void add_functions(lua_State *L, const luaL_Reg *functions, int upvalues)
 }
 
 
-/* What the methods of a class are, in a table on top of the stack. */
+/* Pushes a table of the methods of a class. */
 static void push_methods(lua_State *L, enum sock99_class class,
                          const struct sock99_overrides *overrides, int upvalues) {
   lua_newtable(L);
@@ -47,8 +47,8 @@ static void push_methods(lua_State *L, enum sock99_class class,
 }
 
 
-/* The scratch buffer and the kind's words are on top of the stack; the kind, a list
-** of metatables, takes their place. */
+/* Replaces the scratch buffer and the function for messages on top of the stack by the
+** kind, a list of metatables. */
 static void push_new_kind(lua_State *L, const struct sock99_overrides *overrides) {
   int class, kind, upvalues = lua_gettop(L) - 1;
   lua_newtable(L);
@@ -59,7 +59,7 @@ static void push_new_kind(lua_State *L, const struct sock99_overrides *overrides
     push_methods(L, (enum sock99_class) class, overrides, upvalues);
     lua_setfield(L, -2, "__index");
     lua_pushvalue(L, kind);
-    sock99_join_kind(L);
+    sock99_add_to_kind(L);
     lua_pop(L, 1);
     lua_rawseti(L, kind, class + 1);
   }

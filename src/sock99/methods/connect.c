@@ -1,9 +1,9 @@
 /*
-** connect.c: connect, of a numeric address and of a name.
+** connect.c: connects to numeric addresses and names.
 **
-** A numeric address is connected to at once, and what is left to do is in the kernel.
-** A name takes a lookup, which has the object's timeouts, too: what they leave undone
-** stays with the object (pending.c), and the next call goes on with it.
+** A connect to a numeric address starts at once and continues in the kernel. A name
+** needs a lookup, which the object's timeouts limit, too. If a timeout ends the call, the
+** object keeps the lookup (pending.c), and the next call continues it.
 */
 
 #include "methods.h"
@@ -17,9 +17,9 @@
 ** One address
 */
 
-/* A connect that goes on by itself. */
+/* Waits for a connect that continues in the kernel. */
 static int finish_connect(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
-  int error = sock99_look_for(L, s, limit, POLLOUT);
+  int error = sock99_wait_for(L, s, limit, POLLOUT);
   s->is_connecting = error == SOCK99_TIMEOUT;
   return error != 0 ? error : sock99_connect_error(s->fd);
 }
@@ -69,7 +69,7 @@ static int connect_to(lua_State *L, struct sock99_socket *s, const struct s99_ad
 
 
 /*
-** A connect under way, and where it goes
+** A connect in progress and its destination
 */
 
 /* FNV-1a. */
@@ -101,7 +101,8 @@ static int fail_destination(lua_State *L, int first, int error) {
 }
 
 
-/* It is a connection even if the system cannot say whose, unless it is gone already. */
+/* The connection exists even if the system cannot report its peer (ENOTCONN: it is
+** already gone). */
 static int check_peer(struct sock99_socket *s) {
   struct s99_address peer;
   peer.len = sizeof(peer.addr);
@@ -111,7 +112,7 @@ static int check_peer(struct sock99_socket *s) {
 }
 
 
-int sock99_go_on_connecting(lua_State *L, struct sock99_socket *s, int first,
+int sock99_continue_connect(lua_State *L, struct sock99_socket *s, int first,
                             struct sock99_limit *limit) {
   socket99_result result;
   int error = sock99_is_pending(s) ? sock99_await(L, s, limit) : 0;
@@ -157,8 +158,8 @@ static bool has_peer(const struct sock99_socket *s) {
 }
 
 
-/* A connection that exists already has to be noticed here: the object would have no
-** descriptor during the lookup. */
+/* An existing connection must be detected here: the object has no descriptor during the
+** lookup. */
 static int connect_name(lua_State *L, struct sock99_socket *s, const socket99_config *lookup,
                         struct sock99_limit *limit) {
   socket99_result result;
@@ -173,7 +174,7 @@ static int connect_name(lua_State *L, struct sock99_socket *s, const socket99_co
   if (!sock99_begin_lookup(s, lookup, &result))
     return sock99_fail_result(L, &result);
   s->destination = sock99_destination(L, 2);
-  return sock99_go_on_connecting(L, s, 2, limit);
+  return sock99_continue_connect(L, s, 2, limit);
 }
 
 
@@ -206,16 +207,16 @@ static int begin_connecting(lua_State *L, struct sock99_socket *s, struct sock99
 
 /*** Connect the object, which becomes a client.
 
-A call ends when the timeouts do, also while a name is looked up. After a timeout
-the connection is still being made, and the object is a client: call again, with the
-same host and port, to go on, or wait until it is writable and use it. With others
-the error is EALREADY. A name's addresses are tried one after the other.
+The object's timeouts limit the call, including the lookup of a name. After a timeout
+the connection is still being made, and the object is a client: to continue, call again
+with the same host and port, or wait until the object is writable and use it. With
+another destination the error is EALREADY. A name's addresses are tried in turn.
 @function connect
-@tparam string host numeric, or a name; of a Unix socket the path
+@tparam string host a numeric address or a name; the path for a Unix socket
 @tparam integer|string port
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
 @treturn[2] ?string the stage: "getaddrinfo", "connect", "timeout", "configuration"
 @usage
@@ -238,7 +239,7 @@ int sock99_connect(lua_State *L) {
   if (s->is_connecting || sock99_is_pending(s)) {
     if (sock99_destination(L, 2) != s->destination)
       return fail_destination(L, 2, EALREADY);
-    return sock99_go_on_connecting(L, s, 2, &limit);
+    return sock99_continue_connect(L, s, 2, &limit);
   }
   count = begin_connecting(L, s, &limit);
   if (count == 1 || s->is_connecting || sock99_is_pending(s))

@@ -293,8 +293,8 @@ int sock99_try_to_receive(lua_State *L, struct sock99_socket *s, int flags, char
 }
 
 
-/* Where it waits, a signal's handler may receive into the room, too, or have it
-** replaced: so the room is asked for each time. */
+/* During the wait a signal handler may also receive into the block, or have it replaced;
+** so the block is fetched each time. */
 int sock99_receive_into_block(lua_State *L, struct sock99_socket *s, struct sock99_message *in) {
   int flags = sock99_message_flags(s) & ~SOCK99_MSG_NOSIGNAL, error = s->pending_error;
   struct sock99_limit limit;

@@ -1,6 +1,6 @@
 /*
-** handle.c: what every object has, whatever its class: its descriptor, its end,
-** what event loops ask for, limits and counts.
+** handle.c: methods of every class: close, descriptors, event loops, timeouts and
+** counts.
 */
 
 #include "methods.h"
@@ -11,23 +11,23 @@
 /*** @module sock99 */
 
 
-/*** A socket object: what every one has.
+/*** A socket object: the methods that all have.
 
-After `close`, `detach` and `setfd(-1)` methods return nil and "closed"; those
-that ask nothing of the system still answer. A method that the object's kind
-does not have raises an error.
+After `close`, `detach` and `setfd(-1)` methods return nil and "closed", except
+those that need nothing from the system. Calling a method that does not suit the
+object's class raises an error.
 
 @type socket
 */
 
 
-/*** What the object is at the moment.
+/*** The current class of the object.
 @tfield 'tcp{master}'|'tcp{client}'|'tcp{server}'|'udp{connected}'|'udp{unconnected}' class
 */
 
-/*** Close the socket. The object stays, and is of no more use.
+/*** Close the socket.
 
-Bytes and descriptors that were received and not taken are dropped. Closing
+Unread bytes are dropped and unclaimed received descriptors are closed. Closing
 again does nothing.
 @function close
 @treturn integer 1
@@ -51,17 +51,17 @@ static int l_gc(lua_State *L) {
 }
 
 
-/*** Give the descriptor up: the object is closed, the descriptor is not.
+/*** Release the descriptor: the object is closed, but the descriptor is not.
 
-Descriptors that came along and that nobody claimed are closed.
+Unclaimed received descriptors are closed.
 
 @function detach
-@treturn[1] integer the descriptor, yours to close
-@treturn[1] ?string what was received and not taken; nil where there is none
+@treturn[1] integer the descriptor, which the caller must close
+@treturn[1] ?string bytes received but not yet read; nil if there are none
 @treturn[2] nil
-@treturn[2] string "closed", or why a connect under way has failed
+@treturn[2] string "closed", or the error of a connect in progress
 @treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
-@treturn[2] ?string the stage of a connect that has failed
+@treturn[2] ?string the stage of a failed connect
 */
 static int l_detach(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
@@ -90,13 +90,13 @@ static int l_detach(lua_State *L) {
 ** Descriptors
 */
 
-/*** The descriptor, which stays the object's.
+/*** The descriptor, which the object still owns.
 
-While the object connects to a name, this waits until the name is looked up, as long
-as it takes; then the connection goes on with one address, on the descriptor that this
-returns. `pollfd` never waits.
+If the object is connecting to a name, this waits for the lookup, however long it
+takes; the connection then continues with one address, on the descriptor returned.
+`pollfd` never waits.
 @function getfd
-@treturn integer the descriptor; -1 where the object is closed
+@treturn integer the descriptor; -1 if the object is closed
 */
 static int l_getfd(lua_State *L) {
   struct sock99_socket *s = sock99_check_any(L);
@@ -108,12 +108,12 @@ static int l_getfd(lua_State *L) {
 
 /*** Give the object another descriptor, or none.
 
-The old one is not closed; what was received and not taken is dropped.
+The old one is not closed; unread bytes are dropped.
 @function setfd
-@tparam integer fd what the object owns from now on; -1: nothing, it is closed
+@tparam integer fd the descriptor that the object owns from now on; -1 closes the object
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string why the descriptor was not taken; the object is closed
+@treturn[2] string the error: the descriptor is still the caller's, the object is closed
 @treturn[2] integer errno
 */
 static int l_setfd(lua_State *L) {
@@ -131,7 +131,7 @@ static int l_setfd(lua_State *L) {
 }
 
 
-/*** Whether bytes are read ahead, so that `receive` need not wait for more.
+/*** Whether bytes are buffered, so that `receive` can return some without waiting.
 
 @function dirty
 @treturn boolean
@@ -143,14 +143,14 @@ static int l_dirty(lua_State *L) {
 
 
 /*
-** For event loops: the names that cqueues looks for
+** For event loops, under the names that cqueues uses
 */
 
-/*** What a loop watches: the descriptor. While the object connects to a name, it is one
-that is readable whenever the next call gets further; ask anew after each call.
+/*** The descriptor for a loop to watch. While the object connects to a name, this is one
+that is readable whenever the next call would make progress; query it after each call.
 
 @function pollfd
-@treturn integer the descriptor; -1 where the object is closed
+@treturn integer the descriptor; -1 if the object is closed
 */
 static int l_pollfd(lua_State *L) {
   lua_pushinteger(L, sock99_pollfd(sock99_check_any(L)));
@@ -158,26 +158,26 @@ static int l_pollfd(lua_State *L) {
 }
 
 
-/*** What `pollfd` is to be watched for.
+/*** The event to watch `pollfd` for.
 
 @function events
-@treturn 'r'|'w' "w" after a call that timed out while sending or connecting; "r" also
-while a name is looked up or its addresses are raced
+@treturn 'r'|'w' "w" after a call that timed out while sending or connecting; else "r",
+also while a name is looked up or its addresses are raced
 */
 static int l_events(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
   short events = s->wants_writing ? POLLOUT : POLLIN;
   if (sock99_is_pending(s))
-    (void)sock99_watched(s, &events);
+    (void)sock99_poll_target(s, &events);
   lua_pushstring(L, events == POLLOUT ? "w" : "r");
   return 1;
 }
 
 
-/*** When the object is ready whatever its descriptor says.
+/*** Whether the object is ready regardless of its descriptor.
 
 @function timeout
-@treturn ?integer 0 while bytes are read ahead, or `connect` has a failure to tell;
+@treturn ?integer 0 if bytes are buffered or a failure of `connect` is unreported;
 else nil
 */
 static int l_timeout(lua_State *L) {
@@ -196,12 +196,12 @@ static int l_timeout(lua_State *L) {
 
 /*** Limit how long calls on the object may take.
 
-A limit counts from the beginning of a call, however often the call waits. The modes set
-one each, and the shorter one counts. With 0 a call never waits, and one that always
-finds more to do ends after a mebibyte.
+A limit covers a whole call, however often the call waits. Each mode sets one limit,
+and the shorter one applies. With 0 a call never waits, and a call that always finds
+more to do ends after a mebibyte.
 @function settimeout
 @tparam ?number seconds nil, negative or math.huge: no limit
-@tparam[opt="b"] 'b'|'t' mode which of the two limits to set
+@tparam[opt="b"] 'b'|'t' mode the limit to set
 @treturn integer 1
 @usage
 client:settimeout(5) -- no call is longer than 5 seconds
@@ -224,11 +224,11 @@ static int l_settimeout(lua_State *L) {
 }
 
 
-/*** The limits that `settimeout` has set.
+/*** The limits set by `settimeout`.
 
 @function gettimeout
-@treturn number seconds of each wait; -1: no limit
-@treturn number seconds of a whole call; -1: no limit
+@treturn number seconds, mode "b"; -1: no limit
+@treturn number seconds, mode "t"; -1: no limit
 */
 static int l_gettimeout(lua_State *L) {
   const struct sock99_socket *s = sock99_check_any(L);
@@ -238,7 +238,7 @@ static int l_gettimeout(lua_State *L) {
 }
 
 
-/*** How much has passed through the object.
+/*** The object's traffic and age.
 
 @function getstats
 @treturn integer bytes received
@@ -259,10 +259,10 @@ static uint64_t opt_stat(lua_State *L, int index, const char *name, uint64_t mis
 }
 
 
-/*** Set what `getstats` counts from.
+/*** Set the counts that `getstats` returns.
 
 @function setstats
-@tparam[opt] integer received bytes; left as it is where missing
+@tparam[opt] integer received bytes; unchanged if missing
 @tparam[opt] integer sent bytes
 @tparam[opt] number age in seconds
 @treturn integer 1

@@ -1,10 +1,10 @@
 /*
 ** many.c: sends and receives many datagrams in one call.
 **
-** Over IP, up to 64 of them are one system call. What such a call needs lies in rooms
-** of the Lua state, which are the call's alone, in a protected call: it gives them back
-** whatever error is raised. Out: the whole list is checked before anything is sent, so
-** that a bad entry sends none.
+** Over IP, one system call transfers up to 64 of them. It needs blocks of the Lua state,
+** which the call claims; it runs in a protected call, so that they are released even if
+** an error is raised. The whole list is checked before anything is sent, so a bad entry
+** sends none.
 */
 
 #include "methods.h"
@@ -16,14 +16,14 @@
 
 /*** @module sock99 */
 
-/*** A datagram and where it came from, or goes to.
+/*** A datagram with its source or destination.
 
 @record packet
 @tfield string 1 data
-@tfield ?string 2 numeric host; of a Unix socket the path
+@tfield ?string 2 numeric host; the path for a Unix socket
 @tfield ?integer 3 port
-@tfield ?integer truncated the whole length of a datagram that was cut, since another
-reader came between
+@tfield ?integer truncated the whole length of a datagram that was truncated because
+another reader had taken the one before it
 */
 
 /*** @type datagram */
@@ -169,7 +169,7 @@ static int send_collected(lua_State *L, struct outgoing *out) {
 
 
 /* Called by Lua, with a pointer to a struct outgoing and the list. Returns the text of the failure,
-** which lives as long as its caller has it. */
+** which is valid while the caller keeps it on the stack. */
 static int l_send_all(lua_State *L) {
   struct outgoing *out = *(struct outgoing **)lua_touserdata(L, 1);
   int next = 1, last = (int)lua_rawlen(L, 2), error = 0;
@@ -186,7 +186,7 @@ static int l_send_all(lua_State *L) {
 }
 
 
-/* Sends the list at index 2, `*done` messages of it; 0: all, or `failure` says why not. */
+/* Sends the list at index 2, `*done` messages of it; 0: all, otherwise sets `failure`. */
 static int send_all(lua_State *L, struct sock99_socket *s, uint64_t *done,
                     struct sock99_failure *failure) {
   struct sock99_blocks *blocks;
@@ -242,7 +242,7 @@ static int l_sendmany(lua_State *L) {
 ** Receiving
 */
 
-/* At the beginning of the rooms that the datagrams land in. */
+/* Stored at the beginning of the blocks that receive the datagrams. */
 struct incoming {
   struct sock99_socket *socket;
   struct sock99_mmsghdr messages[BATCH];

@@ -47,17 +47,17 @@ SOCK99_HIDDEN void sock99_register_objects(lua_State *L);
 ** socket.c
 */
 
-/* Called when an opening has succeeded: the object on top of the stack adopts the
-** descriptor. */
-SOCK99_HIDDEN void sock99_born(lua_State *L, const struct sock99_traits *traits,
-                               const socket99_result *result);
+/* Called when an opening has succeeded: gives the descriptor, its class and timeout to
+** the object on top of the stack. */
+SOCK99_HIDDEN void sock99_finish_opening(lua_State *L, const struct sock99_settings *settings,
+                                         const socket99_result *result);
 
 /* Functions of the module. */
-SOCK99_HIDDEN int sock99_socket(lua_State *L);
+SOCK99_HIDDEN int sock99_open_socket(lua_State *L);
 SOCK99_HIDDEN int sock99_wrap(lua_State *L);
 SOCK99_HIDDEN int sock99_pair(lua_State *L);
 
-/* bind(2), which is also setsockname of datagrams. */
+/* bind(2); also setsockname of datagrams. */
 SOCK99_HIDDEN int sock99_bind(lua_State *L);
 
 
@@ -67,12 +67,12 @@ SOCK99_HIDDEN int sock99_bind(lua_State *L);
 
 SOCK99_HIDDEN int sock99_connect(lua_State *L);
 
-/* A hash of the host and port at stack index `first`, as the program has written
-** them; 80 is "80". */
+/* A hash of the host and port at stack index `first`, as the program passed them; 80
+** equals "80". */
 SOCK99_HIDDEN uint32_t sock99_destination(lua_State *L, int first);
 
-/* Goes on with a connect under way, to that host and port; pushes the results. */
-SOCK99_HIDDEN int sock99_go_on_connecting(lua_State *L, struct sock99_socket *s, int first,
+/* Continues a connect in progress; `first` is as above. Pushes the results. */
+SOCK99_HIDDEN int sock99_continue_connect(lua_State *L, struct sock99_socket *s, int first,
                                           struct sock99_limit *limit);
 
 

@@ -17,7 +17,7 @@
 
 #define NO_COUNT UINT64_MAX
 
-#define ROOM ((size_t)64 * 1024)
+#define BUFFER_SIZE ((size_t)64 * 1024)
 
 /* off_t has 32 bits on some systems. */
 #define LARGEST_OFFSET (sizeof(off_t) > 4 ? INT64_MAX : INT32_MAX)
@@ -36,8 +36,8 @@ struct transfer {
   struct sock99_limit limit;
   struct source source;
   uint64_t left, sent;
-  char *room;                   /* a userdata; NULL where the kernel copies */
-  size_t unsent, unsent_length; /* in the room */
+  char *buffer;                 /* a userdata; NULL where the kernel copies */
+  size_t unsent, unsent_length; /* in the buffer */
 };
 
 /*** @module sock99 */
@@ -209,8 +209,8 @@ static int copy_and_wait(lua_State *L, struct transfer *transfer) {
 */
 
 /* A signal's handler may have closed the file while the call waited for it. */
-static int look_at_source(lua_State *L, struct transfer *transfer) {
-  int error = sock99_look_at(L, transfer->source.fd, &transfer->limit, POLLIN);
+static int wait_for_source(lua_State *L, struct transfer *transfer) {
+  int error = sock99_wait_for_fd(L, transfer->source.fd, &transfer->limit, POLLIN);
   return transfer->source.stream != NULL && sock99_tofile(L, 2) == NULL ? EBADF : error;
 }
 
@@ -221,23 +221,23 @@ static int wait_to_read(lua_State *L, struct transfer *transfer, int error) {
     sock99_run_hooks(L);
   if (error == EINTR)
     return 0;
-  return sock99_would_block(error) ? look_at_source(L, transfer) : error;
+  return sock99_would_block(error) ? wait_for_source(L, transfer) : error;
 }
 
 
 static int read_position(lua_State *L, struct transfer *transfer, size_t size, ssize_t *got) {
   const struct source *source = &transfer->source;
-  *got = pread(source->fd, transfer->room, size, source->offset);
+  *got = pread(source->fd, transfer->buffer, size, source->offset);
   return *got < 0 ? wait_to_read(L, transfer, errno) : 0;
 }
 
 
 /* A pipe may keep us waiting as long as the object's timeouts allow. */
 static int read_descriptor(lua_State *L, struct transfer *transfer, size_t size, ssize_t *got) {
-  int error = look_at_source(L, transfer);
+  int error = wait_for_source(L, transfer);
   if (error != 0)
     return error;
-  *got = read(transfer->source.fd, transfer->room, size);
+  *got = read(transfer->source.fd, transfer->buffer, size);
   return *got < 0 ? wait_to_read(L, transfer, errno) : 0;
 }
 
@@ -246,7 +246,7 @@ static int read_stream(lua_State *L, struct transfer *transfer, size_t size, ssi
   FILE *stream = transfer->source.stream;
   int error;
   clearerr(stream);
-  *got = (ssize_t)fread(transfer->room, 1, size, stream);
+  *got = (ssize_t)fread(transfer->buffer, 1, size, stream);
   if (*got > 0 || !ferror(stream))
     return 0;
   error = errno;
@@ -259,7 +259,7 @@ static int read_stream(lua_State *L, struct transfer *transfer, size_t size, ssi
 /* 0 and what came, nothing at the end; or an error. */
 static int read_some(lua_State *L, struct transfer *transfer, ssize_t *got) {
   const struct source *source = &transfer->source;
-  size_t size = transfer->left < ROOM ? (size_t)transfer->left : ROOM;
+  size_t size = transfer->left < BUFFER_SIZE ? (size_t)transfer->left : BUFFER_SIZE;
   int error = 0;
   *got = -1;
   while (error == 0 && *got < 0) {
@@ -278,7 +278,7 @@ static int send_block(lua_State *L, struct transfer *transfer, size_t count) {
   int flags = sock99_message_flags(transfer->s), error = 0;
   size_t done = 0;
   while (error == 0 && done < count) {
-    ssize_t sent = send(transfer->s->fd, transfer->room + done, count - done, flags);
+    ssize_t sent = send(transfer->s->fd, transfer->buffer + done, count - done, flags);
     if (sent >= 0) {
       count_sent(transfer, (size_t)sent);
       transfer->source.offset += sent;
@@ -295,7 +295,7 @@ static int send_block(lua_State *L, struct transfer *transfer, size_t count) {
 
 static int copy_through_block(lua_State *L, struct transfer *transfer) {
   int error = 0;
-  transfer->room = sock99_newuserdata(L, ROOM);
+  transfer->buffer = sock99_newuserdata(L, BUFFER_SIZE);
   while (error == 0 && transfer->left > 0) {
     ssize_t got = 0;
     error = read_some(L, transfer, &got);
@@ -335,7 +335,7 @@ static int fail(lua_State *L, const struct transfer *transfer, int error) {
   count = sock99_fail_partial(L, error);
   if (transfer->unsent_length == 0)
     return count;
-  lua_pushlstring(L, transfer->room + transfer->unsent, transfer->unsent_length);
+  lua_pushlstring(L, transfer->buffer + transfer->unsent, transfer->unsent_length);
   return count + 1;
 }
 
@@ -368,7 +368,7 @@ static int l_sendfile(lua_State *L) {
   struct transfer transfer;
   int error, late_error;
   transfer.sent = transfer.unsent_length = 0;
-  transfer.room = NULL;
+  transfer.buffer = NULL;
   transfer.s = sock99_check_socket(L, SOCK99_ONLY(SOCK99_CLIENT), "tcp{client}");
   check_arguments(L, &transfer);
   sock99_begin_wait(transfer.s, &transfer.limit);

@@ -1,6 +1,6 @@
 /*
-** socket.c: the life of a socket object: opened, wrapped or accepted; bound,
-** listening, shut down; and the addresses at its two ends.
+** socket.c: opens, wraps, binds and shuts down socket objects, accepts connections,
+** and reports the addresses of both ends.
 */
 
 #include "methods.h"
@@ -11,7 +11,7 @@
 
 
 /*
-** Birth
+** Creation
 */
 
 static enum sock99_class class_opened(const socket99_config *config, bool is_connected) {
@@ -23,13 +23,14 @@ static enum sock99_class class_opened(const socket99_config *config, bool is_con
 }
 
 
-void sock99_born(lua_State *L, const struct sock99_traits *traits, const socket99_result *result) {
+void sock99_finish_opening(lua_State *L, const struct sock99_settings *settings,
+                           const socket99_result *result) {
   struct sock99_socket *s = lua_touserdata(L, -1);
   enum sock99_class class;
-  sock99_take_result(s, traits, result);
-  if (traits->never_waits)
+  sock99_adopt_result(s, settings, result);
+  if (settings->never_waits)
     s->each_wait = 0;
-  class = class_opened(&traits->config, result->connected);
+  class = class_opened(&settings->config, result->connected);
   if (s->class != class)
     sock99_set_class(L, -1, class);
 }
@@ -37,14 +38,14 @@ void sock99_born(lua_State *L, const struct sock99_traits *traits, const socket9
 
 /*** Open the socket that a table describes, as an object.
 
-A listener's descriptor is always non-blocking; that its calls wait, or not, is
-the object's timeout.
+A listener's descriptor is always non-blocking; the object's timeout determines
+whether its calls wait.
 @function socket
-@tparam config t as `open` takes it; `nonblocking` is `settimeout(0)`, and
-`timeout` is for the opening alone
+@tparam config t as `open` takes it; `nonblocking` means `settimeout(0)`, and
+`timeout` applies only to the opening
 @treturn[1] socket the object
 @treturn[2] nil
-@treturn[2] string what failed on what, and why
+@treturn[2] string the stage that failed, the address or option, and the reason
 @treturn[2] integer errno, or the EAI_ code of the stage "getaddrinfo"
 @treturn[2] stage
 @usage
@@ -52,31 +53,31 @@ local client = assert(sock99.socket{ host = 'example.com', port = 80, timeout = 
 assert(client:send('HEAD / HTTP/1.0\r\n\r\n'))
 print(client:receive())
 */
-int sock99_socket(lua_State *L) {
+int sock99_open_socket(lua_State *L) {
   struct sock99_request request;
-  struct sock99_traits traits;
+  struct sock99_settings settings;
   socket99_result result;
   if (!sock99_read_config(L, &request, &result))
     return sock99_fail_result(L, &result);
-  sock99_prepare(&request.config, &traits);
-  /* What it will most likely be, so that it need not become another one. */
+  sock99_derive_settings(&request.config, &settings);
+  /* The most likely class, so that it seldom has to change. */
   sock99_new_socket(L, class_opened(&request.config, !request.config.unconnected));
   if (!sock99_open_now(L, &request.config, &result))
     return sock99_fail_result(L, &result);
-  sock99_born(L, &traits, &result);
+  sock99_finish_opening(L, &settings, &result);
   return 1;
 }
 
 
-/*** Make an object of a descriptor, which the object owns from then on.
+/*** Make an object from a descriptor, which the object then owns.
 
-What it is (family, type, whether it listens or is connected) the kernel is
-asked; its flags are left alone.
+The kernel reports its family and type, and whether it listens or is connected;
+its flags are left alone.
 @function wrap
 @tparam integer fd a TCP, UDP or Unix domain socket
 @treturn[1] socket the object
 @treturn[2] nil
-@treturn[2] string why not; the descriptor is still yours
+@treturn[2] string the error; the descriptor is still the caller's
 @treturn[2] integer errno
 @usage
 local stdin = assert(sock99.wrap(0)) -- as inetd starts a program
@@ -90,34 +91,34 @@ int sock99_wrap(lua_State *L) {
 }
 
 
-static void set_end(lua_State *L, int index, int fd, const struct sock99_traits *traits) {
+static void set_end(lua_State *L, int index, int fd, const struct sock99_settings *settings) {
   struct sock99_socket *s = lua_touserdata(L, index);
   s->fd = fd;
-  s->type = (unsigned char)traits->type;
+  s->type = (unsigned char)settings->type;
   s->family = AF_UNIX;
-  s->is_nonblocking = traits->config.nonblocking;
-  if (traits->never_waits)
+  s->is_nonblocking = settings->config.nonblocking;
+  if (settings->never_waits)
     s->each_wait = 0;
 }
 
 
-/*** What `pair` makes.
+/*** The sockets for `pair` to make.
 
 @record pair_config
 @tfield ?boolean datagram
 @tfield ?boolean seqpacket
-@tfield ?boolean nonblocking the two never wait
-@tfield ?boolean cloexec close-on-exec; true where missing
+@tfield ?boolean nonblocking neither object ever waits
+@tfield ?boolean cloexec close-on-exec; true by default
 */
 
-/*** Two Unix domain sockets that are connected to each other.
+/*** Create two Unix domain sockets that are connected to each other.
 
 @function pair
 @tparam[opt] pair_config t
 @treturn[1] socket one end
 @treturn[1] socket the other
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] integer errno
 @treturn[2] stage
 @usage
@@ -125,26 +126,26 @@ local parent, child = assert(sock99.pair())
 */
 int sock99_pair(lua_State *L) {
   struct sock99_request request;
-  struct sock99_traits traits;
+  struct sock99_settings settings;
   socket99_result result;
   enum sock99_class class;
   int ends[2], first;
   if (!sock99_read_pair(L, &request, &result))
     return sock99_fail_result(L, &result);
-  sock99_prepare(&request.config, &traits);
-  class = traits.type == SOCK_DGRAM ? SOCK99_CONNECTED : SOCK99_CLIENT;
+  sock99_derive_settings(&request.config, &settings);
+  class = settings.type == SOCK_DGRAM ? SOCK99_CONNECTED : SOCK99_CLIENT;
   sock99_new_socket(L, class);
   first = lua_gettop(L);
   sock99_new_socket(L, class);
-  if (sock99_socketpair(traits.type, !request.config.inherit, request.config.nonblocking, ends) !=
+  if (sock99_socketpair(settings.type, !request.config.inherit, request.config.nonblocking, ends) !=
       0) {
     memset(&result, 0, sizeof(result));
     result.status = SOCKET99_ERROR_SOCKET;
     result.saved_errno = errno;
     return sock99_fail_result(L, &result);
   }
-  set_end(L, first, ends[0], &traits);
-  set_end(L, first + 1, ends[1], &traits);
+  set_end(L, first, ends[0], &settings);
+  set_end(L, first + 1, ends[1], &settings);
   return 2;
 }
 
@@ -164,14 +165,14 @@ static int find_name(int fd, get_name *name, struct s99_address *address) {
 }
 
 
-/*** The object's own address.
+/*** The object's local address.
 
 @function getsockname
-@treturn[1] string the host, numeric; of a Unix socket its path, "" where it has none
-@treturn[1] ?integer the port; nil of a Unix socket
+@treturn[1] string the numeric host; for a Unix socket its path, or "" if it has none
+@treturn[1] ?integer the port; nil for a Unix socket
 @treturn[1] ?'inet'|'inet6' family; IPv4 through an IPv6 socket is "inet"
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] integer errno
 */
 static int l_getsockname(lua_State *L) {
@@ -183,16 +184,16 @@ static int l_getsockname(lua_State *L) {
 }
 
 
-/*** The address of the peer. Results are those of `getsockname`.
+/*** The address of the peer. The results are as those of `getsockname`.
 
-A connection that `accept` made tells it even if the client has reset it meanwhile.
+A connection returned by `accept` reports it even after the client has reset it.
 
 @function getpeername
 @treturn[1] string the host
 @treturn[1] ?integer the port
 @treturn[1] ?'inet'|'inet6' the family
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] integer errno
 */
 static int l_getpeername(lua_State *L) {
@@ -222,14 +223,14 @@ static int l_getfamily(lua_State *L) {
 }
 
 
-/*** Give the object an address of its own.
+/*** Bind the object to a local address.
 
 @function bind
-@tparam string host numeric, or a name, or "*"; of a Unix socket the path
-@tparam[opt=0] integer|string port 0: any that is free
+@tparam string host a numeric address, a name, or "*"; the path for a Unix socket
+@tparam[opt=0] integer|string port 0: any free port
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] ?integer errno, or the EAI_ code of the stage "getaddrinfo"
 @treturn[2] ?string the stage: "getaddrinfo", "bind", "timeout", "configuration"
 */
@@ -253,23 +254,23 @@ int sock99_bind(lua_State *L) {
 ** Listeners
 */
 
-/*** Sockets of bytes: TCP, Unix streams, and SOCK_SEQPACKET, whose messages
-`send` and `receive` pass whole.
+/*** Stream sockets: TCP, Unix streams, and SOCK_SEQPACKET, whose messages `send` and
+`receive` pass whole.
 
-What an object can do depends on its `class`: `"tcp{master}"` is neither
-connected nor listening, `"tcp{client}"` is connected, `"tcp{server}"` listens;
-Unix sockets have the same names.
+An object's `class` determines which methods it allows: `"tcp{master}"` is neither
+connected nor listening, `"tcp{client}"` is connected, `"tcp{server}"` listens.
+Unix sockets use the same class names.
 
 @type stream
 */
 
-/*** Wait for connections, from now on: the object becomes a server.
+/*** Listen for connections: the object becomes a server.
 
 @function listen
-@tparam[opt] integer backlog connections that may wait; SOMAXCONN where it is missing
+@tparam[opt] integer backlog connections that may wait; SOMAXCONN by default
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] ?integer errno
 @treturn[2] ?string the stage: "listen", "fcntl"
 */
@@ -290,11 +291,11 @@ static int l_listen(lua_State *L) {
 }
 
 
-/* A descriptor and the peer's address, or an error in `*error`. */
+/* Returns a descriptor and sets `*from`; or returns -1 and sets `*error`. */
 static int accept_one(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
                       struct s99_address *from, int *error) {
-  /* Where somebody else takes the connection that poll(2) told of, accept(2) on
-  ** a descriptor that was wrapped as it is would wait for the next one. */
+  /* If somebody else takes the connection that poll(2) reported, accept(2) on a wrapped
+  ** descriptor would block until the next one. */
   *error = sock99_unblock(s);
   while (*error == 0) {
     int fd;
@@ -310,12 +311,12 @@ static int accept_one(lua_State *L, struct sock99_socket *s, struct sock99_limit
 }
 
 
-/*** The next connection to a server.
+/*** Accept the next connection.
 
 @function accept
 @treturn[1] stream the connection, without a timeout
 @treturn[2] nil
-@treturn[2] string "timeout", "closed", or why not
+@treturn[2] string "timeout", "closed", or another error
 @treturn[2] integer errno
 @usage
 local server = assert(sock99.socket{ host = '127.0.0.1', server = true })
@@ -328,7 +329,7 @@ static int l_accept(lua_State *L) {
   struct sock99_limit limit;
   struct s99_address from;
   int error;
-  /* First, since the garbage that Lua collects may close the server. */
+  /* Created first: Lua may collect garbage here, and a finalizer may close the server. */
   peer = sock99_new_sibling(L, 1, SOCK99_CLIENT);
   if (s->fd < 0)
     return sock99_fail(L, SOCK99_CLOSED);
@@ -346,13 +347,13 @@ static int l_accept(lua_State *L) {
 
 /*** @type socket */
 
-/*** End one direction of a connection, or both.
+/*** Shut down one direction of a connection, or both.
 
 @function shutdown
 @tparam[opt="both"] 'both'|'send'|'receive' how
 @treturn[1] integer 1
 @treturn[2] nil
-@treturn[2] string why not
+@treturn[2] string the error
 @treturn[2] integer errno
 */
 static int l_shutdown(lua_State *L) {

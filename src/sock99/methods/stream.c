@@ -117,10 +117,10 @@ static int send_string(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/* What is left to send of the list at index 2. */
+/* The part of the list at index 2 that is still to be sent. */
 struct span {
   int next, last; /* entries */
-  size_t skipped; /* bytes of the next one that are not to be sent */
+  size_t skipped; /* bytes of the next one to skip */
   size_t left;    /* bytes to be sent */
 };
 
@@ -638,7 +638,7 @@ static int next_line(lua_State *L) {
   request.until = UNTIL_NEWLINE;
   request.keep = lua_toboolean(L, lua_upvalueindex(3)) != 0;
   sock99_begin_wait(s, &limit);
-  if (sock99_is_pending(s) && !sock99_arrive(L, s, &limit, &failure))
+  if (sock99_is_pending(s) && !sock99_await_descriptor(L, s, &limit, &failure))
     return raise_failure(L, &failure);
   do {
     error = read_match(L, s, &limit, &request, &matched);

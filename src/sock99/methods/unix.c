@@ -82,11 +82,11 @@ static int send_with_fds(lua_State *L, struct sock99_socket *s, const char *data
 }
 
 
-/*** Who is at the other end.
+/*** The process at the other end.
 
 @record peercred
-@tfield integer pid -1: not known, since the process is in another PID namespace, or the
-system does not tell
+@tfield integer pid -1 if unknown: the process is in another PID namespace, or the system
+does not report it
 @tfield integer uid
 @tfield integer gid
 */
@@ -100,7 +100,7 @@ without requesting descriptors may lose them.
 @function sendfds
 @tparam string data at least 1 byte
 @tparam integer|table|file fd a descriptor, a socket, a Lua file, or any object with
-`getfd`; it stays yours
+`getfd`; it stays open
 @tparam integer|table|file ... more descriptors, at most 253 in total
 @treturn[1] integer the number of bytes sent
 @treturn[2] nil
@@ -218,7 +218,7 @@ static int push_data(lua_State *L, struct sock99_socket *s) {
 }
 
 
-/* The message is gone from the system already, so it comes first. */
+/* The system no longer has the message, so it comes first. */
 static int receive_message_fds(lua_State *L, struct sock99_socket *s, long long max) {
   int count, error = push_data(L, s);
   if (error != 0)

@@ -5,12 +5,12 @@
 #include "objects.h"
 
 
-/* Their addresses mark objects, and finalized ones, which other finalizers may still
+/* Their addresses mark objects and finalized objects, which other finalizers may still
 ** use. */
 static const char mark = 0, finalized_mark = 0;
 
-/* Keys of the registry, where programs cannot reach them: the native kind; and the
-** kinds by metatable. A kind is the list of its metatables by class. */
+/* Registry keys of the native kind, and of the table from metatables to kinds, where
+** programs cannot reach them. A kind is a list of metatables by class. */
 static const char native_key = 0, kinds_key = 0;
 
 #define NATIVE ((void *)&native_key)
@@ -30,7 +30,7 @@ static void push_from_registry(lua_State *L, void *key) {
 }
 
 
-/* The kind of the object at `index`, or nil. */
+/* Pushes the kind of the object at `index`, or nil. */
 static void push_kind_or_nil(lua_State *L, int index) {
   push_from_registry(L, KINDS);
   if (!lua_getmetatable(L, index < 0 ? index - 1 : index))
@@ -60,7 +60,7 @@ struct sock99_socket *sock99_test_socket(lua_State *L, int index) {
 }
 
 
-/* A common mistake is a dot in place of the colon; another, to send to a listener. */
+/* Common mistakes are a dot instead of the colon, and sending to a listener. */
 static void refuse_self(lua_State *L, const struct sock99_socket *s, const char *expected) {
   if (s == NULL)
     sock99_raise(L, 1, "%s expected, got %s; call methods with a colon, object:method()", expected,
@@ -90,7 +90,7 @@ struct sock99_socket *sock99_check_any(lua_State *L) {
 ** Creation and class
 */
 
-/* Pushes the native kind if the debug library removed the metatable. */
+/* Pushes the object's kind, or the native one if the debug library removed its metatable. */
 static void push_kind(lua_State *L, int index) {
   push_kind_or_nil(L, index);
   if (lua_istable(L, -1))
@@ -127,7 +127,7 @@ static void push_kinds(lua_State *L) {
 }
 
 
-void sock99_join_kind(lua_State *L) {
+void sock99_add_to_kind(lua_State *L) {
   push_kinds(L);
   lua_pushvalue(L, -3);
   lua_pushvalue(L, -3);
@@ -205,7 +205,7 @@ void sock99_set_class(lua_State *L, int index, enum sock99_class class) {
 }
 
 
-/* The flag belongs to the open file: whoever shares it may have cleared it since. */
+/* The flag belongs to the open file: another process that shares it may have cleared it. */
 int sock99_set_nonblocking(struct sock99_socket *s) {
   int flags = fcntl(s->fd, F_GETFL);
   if (flags < 0)
@@ -238,7 +238,7 @@ static int find_peer(int fd, bool *has_peer) {
 }
 
 
-/* A stream that has lost its peer remains a client, whoever has it. */
+/* A stream that has lost its peer remains a client, also under another object. */
 static int find_class(int fd, int type, enum sock99_class before, enum sock99_class *class) {
   int listens = 0, error = 0;
   bool has_peer = before == SOCK99_CLIENT;

@@ -41,7 +41,7 @@ struct sock99_rights {
 
 struct sock99_socket {
   const void *mark;               /* distinguishes it from other userdata */
-  struct sock99_pending *pending; /* of an object that connects to a name; or NULL */
+  struct sock99_pending *pending; /* a connect to a name in progress; or NULL */
   int fd;                         /* -1: closed, or not opened yet */
   unsigned char type;             /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
   unsigned char family;           /* AF_INET, AF_INET6, AF_UNIX */
@@ -56,105 +56,110 @@ struct sock99_socket {
   double whole_call;          /* seconds for a whole call (mode "t"); negative: no limit */
   struct sock99_input input;
   struct sock99_rights *rights;
-  struct sockaddr *peer;   /* of an accepted connection over IP, as accept(2) gave it */
+  struct sockaddr *peer;   /* of an accepted connection over IP, from accept(2) */
   uint64_t received, sent; /* bytes */
   double created;          /* sock99_seconds() */
 };
 
 
 /*
-** pending.c: openings, and objects that have one until they have their descriptor.
-** Such an object's `fd` is -1.
+** pending.c: openings, and objects whose opening has not yet produced a descriptor;
+** their `fd` is -1.
 */
 
-/* What a configuration says of the object that comes of it. */
-struct sock99_traits {
-  socket99_config config; /* its pointers are not to be followed */
+/* The parts of a configuration that determine the resulting object. */
+struct sock99_settings {
+  socket99_config config; /* its pointers are no longer valid */
   int type;
   bool never_waits;
 };
 
-/* An opening, and what comes of it. */
+/* An opening and the settings of the resulting object. */
 struct sock99_opening {
-  socket99_opening *running; /* NULL: it was cancelled */
-  struct sock99_traits traits;
+  socket99_opening *running; /* NULL: cancelled */
+  struct sock99_settings settings;
 };
 
-/* Before an opening begins. */
-SOCK99_HIDDEN void sock99_prepare(socket99_config *config, struct sock99_traits *traits);
+/* Called before an opening starts; makes listeners non-blocking in `config`. */
+SOCK99_HIDDEN void sock99_derive_settings(socket99_config *config,
+                                          struct sock99_settings *settings);
 
-/* The descriptor of an opening that has ended well becomes the object's. */
-SOCK99_HIDDEN void sock99_take_result(struct sock99_socket *s, const struct sock99_traits *traits,
-                                      const socket99_result *result);
+/* Gives the descriptor of a successful opening to the object. */
+SOCK99_HIDDEN void sock99_adopt_result(struct sock99_socket *s,
+                                       const struct sock99_settings *settings,
+                                       const socket99_result *result);
 SOCK99_HIDDEN void sock99_cancel(struct sock99_opening *opening);
 
-/* Begin to open what `config` describes, for an object without a descriptor; and to
-** look up the host and port in it, for one that has a descriptor and no limit to wait
-** without. False: `result` says why not. */
+/* The first starts to open the socket that `config` describes, for an object without a
+** descriptor. The second starts to look up its host and port, for an object that has a
+** descriptor. Both return false and set `result` on failure. */
 SOCK99_HIDDEN bool sock99_begin_race(struct sock99_socket *s, const socket99_config *config,
-                                     const struct sock99_traits *traits, socket99_result *result);
+                                     const struct sock99_settings *settings,
+                                     socket99_result *result);
 SOCK99_HIDDEN bool sock99_begin_lookup(struct sock99_socket *s, const socket99_config *config,
                                        socket99_result *result);
 
-/* Ends it in any state; the second where a loop of the program's may still watch the
-** opening's descriptor, which then stays open. */
+/* Both end an opening in any state. The second keeps the opening's descriptor open if an
+** event loop may still watch it. */
 SOCK99_HIDDEN void sock99_end_pending(struct sock99_socket *s);
 SOCK99_HIDDEN void sock99_close_pending(struct sock99_socket *s);
 
-/* Whether the object still connects to a name, or has failed to and not told it. */
+/* Whether the object is connecting to a name, or has failed to and not reported it. */
 SOCK99_HIDDEN bool sock99_has_opening(const struct sock99_socket *s);
 
 static inline bool sock99_is_pending(const struct sock99_socket *s) {
   return s->fd < 0 && s->pending != NULL && sock99_has_opening(s);
 }
 
-/* Goes on as far as it gets without waiting. */
+/* Continues as far as possible without waiting. */
 SOCK99_HIDDEN void sock99_step(struct sock99_socket *s);
 
-/* Goes on until it has ended, well or not: 0 or SOCK99_TIMEOUT. */
+/* Continues until it has succeeded or failed. Returns 0 or SOCK99_TIMEOUT. */
 SOCK99_HIDDEN int sock99_await(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit);
 
-/* Waits for the lookup, as long as it takes, and stays with one attempt to connect:
-** the object has its descriptor then, or has failed. */
+/* Waits for the lookup, as long as it takes, and commits to one attempt to connect. The
+** object then has its descriptor, or has failed. */
 SOCK99_HIDDEN void sock99_settle(lua_State *L, struct sock99_socket *s);
 
-/* The failure that ended it, which is told once. The object has the descriptor then
-** that it had before, or none. */
+/* Whether it has failed; and the failure, which is reported once. The object then gets
+** back the descriptor that it had before, or has none. */
 SOCK99_HIDDEN bool sock99_has_failed(const struct sock99_socket *s);
 SOCK99_HIDDEN bool sock99_take_failure(struct sock99_socket *s, socket99_result *failure);
 
-/* At the head of a method that needs a connection: waits until the object has its
-** descriptor, for as long as `limit` allows. Returns false and sets `failure`, whose text
-** is a string that this pushes, if it has none. */
-SOCK99_HIDDEN bool sock99_arrive(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
-                                 struct sock99_failure *failure);
+/* Methods that need a connection call this first: it waits until the object has its
+** descriptor, for as long as `limit` allows. If it gets none, it returns false and sets
+** `failure`, whose text is a string pushed on the stack. */
+SOCK99_HIDDEN bool sock99_await_descriptor(lua_State *L, struct sock99_socket *s,
+                                           struct sock99_limit *limit,
+                                           struct sock99_failure *failure);
 
 static inline bool sock99_has_descriptor(lua_State *L, struct sock99_socket *s,
                                          struct sock99_limit *limit,
                                          struct sock99_failure *failure) {
-  return s->fd >= 0 || sock99_arrive(L, s, limit, failure);
+  return s->fd >= 0 || sock99_await_descriptor(L, s, limit, failure);
 }
 
-/* The descriptor that the object has, connected or not; -1: none. */
+/* The object's descriptor, connected or not; -1: none. */
 SOCK99_HIDDEN int sock99_descriptor(const struct sock99_socket *s);
 
-/* The object has none any more; it is not closed. */
+/* Removes the descriptor from the object without closing it. */
 SOCK99_HIDDEN void sock99_release_descriptor(struct sock99_socket *s);
 
-/* What to poll, and for which events. For a loop of the program's: it may remember
-** the descriptor. */
-SOCK99_HIDDEN int sock99_watched(const struct sock99_socket *s, short *events);
+/* The descriptor to poll, and the events. The second is for event loops, which may
+** remember the descriptor. */
+SOCK99_HIDDEN int sock99_poll_target(const struct sock99_socket *s, short *events);
 SOCK99_HIDDEN int sock99_pollfd(struct sock99_socket *s);
 
-/* Sets an option on the object's descriptor `fd`; 0 or an errno. `*constant` is what was
-** tried last; NULL: see s99_option_apply. */
+/* Sets an option on the object's descriptor `fd`; 0 or an errno. `*constant` is the
+** name tried last; NULL: see s99_option_apply. */
 SOCK99_HIDDEN int sock99_apply_option(const struct sock99_socket *s, int fd,
                                       const socket99_option *option, const char **constant);
 
-/* Keeps an option for the descriptor that a race will bring; 0 or ENOMEM. */
+/* Keeps an option for the descriptor that the race will produce. Returns 0 or ENOMEM. */
 SOCK99_HIDDEN int sock99_keep_option(struct sock99_socket *s, const socket99_option *option);
 
-/* connect(2): 0, an errno, or EINPROGRESS; and how that has ended. */
+/* connect(2): returns 0, an errno, or EINPROGRESS; and the result of a connect that was
+** in progress. */
 SOCK99_HIDDEN int sock99_start_connect(int fd, const struct s99_address *peer);
 SOCK99_HIDDEN int sock99_connect_error(int fd);
 
@@ -175,15 +180,16 @@ SOCK99_HIDDEN struct sock99_socket *sock99_new_of_kind(lua_State *L, enum sock99
 
 /* Stores the kind on top of the stack, a list of metatables by class, in the metatable
 ** below it. */
-SOCK99_HIDDEN void sock99_join_kind(lua_State *L);
+SOCK99_HIDDEN void sock99_add_to_kind(lua_State *L);
 
-/* Whether this Lua state has the native kind; and pops a kind and makes it that. */
+/* Whether this Lua state has the native kind; and pops a kind and makes it the native
+** one. */
 SOCK99_HIDDEN bool sock99_has_native_kind(lua_State *L);
 SOCK99_HIDDEN void sock99_set_native_kind(lua_State *L);
 
-/* The address that accept(2) gave: the kernel forgets that of a client that has reset the
-** connection. It is kept until the class changes or the descriptor goes; not at all if
-** there is no memory. */
+/* Keeps the address that accept(2) returned: the kernel forgets it when the client resets
+** the connection. It is kept until the class changes or the descriptor is closed, and not
+** at all without memory. */
 SOCK99_HIDDEN void sock99_keep_peer(struct sock99_socket *s, const struct s99_address *peer);
 SOCK99_HIDDEN bool sock99_kept_peer(const struct sock99_socket *s, struct s99_address *peer);
 
@@ -197,7 +203,7 @@ SOCK99_HIDDEN int sock99_adopt(lua_State *L, int index, int fd);
 /* Closes the descriptor, drops unread bytes and closes received descriptors. */
 SOCK99_HIDDEN void sock99_close_socket(lua_State *L, struct sock99_socket *s);
 
-/* The same, but keeps what was received and not yet taken. */
+/* The same, but keeps unread bytes and received descriptors. */
 SOCK99_HIDDEN void sock99_close_descriptor(struct sock99_socket *s);
 
 /* The same from the object's finalizer; other finalizers may still use the object. */
@@ -223,8 +229,8 @@ SOCK99_HIDDEN struct sock99_socket *sock99_check_any(lua_State *L);
 
 /*
 ** wait.c. A wait may run handlers of signals, in Lua: they may close the object, read
-** from it, or raise an error that leaves the call. So nobody waits who holds what only
-** he gives back.
+** from it, or raise an error that leaves the call. So a caller must not hold anything
+** across a wait that only the caller can release.
 */
 
 /* Begins a call: the nearer of the object's two timeouts is its limit. */
@@ -246,11 +252,12 @@ SOCK99_HIDDEN int sock99_try_again(lua_State *L, struct sock99_socket *s,
                                    struct sock99_limit *limit, short events, int error);
 
 /* Waits before the first attempt: with a timeout of 0 it polls once. */
-SOCK99_HIDDEN int sock99_look_for(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+SOCK99_HIDDEN int sock99_wait_for(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
                                   short events);
 
 /* The same for another descriptor, such as the file being sent; 0 after a signal, too. */
-SOCK99_HIDDEN int sock99_look_at(lua_State *L, int fd, struct sock99_limit *limit, short events);
+SOCK99_HIDDEN int sock99_wait_for_fd(lua_State *L, int fd, struct sock99_limit *limit,
+                                     short events);
 
 /* Sleeps briefly before a retry, where poll(2) cannot wait for free space: in the full
 ** backlog of a Unix listener, or in the queue of a receiver that the socket is not

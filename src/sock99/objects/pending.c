@@ -1,12 +1,12 @@
 /*
 ** pending.c: an object that is still connecting to a name.
 **
-** Its descriptor is -1 meanwhile, so that methods which need one find out at no
-** cost. What it has instead is a struct sock99_pending: an opening of the C library
-** that races for a descriptor, or that looks the name up for the descriptor which
-** the object has had from the start and which is then connected to one address
-** after the other. With the last address that may still answer, the object gets
-** its descriptor back and is like one that connects to a numeric address.
+** Its `fd` is -1 meanwhile, which methods that need a descriptor test anyway. Instead
+** it has a struct sock99_pending with an opening of the C library. The opening either
+** races addresses and produces a descriptor; or it looks up the name for the
+** descriptor that the object already had, which is then connected to one address after
+** the other. When the last address is being tried, the object gets its descriptor back
+** and is like one that connects to a numeric address.
 **
 ** Nothing here runs Lua or raises an error.
 */
@@ -16,14 +16,14 @@
 #include <poll.h>
 
 enum phase {
-  RACING,    /* the opening brings a descriptor */
-  RESOLVING, /* the opening brings addresses for `fd` */
+  RACING,    /* the opening will produce a descriptor */
+  RESOLVING, /* the opening will produce addresses for `fd` */
   TRYING,    /* `fd` is being connected, and there are more addresses to try */
-  FAILED,    /* until a method tells why */
+  FAILED,    /* until a method reports the error */
   OVER       /* the object has its descriptor */
 };
 
-/* An option that was set before there was a descriptor. */
+/* An option set before there is a descriptor. */
 struct late_option {
   struct late_option *next;
   socket99_config *config; /* with this one option */
@@ -37,7 +37,7 @@ struct sock99_pending {
   size_t count, next;
   struct late_option *options, **last_option;
   socket99_result failure;
-  int watched; /* 1: pollfd has given the opening's descriptor; more: and then another */
+  int watched; /* 1: pollfd has returned the opening's descriptor; more: and then the object's */
 };
 
 
@@ -45,22 +45,22 @@ struct sock99_pending {
 ** Openings
 */
 
-void sock99_prepare(socket99_config *config, struct sock99_traits *traits) {
-  traits->never_waits = config->nonblocking;
-  traits->type = config->seqpacket ? SOCK_SEQPACKET : config->datagram ? SOCK_DGRAM : SOCK_STREAM;
-  /* accept(2) would hang where the peer has gone after poll(2) told of it. */
+void sock99_derive_settings(socket99_config *config, struct sock99_settings *settings) {
+  settings->never_waits = config->nonblocking;
+  settings->type = config->seqpacket ? SOCK_SEQPACKET : config->datagram ? SOCK_DGRAM : SOCK_STREAM;
+  /* accept(2) would block if the client has gone since poll(2) reported it. */
   if (config->server && !config->datagram && !config->unconnected)
     config->nonblocking = true;
-  traits->config = *config;
+  settings->config = *config;
 }
 
 
-void sock99_take_result(struct sock99_socket *s, const struct sock99_traits *traits,
-                        const socket99_result *result) {
+void sock99_adopt_result(struct sock99_socket *s, const struct sock99_settings *settings,
+                         const socket99_result *result) {
   s->fd = result->fd;
-  s->type = (unsigned char)traits->type;
+  s->type = (unsigned char)settings->type;
   s->family = (unsigned char)result->family;
-  s->is_nonblocking = traits->config.nonblocking;
+  s->is_nonblocking = settings->config.nonblocking;
 }
 
 
@@ -91,10 +91,10 @@ static bool begin(struct sock99_socket *s, enum phase phase, socket99_result *re
 
 
 bool sock99_begin_race(struct sock99_socket *s, const socket99_config *config,
-                       const struct sock99_traits *traits, socket99_result *result) {
+                       const struct sock99_settings *settings, socket99_result *result) {
   if (!begin(s, RACING, result))
     return false;
-  s->pending->opening.traits = *traits;
+  s->pending->opening.settings = *settings;
   s->pending->opening.running = socket99_start(config, result);
   if (s->pending->opening.running == NULL)
     sock99_end_pending(s);
@@ -188,17 +188,17 @@ static void apply_options(const struct sock99_socket *s) {
 
 
 /*
-** Going on
+** Steps
 */
 
-static bool is_under_way(const struct sock99_socket *s) {
+static bool is_in_progress(const struct sock99_socket *s) {
   return sock99_is_pending(s) && s->pending->phase != FAILED;
 }
 
 
-/* The connection may still be under way: connect asks the descriptor for its end.
-** A loop that has watched the opening will remove its descriptor, so it stays. */
-static void land(struct sock99_socket *s) {
+/* The connection may still be in progress: connect gets its result from the descriptor.
+** If a loop has watched the opening's descriptor, it stays open for the loop to remove. */
+static void finish(struct sock99_socket *s) {
   s->is_connecting = s->wants_writing = true;
   if (s->pending->watched > 0)
     s->pending->phase = OVER;
@@ -207,17 +207,17 @@ static void land(struct sock99_socket *s) {
 }
 
 
-static void land_on_own(struct sock99_socket *s) {
+static void finish_on_descriptor(struct sock99_socket *s) {
   s->fd = s->pending->fd;
   s->pending->fd = -1;
-  land(s);
+  finish(s);
 }
 
 
-static void land_with(struct sock99_socket *s, const socket99_result *result) {
-  sock99_take_result(s, &s->pending->opening.traits, result);
+static void finish_with_result(struct sock99_socket *s, const socket99_result *result) {
+  sock99_adopt_result(s, &s->pending->opening.settings, result);
   apply_options(s);
-  land(s);
+  finish(s);
 }
 
 
@@ -230,10 +230,10 @@ static void fail(struct sock99_socket *s, const struct s99_address *peer, int er
 
 int sock99_start_connect(int fd, const struct s99_address *peer) {
   int error = connect(fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
-  /* By this, Linux forgets the last attempt, whose own error was told. */
+  /* With this error Linux clears the last attempt, whose error was reported. */
   if (error == ECONNABORTED)
     error = connect(fd, &peer->addr.sa, peer->len) == 0 ? 0 : errno;
-  /* EALREADY: begun through another object on the same descriptor. */
+  /* EALREADY: started through another object with the same descriptor. */
   return error == EINTR || error == EALREADY ? EINPROGRESS : error;
 }
 
@@ -245,7 +245,7 @@ int sock99_connect_error(int fd) {
 }
 
 
-/* Connects to the next address that does not fail at once. */
+/* Starts to connect to the next address that does not fail immediately. */
 static void try_next(struct sock99_socket *s) {
   struct sock99_pending *pending = s->pending;
   pending->phase = FAILED;
@@ -260,7 +260,7 @@ static void try_next(struct sock99_socket *s) {
       fail(s, &peer, error);
   }
   if (pending->phase == TRYING && pending->next == pending->count)
-    land_on_own(s);
+    finish_on_descriptor(s);
 }
 
 
@@ -273,7 +273,7 @@ static void check_attempt(struct sock99_socket *s) {
     return;
   error = sock99_connect_error(pending->fd);
   if (error == 0) {
-    land_on_own(s);
+    finish_on_descriptor(s);
     return;
   }
   sock99_pick_address(pending->addresses, pending->count, s->family, pending->next - 1, &peer);
@@ -291,7 +291,7 @@ static void step_opening(struct sock99_socket *s) {
     pending->phase = FAILED;
     pending->failure = result;
   } else if (pending->phase == RACING) {
-    land_with(s, &result);
+    finish_with_result(s, &result);
   } else {
     pending->addresses = s99_take_found(pending->opening.running, &pending->count);
     try_next(s);
@@ -300,7 +300,7 @@ static void step_opening(struct sock99_socket *s) {
 
 
 void sock99_step(struct sock99_socket *s) {
-  if (!is_under_way(s))
+  if (!is_in_progress(s))
     return;
   if (s->pending->phase == TRYING)
     check_attempt(s);
@@ -313,7 +313,7 @@ void sock99_step(struct sock99_socket *s) {
 ** Waiting
 */
 
-int sock99_watched(const struct sock99_socket *s, short *events) {
+int sock99_poll_target(const struct sock99_socket *s, short *events) {
   const struct sock99_pending *pending = s->pending;
   *events = POLLIN;
   if (!sock99_is_pending(s))
@@ -329,7 +329,7 @@ int sock99_watched(const struct sock99_socket *s, short *events) {
 static int wait_once(lua_State *L, const struct sock99_socket *s, int64_t end) {
   struct pollfd polled = {.fd = -1};
   int ready;
-  polled.fd = sock99_watched(s, &polled.events);
+  polled.fd = sock99_poll_target(s, &polled.events);
   ready = sock99_poll(L, &polled, 1, end);
   if (ready < 0 && errno != EINTR)
     return errno;
@@ -348,20 +348,20 @@ static void fail_to_poll(struct sock99_socket *s, int error) {
 int sock99_await(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit) {
   int error = 0;
   sock99_step(s);
-  while (error == 0 && is_under_way(s)) {
+  while (error == 0 && is_in_progress(s)) {
     error = wait_once(L, s, sock99_limit_end(limit));
     sock99_step(s);
   }
-  if (error == SOCK99_TIMEOUT && is_under_way(s))
+  if (error == SOCK99_TIMEOUT && is_in_progress(s))
     return SOCK99_TIMEOUT;
-  if (error > 0 && is_under_way(s))
+  if (error > 0 && is_in_progress(s))
     fail_to_poll(s, error);
   return 0;
 }
 
 
-bool sock99_arrive(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
-                   struct sock99_failure *failure) {
+bool sock99_await_descriptor(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+                             struct sock99_failure *failure) {
   socket99_result result;
   int error = sock99_is_pending(s) ? sock99_await(L, s, limit) : 0;
   if (s->fd >= 0)
@@ -375,7 +375,7 @@ bool sock99_arrive(lua_State *L, struct sock99_socket *s, struct sock99_limit *l
 
 
 /*
-** The end
+** Results
 */
 
 static bool is_in(const struct sock99_socket *s, enum phase phase) {
@@ -383,7 +383,7 @@ static bool is_in(const struct sock99_socket *s, enum phase phase) {
 }
 
 
-/* A race waits in the library, where no hooks run. */
+/* A race waits in the library, where hooks do not run. */
 void sock99_settle(lua_State *L, struct sock99_socket *s) {
   socket99_result result;
   sock99_step(s);
@@ -392,11 +392,11 @@ void sock99_settle(lua_State *L, struct sock99_socket *s) {
     sock99_step(s);
   }
   if (is_in(s, TRYING))
-    land_on_own(s);
+    finish_on_descriptor(s);
   if (!is_in(s, RACING))
     return;
   if (s99_settle(s->pending->opening.running, &result)) {
-    land_with(s, &result);
+    finish_with_result(s, &result);
   } else {
     s->pending->phase = FAILED;
     s->pending->failure = result;
@@ -433,11 +433,11 @@ void sock99_release_descriptor(struct sock99_socket *s) {
 
 
 /*
-** A loop like cqueues' ends in an error if a descriptor is closed before it has
-** removed it, which it does at its next turn. Once the object has a descriptor, the
-** opening's stays open until a loop has asked twice for the object's: the first
-** question may come within the same turn (cqueues.cancel). If the object is closed
-** after the first one, the opening's descriptor lives until the object is collected.
+** Loops such as cqueues fail if a descriptor is closed before they have removed it,
+** which they do in their next turn. So once the object has a descriptor, the opening's
+** stays open until a loop has queried the object's twice: the first query may come in
+** the same turn (cqueues.cancel). If the object is closed after the first query, the
+** opening's descriptor stays open until the object is collected.
 */
 int sock99_pollfd(struct sock99_socket *s) {
   struct sock99_pending *pending = s->pending;
@@ -446,5 +446,5 @@ int sock99_pollfd(struct sock99_socket *s) {
     sock99_end_pending(s);
   else if (pending != NULL && (pending->phase == RACING || pending->phase == RESOLVING))
     pending->watched = 1;
-  return sock99_watched(s, &events);
+  return sock99_poll_target(s, &events);
 }

@@ -1,12 +1,12 @@
 /*
-** select.c: which of many are ready.
+** select.c: waits until any of many sockets is ready.
 **
-** The tables are walked twice: before the wait, to learn each entry's
-** descriptor, and after it, for those that are ready. Between the two there are
-** only numbers, in memory that Lua owns, since any object's methods may raise.
-** An object that connects to a name goes on before the wait. If that is not enough,
-** its opening's descriptor is polled; once this is ready, all begins anew.
-** A descriptor is polled once, however many entries mean it: poll(2) takes no
+** The tables are traversed twice: before the wait, to get each entry's descriptor,
+** and after it, to collect the ready entries. In between there are only numbers, in
+** memory that Lua owns, since any object's methods may raise an error.
+** An object that connects to a name is stepped before the wait. If it is not finished,
+** its opening's descriptor is polled; when this is ready, everything is repeated.
+** A descriptor is polled once, however many entries refer to it: poll(2) accepts no
 ** more of them than the process may have open.
 */
 
@@ -14,10 +14,10 @@
 
 #include <poll.h>
 
-/* So many entries make no garbage. */
+/* Up to this number of entries nothing is allocated. */
 #define INLINE_ENTRIES 32
 
-/* Stack indices: the two tables, then what holds longer lists. */
+/* Stack indices: the two tables, and the userdata for longer lists. */
 #define READERS 1
 #define WRITERS 2
 #define ENTRIES 4
@@ -26,9 +26,9 @@
 struct entry {
   int index; /* in its table */
   int fd;
-  int place; /* among the descriptors that are polled */
+  int place; /* index in `polled` */
   short events;
-  bool is_pending; /* the descriptor is that of its opening */
+  bool is_pending; /* the descriptor belongs to an opening */
   bool is_ready;
 };
 
@@ -38,7 +38,7 @@ struct selection {
   bool is_ready; /* without waiting */
   struct pollfd *polled;
   int polled_count;
-  int *slots; /* where a descriptor is polled, by its hash; -1: free */
+  int *slots; /* hash table from descriptors to `polled`; -1: free */
   unsigned int slot_mask;
   struct entry inline_entries[INLINE_ENTRIES];
   struct pollfd inline_polled[INLINE_ENTRIES];
@@ -79,18 +79,18 @@ static struct entry *add_entry(lua_State *L, struct selection *selection, int ta
 }
 
 
-/* An object that connects to a name; if that has failed, it is ready to say so. */
+/* Adds an object that connects to a name; it is ready if that has failed. */
 static void add_pending(lua_State *L, struct selection *selection, int table, int index,
                         const struct sock99_socket *s) {
   short events;
-  int fd = sock99_watched(s, &events);
+  int fd = sock99_poll_target(s, &events);
   struct entry *entry = add_entry(L, selection, table, index, fd, sock99_has_failed(s));
   entry->events = events;
   entry->is_pending = true;
 }
 
 
-/* The number on top of the stack as a descriptor; -1 where none can be that number. */
+/* Returns the number on top of the stack as a descriptor; -1 if it is not a valid one. */
 static int to_descriptor(lua_State *L) {
   long long fd = -1;
   if (sock99_to_whole(L, -1, &fd) != SOCK99_WHOLE || fd < 0 || fd > INT_MAX)
@@ -102,12 +102,12 @@ static int to_descriptor(lua_State *L) {
 static int number_to_fd(lua_State *L, int table, int index) {
   int fd = to_descriptor(L);
   if (fd < 0)
-    sock99_raise(L, table, "entry %d: %s is no descriptor", index, lua_tostring(L, -1));
+    sock99_raise(L, table, "entry %d: %s is not a descriptor", index, lua_tostring(L, -1));
   return fd;
 }
 
 
-/* Pushes a method of the object on top of the stack, if it has it. */
+/* Pushes a method of the object on top of the stack, or nothing if there is none. */
 static bool push_method(lua_State *L, const char *name) {
   lua_getfield(L, -1, name);
   if (!lua_isnil(L, -1))
@@ -117,14 +117,15 @@ static bool push_method(lua_State *L, const char *name) {
 }
 
 
-/* Calls a method that was pushed; its result is on top, above the object. */
+/* Calls the method on top of the stack with the object below it; the result replaces the
+** method. */
 static void call_method(lua_State *L) {
   lua_pushvalue(L, -2);
   lua_call(L, 1, 1);
 }
 
 
-/* -1: it has none at the moment. */
+/* Returns -1 if the object currently has no descriptor. */
 static int foreign_fd(lua_State *L, int table, int index) {
   int type = lua_type(L, -1), fd = -1;
   /* LuaJIT has types beyond Lua's own. */
@@ -168,7 +169,7 @@ static void add_socket(lua_State *L, struct selection *selection, int table, int
 }
 
 
-/* The entry on top of the stack. */
+/* Adds the entry on top of the stack. */
 static void read_entry(lua_State *L, struct selection *selection, int table, int index) {
   struct sock99_socket *s = sock99_test_socket(L, -1);
   bool is_ready = false;
@@ -188,7 +189,7 @@ static void read_entry(lua_State *L, struct selection *selection, int table, int
 }
 
 
-/* Any table, a proxy with __index too. */
+/* The table may be a proxy with __index. */
 static void push_entry(lua_State *L, int table, int index) {
   lua_pushinteger(L, index);
   lua_gettable(L, table);
@@ -214,8 +215,8 @@ static void read_table(lua_State *L, struct selection *selection, int table) {
 ** The wait
 */
 
-/* Room for as many descriptors as there are entries, and slots to find them. */
-static void make_room(lua_State *L, struct selection *selection) {
+/* Allocates a descriptor to poll for each entry, and the hash table. */
+static void allocate_polled(lua_State *L, struct selection *selection) {
   size_t count = (size_t)selection->count, slots = 2 * (size_t)INLINE_ENTRIES, i;
   selection->polled = selection->inline_polled;
   selection->slots = selection->inline_slots;
@@ -257,7 +258,7 @@ static int table_of(const struct selection *selection, int i) {
 
 static void place_entries(lua_State *L, struct selection *selection) {
   int i;
-  make_room(L, selection);
+  allocate_polled(L, selection);
   for (i = 0; i < selection->count; i++) {
     struct entry *entry = &selection->entries[i];
     entry->place = place_of(selection, entry->fd);
@@ -272,11 +273,10 @@ static bool has_error(int fd) {
 }
 
 
-/* An object of which poll(2) says only that it has an error to report may have nothing
-** but an entry in its error queue. What a call has to return instead waits in the
-** object. */
-static void settle_error(lua_State *L, const struct entry *entry, int table,
-                         struct pollfd *polled) {
+/* If poll(2) reports nothing but POLLERR, the cause may be just an entry in the error
+** queue. An error that a call would have returned is kept in the object. */
+static void check_error_queue(lua_State *L, const struct entry *entry, int table,
+                              struct pollfd *polled) {
   struct sock99_socket *s;
   push_entry(L, table, entry->index);
   s = sock99_test_socket(L, -1);
@@ -289,15 +289,15 @@ static void settle_error(lua_State *L, const struct entry *entry, int table,
 }
 
 
-/* Whether any is ready. */
-static bool settle_errors(lua_State *L, const struct selection *selection) {
+/* Returns whether any entry is ready. */
+static bool check_error_queues(lua_State *L, const struct selection *selection) {
   bool is_ready = false;
   int i;
   for (i = 0; i < selection->count; i++) {
     const struct entry *entry = &selection->entries[i];
     struct pollfd *polled = &selection->polled[entry->place];
     if (polled->revents == POLLERR)
-      settle_error(L, entry, table_of(selection, i), polled);
+      check_error_queue(L, entry, table_of(selection, i), polled);
     is_ready = is_ready || polled->revents != 0;
   }
   return is_ready;
@@ -313,7 +313,7 @@ static void wait_for_any(lua_State *L, const struct selection *selection, int64_
     ready = sock99_poll(L, selection->polled, (size_t)selection->polled_count, end);
     if (ready < 0 && errno != EINTR)
       luaL_error(L, "poll: %s", s99_strerror(errno, words, sizeof(words)));
-  } while (ready != 0 && !(ready > 0 && settle_errors(L, selection)) && s99_poll_ms(end) != 0);
+  } while (ready != 0 && !(ready > 0 && check_error_queues(L, selection)) && s99_poll_ms(end) != 0);
 }
 
 
@@ -325,7 +325,7 @@ static void check_open(lua_State *L, const struct selection *selection) {
   int i;
   for (i = 0; i < selection->count; i++) {
     const struct entry *entry = &selection->entries[i];
-    /* A method that was called since may have ended an opening. */
+    /* A method called since then may have ended an opening. */
     if (entry->is_pending || (selection->polled[entry->place].revents & POLLNVAL) == 0)
       continue;
     sock99_raise(L, table_of(selection, i), "entry %d: descriptor %d is not open", entry->index,
@@ -334,8 +334,8 @@ static void check_open(lua_State *L, const struct selection *selection) {
 }
 
 
-/* Appends the value on top of the stack to the result below it, once. An object
-** is a key, too; a number is not, since it would pass for an index. */
+/* Appends the value on top of the stack to the result below it, unless it is there. An
+** object is also a key; a number is not, since it would be mistaken for an index. */
 static void append(lua_State *L, struct pollfd *polled, short events, int *count) {
   bool again;
   if (lua_type(L, -1) == LUA_TNUMBER) {
@@ -347,7 +347,7 @@ static void append(lua_State *L, struct pollfd *polled, short events, int *count
     again = !lua_isnil(L, -1);
     lua_pop(L, 1);
   }
-  /* Methods that were called may have changed the table. */
+  /* Methods called meanwhile may have changed the table. */
   if (again || lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return;
@@ -370,7 +370,7 @@ static bool is_ready(const struct selection *selection, const struct entry *entr
 }
 
 
-/* Pushes the list of those of one table's entries that are ready; returns how many. */
+/* Pushes the list of one table's ready entries. Returns their number. */
 static int push_ready(lua_State *L, const struct selection *selection, int table) {
   int i = table == READERS ? 0 : selection->reader_count;
   int last = table == READERS ? selection->reader_count : selection->count;
@@ -387,23 +387,23 @@ static int push_ready(lua_State *L, const struct selection *selection, int table
 }
 
 
-/* Whether an opening gets further, and nothing is ready. */
-static bool begins_anew(const struct selection *selection) {
-  bool gets_further = false;
+/* Whether an opening can make progress while no entry is ready. */
+static bool must_repeat(const struct selection *selection) {
+  bool has_progress = false;
   int i;
   for (i = 0; i < selection->count; i++) {
     const struct entry *entry = &selection->entries[i];
     if (is_ready(selection, entry, table_of(selection, i)))
       return false;
     if (entry->is_pending && selection->polled[entry->place].revents != 0)
-      gets_further = true;
+      has_progress = true;
   }
-  return gets_further;
+  return has_progress;
 }
 
 
-/* Reads the tables, and waits until then. */
-static void look(lua_State *L, struct selection *selection, int64_t end) {
+/* Reads the tables and waits until `end`. */
+static void read_and_wait(lua_State *L, struct selection *selection, int64_t end) {
   lua_settop(L, POLLED);
   selection->entries = selection->inline_entries;
   selection->capacity = INLINE_ENTRIES;
@@ -418,7 +418,7 @@ static void look(lua_State *L, struct selection *selection, int64_t end) {
 }
 
 
-/* A table with objects as keys, or by name, would be waited for without any of them. */
+/* A table with objects as keys, or with names as keys, would seem to be empty. */
 static void check_table(lua_State *L, int index) {
   if (lua_isnil(L, index))
     return;
@@ -433,32 +433,30 @@ static void check_table(lua_State *L, int index) {
 }
 
 
-/*** What `select` takes.
+/*** An entry for `select`.
 
 @union selectable
 @tfield integer descriptor
 @tfield socket object
-@tfield opening opening belongs among the readers
+@tfield opening opening to be listed among the readers
 @tfield {getfd=fun(self:table):integer} other any object with `getfd`
 */
 
-/*** Wait until some of many can be read or written without waiting.
+/*** Wait until any of the given sockets is ready for reading or writing.
 
-An entry is a socket object, a descriptor, or any object with `getfd` (and
-`dirty`, which says that something was read ahead), or else with `pollfd`, as
-openings have it: they belong among the readers. Objects whose descriptor is
-negative are skipped. One that has an error to tell, or has ended, is ready. An
-object that connects to a name gets further with this call, and can be written to
-once it is connected.
+An entry is a socket object, a descriptor, or any object with `getfd` (and `dirty`,
+which reports buffered input) or with `pollfd`, such as an opening, which is listed
+among the readers. Objects with a negative descriptor are skipped. An object with an
+unreported error, or whose stream has ended, is ready. This call also continues a
+connect to a name; the object is ready for writing once it is connected.
 @function select
 @tparam ?selectable[] readers
 @tparam ?selectable[] writers
-@tparam ?number timeout seconds; nil or negative: no limit; 0: only look
-@treturn table the readers that are ready: a list, in which each object is a key,
-too, whose value is its index
-@treturn table the writers that are ready
-@treturn ?'timeout' where none is
-@raise where an entry is none of these, or its descriptor is not open
+@tparam ?number timeout seconds; nil or negative: no limit; 0: do not wait
+@treturn table the ready readers: a list that also maps each object to its index
+@treturn table the ready writers, likewise
+@treturn ?'timeout' if none is ready
+@raise if an entry is none of these, or its descriptor is not open
 @usage
 local readable = sock99.select({ server, client }, nil, 1)
 if readable[server] then client = server:accept() end
@@ -474,8 +472,8 @@ int sock99_select(lua_State *L) {
   check_table(L, WRITERS);
   end = seconds == 0 ? 0 : sock99_end_after((double)seconds);
   do
-    look(L, &selection, end);
-  while (begins_anew(&selection) && s99_now() < end);
+    read_and_wait(L, &selection, end);
+  while (must_repeat(&selection) && s99_now() < end);
   count = push_ready(L, &selection, READERS);
   count += push_ready(L, &selection, WRITERS);
   if (count > 0)

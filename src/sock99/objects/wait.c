@@ -11,7 +11,7 @@
 #include <poll.h>
 
 
-/* 0: ready, or with no `revents` interrupted; SOCK99_TIMEOUT, or an errno. */
+/* Returns 0 if ready or, without `revents`, interrupted; else SOCK99_TIMEOUT or an errno. */
 static int poll_once(lua_State *L, struct pollfd *polled, int64_t end) {
   int ready;
   polled->revents = 0;
@@ -24,7 +24,7 @@ static int poll_once(lua_State *L, struct pollfd *polled, int64_t end) {
 }
 
 
-int sock99_look_at(lua_State *L, int fd, struct sock99_limit *limit, short events) {
+int sock99_wait_for_fd(lua_State *L, int fd, struct sock99_limit *limit, short events) {
   struct pollfd polled = {fd, events, 0};
   int error;
   do
@@ -67,7 +67,7 @@ int sock99_try_again(lua_State *L, struct sock99_socket *s, struct sock99_limit 
 }
 
 
-int sock99_look_for(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
+int sock99_wait_for(lua_State *L, struct sock99_socket *s, struct sock99_limit *limit,
                     short events) {
   bool is_ready;
   int error;

@@ -83,11 +83,11 @@ void sock99_run_hooks(lua_State *L) {
 
 struct listener {
   lua_State *L;
-  bool has_error; /* on top of the stack */
+  bool has_error; /* which is on top of the stack */
 };
 
 
-static bool go_on(void *context) {
+static bool run_handlers(void *context) {
   struct listener *listener = context;
   if (lua_gethook(listener->L) != NULL)
     listener->has_error = sock99_pcall(listener->L, l_nothing) != 0;
@@ -95,10 +95,10 @@ static bool go_on(void *context) {
 }
 
 
-/* The library has released everything else the opening held. */
+/* The library has released all other resources of the opening. */
 bool sock99_open_now(lua_State *L, const socket99_config *config, socket99_result *result) {
   struct listener listener = {L, false};
-  const struct s99_interruption interruption = {go_on, &listener};
+  const struct s99_interruption interruption = {run_handlers, &listener};
   bool is_open = s99_open(config, &interruption, result);
   if (!listener.has_error)
     return is_open;
@@ -111,7 +111,7 @@ bool sock99_open_now(lua_State *L, const socket99_config *config, socket99_resul
 bool sock99_find_addresses(lua_State *L, const socket99_config *config, socket99_result *result,
                            struct sockaddr_storage **addresses, size_t *count) {
   struct listener listener = {L, false};
-  const struct s99_interruption interruption = {go_on, &listener};
+  const struct s99_interruption interruption = {run_handlers, &listener};
   bool is_found = s99_find_addresses(config, &interruption, result, addresses, count);
   if (!listener.has_error)
     return is_found;
