@@ -1,19 +1,19 @@
 --- LuaSocket's core over sock99's objects: what `require 'socket.core'` returns.
 --
 -- Functions and methods have LuaSocket's names, arguments and results; those that
--- fail return nil and LuaSocket's words for it. What is different is
--- [in the guide](README.md#on-sock99-in-one-line). Objects have the methods of
--- @{sock99|sock99's} streams and datagrams, too; told here are those that work in
--- another way. A method that is not one of the object's class (`send` of a
+-- fail return nil and LuaSocket's message. The differences are listed
+-- [in the guide](README.md#on-sock99-in-one-line). Objects also have the methods of
+-- @{sock99|sock99's} streams and datagrams; this page describes those that behave
+-- differently. Calling a method that does not suit the object's class (`send` of a
 -- "tcp{master}") raises an error.
 -- @module sock99.luasocket
 -- @usage
 -- require 'sock99.luasocket'.install()
 -- local http = require 'socket.http'
 
--- The parts are in luasocket/: streams.lua and datagrams.lua make the objects. They are
--- loaded when they are first used: to read all of them would be most of what it takes to
--- load LuaSocket.
+-- The parts are in luasocket/: streams.lua and datagrams.lua make the objects. Each part
+-- is loaded at its first use, since loading all of them would take most of the time of
+-- loading LuaSocket.
 
 local sock99 = require 'sock99'
 local kinds = require 'sock99.kinds'
@@ -47,38 +47,38 @@ for _, name in ipairs { 'gethostname', 'toip', 'tohostname', 'getaddrinfo', 'get
   end
 end
 
---- The version of LuaSocket that this core stands for: "LuaSocket 3.0.0".
+--- The version of LuaSocket that this core replaces: "LuaSocket 3.0.0".
 -- @tfield string _VERSION
 
---- What LuaSocket's datagrams are cut at by default: 8192. Ours are whole.
+--- The default size to which LuaSocket truncates datagrams: 8192. This core returns whole
+-- datagrams.
 -- @tfield integer _DATAGRAMSIZE
 
---- How many descriptors the process may have, all of which `select` takes.
+--- The number of descriptors that the process may have open; `select` accepts all of them.
 -- @tfield integer _SETSIZE
 
---- What `getfd` tells of an object without a descriptor: -1.
+--- The result of `getfd` for an object without a descriptor: -1.
 -- @tfield integer _SOCKETINVALID
 
---- Wait until some of many can be read or written without waiting.
+--- Wait until any of the given objects is ready for reading or writing.
 -- @function select
 -- @tparam ?table r objects to read from
--- @tparam ?table w objects to write to; one whose `connect` came to no end is ready
--- when it has
--- @tparam ?number timeout in seconds; nil or less than 0: none
--- @treturn table those of `r` that are ready, as a list and as keys
--- @treturn table the same of `w`
--- @treturn ?string "timeout" where nothing is
+-- @tparam ?table w objects to write to; one with a `connect` in progress is ready when
+-- that has succeeded or failed
+-- @tparam ?number timeout in seconds; nil or negative: no limit
+-- @treturn table the ready ones of `r`, as a list and as keys
+-- @treturn table the ready ones of `w`
+-- @treturn ?string "timeout" if none is ready
 
 --- Seconds since the Epoch, with a fraction.
 -- @function gettime
 -- @treturn number
 
---- Wait.
+--- Wait for some time.
 -- @function sleep
 -- @number seconds
 
--- Programs put functions of their own into this table. What is in it is for them
--- alone: nothing here calls through it.
+-- Programs add and replace functions in this table, so nothing here calls through it.
 local core = {
   _VERSION = 'LuaSocket 3.0.0',
   _DATAGRAMSIZE = 8192,
@@ -98,7 +98,7 @@ local core = {
 function core.__unload() end
 
 
---- A stream object of either family; it gets its descriptor from `bind` or `connect`.
+--- Create a stream object for either family; `bind` or `connect` creates its descriptor.
 -- @function tcp
 -- @treturn tcp
 function core.tcp()
@@ -106,27 +106,27 @@ function core.tcp()
 end
 
 
---- A stream object for IPv4 alone.
+--- Create a stream object for IPv4 only.
 -- @function tcp4
 -- @treturn[1] tcp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function core.tcp4()
   return new_stream 'inet'
 end
 
 
---- A stream object for IPv6 alone.
+--- Create a stream object for IPv6 only.
 -- @function tcp6
 -- @treturn[1] tcp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function core.tcp6()
   return new_stream 'inet6'
 end
 
 
---- A datagram object of either family; it gets its descriptor from its first use.
+--- Create a datagram object for either family; its first use creates its descriptor.
 -- @function udp
 -- @treturn udp
 function core.udp()
@@ -134,71 +134,71 @@ function core.udp()
 end
 
 
---- A datagram object for IPv4 alone.
+--- Create a datagram object for IPv4 only.
 -- @function udp4
 -- @treturn[1] udp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function core.udp4()
   return new_datagram 'inet'
 end
 
 
---- A datagram object for IPv6 alone.
+--- Create a datagram object for IPv6 only.
 -- @function udp6
 -- @treturn[1] udp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function core.udp6()
   return new_datagram 'inet6'
 end
 
 
--- What `require 'socket.unix'` returns.
+-- The result of `require 'socket.unix'`.
 local unix = {}
 
 
---- Objects for Unix domain sockets; a call is `unix.stream`.
+--- Objects for Unix domain sockets; calling the table calls `unix.stream`.
 -- @table unix
 
---- A stream object for Unix paths and abstract names. `unix()` is the same.
+--- Create a stream object for Unix paths and abstract names. `unix()` does the same.
 -- @function unix.stream
 -- @treturn[1] tcp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function unix.stream()
   return new_stream 'unix'
 end
 
 
---- A datagram object for Unix paths and abstract names.
+--- Create a datagram object for Unix paths and abstract names.
 -- @function unix.dgram
 -- @treturn[1] udp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function unix.dgram()
   return new_datagram 'unix'
 end
 
 
---- Another name of `unix.stream`.
+--- Alias of `unix.stream`.
 -- @function unix.tcp
 -- @treturn[1] tcp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 unix.tcp = unix.stream
 
---- Another name of `unix.dgram`.
+--- Alias of `unix.dgram`.
 -- @function unix.udp
 -- @treturn[1] udp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 unix.udp = unix.dgram
 
 core.unix = setmetatable(unix, { __call = unix.stream })
 
 
--- Finds `socket` where nothing else does.
+-- The last searcher: finds `socket` if no other does.
 local function search(name)
   return name == 'socket' and function()
     return require 'sock99.luasocket.half'
@@ -214,18 +214,18 @@ end
 local installed = { ['socket'] = core, ['socket.core'] = core, ['socket.unix'] = unix }
 
 
---- Put this core in the place of LuaSocket's own, for the whole program.
+--- Replace LuaSocket's core by this one, for the whole program.
 --
--- It has to come before LuaSocket is loaded. LuaSocket's Lua files then run over
--- this core; where they are not installed, `require 'socket'` finds what
--- socket.lua would have added.
+-- Call it before LuaSocket is loaded. LuaSocket's Lua files then run over this core; if
+-- they are not installed, `require 'socket'` also provides the functions that socket.lua
+-- would have added.
 --
--- As LuaSocket does, it ignores SIGPIPE in the process, where the signal has its default:
--- LuaSec and others write to a socket whose peer has gone, and rely on it.
+-- Like LuaSocket, it ignores SIGPIPE in the process if the signal has its default action:
+-- LuaSec and others rely on this when they write to a socket whose peer has gone.
 -- @function install
--- @tparam[opt] table t `sigpipe = false` leaves the signal as it is
+-- @tparam[opt] table t `sigpipe = false` leaves the signal unchanged
 -- @treturn luasocket this core
--- @raise where LuaSocket's core is loaded already
+-- @raise if LuaSocket's core is already loaded
 -- @usage
 -- require 'sock99.luasocket'.install()
 -- print(require 'socket'._VERSION)

@@ -936,7 +936,7 @@ local of_kinds = {
   class = on_object(kinds.class, equal 'tcp{client}'),
   is_connecting = on_object(kinds.is_connecting, equal(false)),
   take_failure = on_object(kinds.take_failure),
-  join = calling(function() return kinds.join(kinds.kind(tostring), {}) end),
+  add_metatable = calling(function() return kinds.add_metatable(kinds.kind(tostring), {}) end),
   open = { function(c)
     local server = {}
     make.luasocket_server(server)
@@ -958,7 +958,9 @@ local of_kinds = {
   end },
   ignore_sigpipe = calling(function() kinds.ignore_sigpipe() return true end),
   setfd = on_object(function(object) return kinds.setfd(object, object:getfd()) end),
-  dress = on_object(function(object) return kinds.dress(object, getmetatable(object)) end),
+  set_metatable = on_object(function(object)
+    return kinds.set_metatable(object, getmetatable(object))
+  end),
   new = calling(function() return kinds.new(kinds.kind(tostring), 1) end, holds),
   connect_fresh = { function(c)
     local server = {}

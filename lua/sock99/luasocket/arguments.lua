@@ -1,18 +1,18 @@
--- arguments: of functions that are written in Lua, checked as C functions do.
--- Errors are raised where the function was called.
+-- arguments: checks arguments of functions written in Lua as C functions do. Errors
+-- have the position of the program's call.
 
 local arguments = {}
 
 
--- Some hosts leave the debug library out: errors have no position then.
+-- Some hosts omit the debug library; errors then have no position.
 local getinfo = debug and debug.getinfo
 
--- Where our files are, as debug.getinfo reports it: "@…/sock99/luasocket".
+-- The directory of these files, as debug.getinfo reports it: "@…/sock99/luasocket".
 local ours = getinfo and getinfo(1, 'S').source:gsub('/[^/]*$', '')
 
 
--- The level of the program's function, from whoever calls this. A tail call has
--- left no function to ask.
+-- The level of the program's function, counted from the caller of this one. Tail calls
+-- have no source, so they are skipped.
 local function caller()
   if not getinfo then
     return 0
@@ -72,7 +72,7 @@ function arguments.table(value, index, name)
 end
 
 
--- A port's number, or a service's name; nil if it can be neither.
+-- Returns a port number or a service name; nil if the value can be neither.
 function arguments.port(value, index, name)
   local number = tonumber(value)
   if not number then

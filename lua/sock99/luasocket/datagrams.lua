@@ -1,5 +1,5 @@
--- datagrams: udp and Unix datagram objects: how they get a descriptor, an address
--- and a peer. The rest of their methods is C.
+-- datagrams: creates udp and Unix datagram objects, and sets their address and peer.
+-- Their other methods are in C.
 
 local kinds = require 'sock99.kinds'
 local arguments = require 'sock99.luasocket.arguments'
@@ -13,7 +13,7 @@ local datagrams = {}
 local native = kinds.native(objects.UNCONNECTED)
 local only = objects.only
 
--- Calls method(object, host, port) with an address.
+-- Calls method(object, host, port) for one address.
 local function try_address(object, method, address)
   if native.getfd(object) < 0 then
     local ok, message, code, stage = objects.create(object, address.family, true)
@@ -27,7 +27,7 @@ local function try_address(object, method, address)
 end
 
 
--- The same with each address until one of them works.
+-- The same for each address until one succeeds.
 local function try_addresses(object, method, host, port)
   local list, message, code, stage = objects.addresses(object, host, port)
   for _, address in ipairs(list or {}) do
@@ -52,24 +52,24 @@ local function with_unix(object, method, path)
 end
 
 
---- A socket for datagrams.
+--- A datagram socket.
 -- @type udp
 
---- Give the object an address of its own; a Unix object takes a path alone.
+--- Bind the object to a local address; a Unix object takes only a path.
 -- @function setsockname
--- @string host "*" is every address
--- @tparam[opt] integer|string port 0 is any free one
+-- @string host "*" means all addresses
+-- @tparam[opt] integer|string port 0 means any free port
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
---- Another name of `setsockname`.
+--- Alias of `setsockname`.
 -- @function bind
 -- @string host
 -- @tparam[opt] integer|string port
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 local function setsockname(object, host, port)
   if kinds.family(object) == 'unix' then
     return with_unix(object, native.setsockname, host)
@@ -91,21 +91,21 @@ local function forget_peer(object)
 end
 
 
---- Connect the object; `"*"` ends that. A Unix object takes a path alone.
+--- Connect the object, or disconnect it with `"*"`. A Unix object takes only a path.
 -- @function setpeername
 -- @string host
 -- @tparam[opt] integer|string port
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
---- Another name of `setpeername`.
+--- Alias of `setpeername`.
 -- @function connect
 -- @string host
 -- @tparam[opt] integer|string port
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 local function setpeername(object, host, port)
   if kinds.family(object) == 'unix' then
     return with_unix(object, native.setpeername, host)
@@ -122,15 +122,15 @@ local function setpeername(object, host, port)
 end
 
 
---- Send a datagram to an address; the first one decides of which family the object is.
--- A Unix object takes a path alone.
+--- Send a datagram to an address; the first one determines the object's family. A Unix
+-- object takes only a path.
 -- @function sendto
 -- @string data
 -- @string host
 -- @tparam[opt] integer|string port
 -- @treturn[1] integer the number of bytes
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
 local sendto = objects.method(objects.UNCONNECTED, 'sendto')
 
@@ -150,26 +150,26 @@ local function sendto_first(object, data, host, port)
 end
 
 
---- The family.
+--- The family of the object.
 -- @function getfamily
 -- @treturn 'inet4'|'inet6'|'unix'
 
---- Set an option by LuaSocket's name, or by any of sock99's.
+--- Set an option by LuaSocket's name or any of sock99's.
 -- @function setoption
 -- @string name
 -- @tparam[opt] any value a boolean, a number, an address, or LuaSocket's table:
 -- `{ multiaddr =, interface = }` for a membership
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
--- @raise for a name that no such object has, or a value of the wrong type
+-- @treturn[2] string the error
+-- @raise for a name unknown to objects of this type, or a value of the wrong type
 
---- Tell an option.
+--- Get an option.
 -- @function getoption
 -- @string name
--- @treturn[1] any the value; nil for "error" where there is none
+-- @treturn[1] any the value; nil for "error" if there is none
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
 local function set_option(object, name, value)
   local options = require 'sock99.luasocket.options'
@@ -195,17 +195,17 @@ objects.add({ objects.CONNECTED, objects.UNCONNECTED }, {
   getoption = get_option,
 })
 
--- What a fresh object wears until it has a descriptor.
+-- The metatable of a fresh object until it has a descriptor.
 local fresh = objects.derive(objects.UNCONNECTED, {
   sendto = only('udp{unconnected}', 'sendto', sendto_first),
 })
 
 
--- A fresh object; of the one family, if there is one, and then with a descriptor.
+-- Creates an object; with a descriptor if `family` is given, which is then the only one.
 function datagrams.new(family)
   local object = objects.new(objects.UNCONNECTED)
   if family == nil then
-    kinds.dress(object, fresh)
+    kinds.set_metatable(object, fresh)
     return object
   end
   if family ~= 'unix' then

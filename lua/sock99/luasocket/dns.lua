@@ -1,4 +1,4 @@
--- dns: LuaSocket's names of the resolver's functions.
+-- dns: the resolver functions under LuaSocket's names.
 
 local sock99 = require 'sock99'
 local kinds = require 'sock99.kinds'
@@ -13,7 +13,7 @@ local dns = {}
 --- Names and addresses.
 -- @table dns
 
---- The name of this machine.
+--- Return the name of this machine.
 -- @function dns.gethostname
 -- @treturn string
 function dns.gethostname()
@@ -21,21 +21,21 @@ function dns.gethostname()
 end
 
 
--- What LuaSocket calls "resolved". getaddrinfo(3) tells no aliases.
+-- LuaSocket's "resolved" table. getaddrinfo(3) reports no aliases.
 local function resolved(name, addresses)
   return { name = name, alias = {}, ip = addresses }
 end
 
 
--- What hstrerror(3), which LuaSocket asks here, says of a resolver that did not
--- answer, or not well; all else means that there is no such name.
+-- The messages of hstrerror(3), which LuaSocket uses here, for a resolver that does not
+-- answer or fails; any other error means that the name does not exist.
 local failures = {
   [sock99.errno.EAI_AGAIN] = 'Host name lookup failure',
   [sock99.errno.EAI_FAIL] = 'Unknown server error',
 }
 
 
--- Of a name, or of an address as text: the canonical name, and its addresses.
+-- Returns the canonical name and the addresses of a name or numeric address.
 local function look_up(host)
   local name, names, addresses, code, _
   if not host:find '^[%d.]+$' and not kinds.numeric(host) then
@@ -51,7 +51,7 @@ local function look_up(host)
 end
 
 
---- The first address of a name.
+--- Return the first address of a name.
 -- @function dns.toip
 -- @string host
 -- @treturn[1] string numeric IPv4 address
@@ -70,7 +70,7 @@ function dns.toip(host)
 end
 
 
---- The canonical name of a name, or of an address.
+--- Return the canonical name of a name or address.
 -- @function dns.tohostname
 -- @string host
 -- @treturn[1] string
@@ -86,12 +86,12 @@ function dns.tohostname(host)
 end
 
 
---- All addresses of a name.
+--- Return all addresses of a name.
 -- @function dns.getaddrinfo
 -- @string host
 -- @treturn[1] table a list of `{ family =, addr = }`
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function dns.getaddrinfo(host)
   host = arguments.string(host, 1, 'getaddrinfo')
   if host == '' or host == '*' then
@@ -109,14 +109,14 @@ function dns.getaddrinfo(host)
 end
 
 
---- The names of an address and of a port. One of them may be nil.
+--- Return the names of an address and a port, one of which may be nil.
 -- @function dns.getnameinfo
 -- @tparam[opt] string host
 -- @tparam[opt] string service a port, or its name
 -- @treturn[1] table the list of the host's names
 -- @treturn[1] ?string the name of the service
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function dns.getnameinfo(host, service)
   if host == nil and service == nil then
     error('host and serv cannot be both nil', 2)

@@ -1,7 +1,7 @@
--- errors: the one place where failures get LuaSocket's words.
+-- errors: the one place that translates failures into LuaSocket's messages.
 --
--- Within the Lua half a failure is what sock99's functions return: nil, message,
--- code, stage. Code and stage tell what happened; nobody looks into a message.
+-- Within the Lua half a failure has the form in which sock99's functions return it: nil,
+-- message, code, stage. Code and stage identify it; messages are never matched.
 
 local sock99 = require 'sock99'
 local kinds = require 'sock99.kinds'
@@ -10,8 +10,8 @@ local errors = {}
 
 local errno = sock99.errno
 
--- Words that LuaSocket has of its own; for other errors it has the system's.
-local system_words = {
+-- LuaSocket's own messages; for other errors it uses the system's.
+local system_messages = {
   EACCES = 'permission denied',
   EADDRINUSE = 'address already in use',
   ECONNABORTED = 'closed',
@@ -22,7 +22,7 @@ local system_words = {
   ETIMEDOUT = 'timeout',
 }
 
-local lookup_words = {
+local lookup_messages = {
   EAI_AGAIN = 'temporary failure in name resolution',
   EAI_BADFLAGS = 'invalid value for ai_flags',
   EAI_FAIL = 'non-recoverable failure in name resolution',
@@ -45,12 +45,12 @@ local function by_number(names)
   return texts
 end
 
-local system, lookup = by_number(system_words), by_number(lookup_words)
+local system, lookup = by_number(system_messages), by_number(lookup_messages)
 
 
--- LuaSocket's words for a failure. Without a stage a message is that of a method
--- which LuaSocket does not have, or "closed".
-function errors.words(code, stage, message)
+-- Returns LuaSocket's message for a failure. A message without a stage is "closed", or
+-- comes from a method that LuaSocket does not have.
+function errors.message(code, stage, message)
   if stage == 'timeout' then
     return 'timeout'
   elseif stage == 'getaddrinfo' then
@@ -66,16 +66,16 @@ function errors.words(code, stage, message)
 end
 
 
--- The results of a method, from those of sock99's functions.
+-- Turns the results of sock99's functions into those of a method.
 function errors.results(ok, message, code, stage)
   if ok then
     return ok
   end
-  return nil, errors.words(code, stage, message)
+  return nil, errors.message(code, stage, message)
 end
 
 
--- Failures that the Lua half finds itself, as sock99's functions return them.
+-- Failures that the Lua half detects, in the form that sock99's functions return.
 
 function errors.refused()
   return nil, nil, errno.ECONNREFUSED, 'connect'
@@ -87,7 +87,7 @@ function errors.connected()
 end
 
 
-function errors.under_way()
+function errors.in_progress()
   return nil, nil, errno.EALREADY, 'connect'
 end
 

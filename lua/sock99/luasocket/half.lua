@@ -1,5 +1,5 @@
--- half: what LuaSocket's socket.lua adds to socket.core, for where LuaSocket's Lua
--- half is not installed. `require 'socket'` finds it then.
+-- half: the functions that LuaSocket's socket.lua adds to socket.core. `require 'socket'`
+-- loads this if LuaSocket's Lua half is not installed.
 
 --- @module sock99.luasocket
 
@@ -9,56 +9,57 @@ local dns = require 'sock99.luasocket.dns'
 local streams = require 'sock99.luasocket.streams'
 local try = require 'sock99.luasocket.try'
 
--- Programs may replace what is in the core's tables.
+-- A local, since programs may replace functions in the core's tables.
 local getaddrinfo = dns.getaddrinfo
 
 --- LuaSocket's Lua half.
--- What its socket.lua adds; `require 'socket'` finds these where that is not installed.
+-- The functions of its socket.lua; `require 'socket'` provides them if that is not
+-- installed.
 -- @section half
 
---- The greatest chunk of a source: 2048.
+--- The maximum size of a source's chunks: 2048.
 -- @tfield integer BLOCKSIZE
 
---- The sinks by name: "close-when-done", "keep-open", "default".
+--- Sinks by name: "close-when-done", "keep-open", "default".
 -- @tfield {[string]=function} sinkt
 
---- The sources by name: "by-length", "until-closed", "default".
+--- Sources by name: "by-length", "until-closed", "default".
 -- @tfield {[string]=function} sourcet
 
---- What `newtry()` returns.
+--- The result of `newtry()`: returns its arguments, or throws the second.
 -- @function try
 -- @tparam any ... values
--- @treturn any ... all of them, where the first is neither false nor nil
+-- @treturn any ... all of them, if the first is neither false nor nil
 core.try = try.newtry()
 
 core.BLOCKSIZE = 2048
 
 
---- `connect` over IPv4 alone.
+--- `connect` over IPv4 only.
 -- @function connect4
 -- @string host
 -- @tparam integer|string port
--- @tparam[opt] string own_host
--- @tparam[opt] integer|string own_port
+-- @tparam[opt] string local_host
+-- @tparam[opt] integer|string local_port
 -- @treturn[1] tcp
 -- @treturn[2] nil
--- @treturn[2] string why
-function core.connect4(host, port, own_host, own_port)
-  return streams.connect(host, port, own_host, own_port, 'inet')
+-- @treturn[2] string the error
+function core.connect4(host, port, local_host, local_port)
+  return streams.connect(host, port, local_host, local_port, 'inet')
 end
 
 
---- `connect` over IPv6 alone.
+--- `connect` over IPv6 only.
 -- @function connect6
 -- @string host
 -- @tparam integer|string port
--- @tparam[opt] string own_host
--- @tparam[opt] integer|string own_port
+-- @tparam[opt] string local_host
+-- @tparam[opt] integer|string local_port
 -- @treturn[1] tcp
 -- @treturn[2] nil
--- @treturn[2] string why
-function core.connect6(host, port, own_host, own_port)
-  return streams.connect(host, port, own_host, own_port, 'inet6')
+-- @treturn[2] string the error
+function core.connect6(host, port, local_host, local_port)
+  return streams.connect(host, port, local_host, local_port, 'inet6')
 end
 
 
@@ -83,14 +84,14 @@ local function serve(address, port, backlog)
 end
 
 
---- A server on the first of the host's addresses that can be bound.
+--- Create a server on the first of the host's addresses that can be bound.
 -- @function bind
--- @string host "*" is every IPv4 address
--- @tparam integer|string port 0 is any free one
+-- @string host "*" means all IPv4 addresses
+-- @tparam integer|string port 0 means any free port
 -- @tparam[opt] integer backlog
 -- @treturn[1] tcp
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 function core.bind(host, port, backlog)
   host = arguments.string(host, 1, 'bind')
   local list, message = getaddrinfo(host == '*' and '0.0.0.0' or host)
@@ -108,7 +109,7 @@ function core.bind(host, port, backlog)
 end
 
 
---- A function that calls the entry of `choices` that its first argument names.
+--- Return a function that calls the entry of `choices` named by its first argument.
 -- @function choose
 -- @tparam table choices functions by name
 -- @treturn function
@@ -130,8 +131,8 @@ function core.choose(choices)
 end
 
 
--- What select needs to know of the socket behind a source or sink.
-local function over(socket, call)
+-- Wraps the call of a source or sink into an object with the methods that select needs.
+local function wrap(socket, call)
   local methods = {
     getfd = function()
       return socket:getfd()
@@ -148,12 +149,12 @@ local function over(socket, call)
 end
 
 
--- Sinks: chunks are sent; nil ends them.
+-- Sinks send chunks; nil ends them.
 
 core.sinkt = {}
 
 core.sinkt['close-when-done'] = function(socket)
-  return over(socket, function(chunk)
+  return wrap(socket, function(chunk)
     if chunk then
       return socket:send(chunk)
     end
@@ -163,7 +164,7 @@ core.sinkt['close-when-done'] = function(socket)
 end
 
 core.sinkt['keep-open'] = function(socket)
-  return over(socket, function(chunk)
+  return wrap(socket, function(chunk)
     if chunk then
       return socket:send(chunk)
     end
@@ -173,21 +174,20 @@ end
 
 core.sinkt.default = core.sinkt['keep-open']
 
---- A sink, as ltn12 has them, that sends its chunks.
+--- Create an ltn12 sink that sends its chunks.
 -- @function sink
--- @tparam[opt] string mode "close-when-done" or "keep-open", which is meant without
--- one, too
+-- @tparam[opt] string mode "close-when-done" or "keep-open", the default
 -- @tparam tcp socket
 -- @treturn function
 core.sink = core.choose(core.sinkt)
 
 
--- Sources: chunks of at most BLOCKSIZE; nil at the end.
+-- Sources return chunks of at most BLOCKSIZE bytes, and nil at the end.
 
 core.sourcet = {}
 
 core.sourcet['by-length'] = function(socket, length)
-  return over(socket, function()
+  return wrap(socket, function()
     if length <= 0 then
       return nil
     end
@@ -202,7 +202,7 @@ end
 
 core.sourcet['until-closed'] = function(socket)
   local ended = false
-  return over(socket, function()
+  return wrap(socket, function()
     if ended then
       return nil
     end
@@ -220,10 +220,9 @@ end
 
 core.sourcet.default = core.sourcet['until-closed']
 
---- A source, as ltn12 has them, of what comes.
+--- Create an ltn12 source of the received bytes.
 -- @function source
--- @tparam[opt] string mode "by-length", or "until-closed", which is meant without one,
--- too
+-- @tparam[opt] string mode "by-length" or "until-closed", the default
 -- @tparam tcp socket
 -- @tparam[opt] integer length for "by-length"
 -- @treturn function

@@ -1,9 +1,9 @@
--- objects: what streams and datagrams share: their kind of sock99's objects, how
--- an object gets its descriptor, and addresses.
+-- objects: common code of streams and datagrams: their kind of sock99's objects, the
+-- creation of descriptors, and addresses.
 --
--- A fresh object has no descriptor until bind or connect says of which family it
--- has to be. What it was told until then is kept beside it, as is what a second
--- descriptor for the same object needs.
+-- A fresh object has no descriptor until bind or connect determines its family. Options
+-- set before are kept in a table, as is anything that a second descriptor for the same
+-- object needs.
 
 local sock99 = require 'sock99'
 local kinds = require 'sock99.kinds'
@@ -14,19 +14,19 @@ local objects = {}
 objects.MASTER, objects.CLIENT, objects.SERVER = 1, 2, 3
 objects.CONNECTED, objects.UNCONNECTED = 4, 5
 
-local kind = kinds.kind(errors.words)
+local kind = kinds.kind(errors.message)
 
 
 local native = kinds.native(objects.MASTER)
 
 
--- What is kept for an object:
+-- The fields kept for an object:
 --   family   the only one that it may have
---   options  as sock99's sockopts
---   bound    its own address, as sock99's bind
---   foreign  its descriptor came from outside
---   failed   its descriptor could not be connected
---   failure  why not, until somebody asks
+--   options  in the form of sock99's sockopts
+--   bound    its local address, in the form of sock99's bind
+--   foreign  whether its descriptor came from outside
+--   failed   whether its descriptor could not be connected
+--   failure  the error of that, until it is queried
 local kept = setmetatable({}, { __mode = 'k' })
 
 
@@ -44,12 +44,12 @@ end
 
 
 function objects.keep(object, name, value)
-  local of = kept[object]
-  if not of then
-    of = {}
-    kept[object] = of
+  local fields = kept[object]
+  if not fields then
+    fields = {}
+    kept[object] = fields
   end
-  of[name] = value
+  fields[name] = value
 end
 
 
@@ -63,7 +63,7 @@ function objects.new(class)
 end
 
 
--- IPv6 objects are for IPv6 alone, unless the program says otherwise.
+-- IPv6 objects are limited to IPv6 unless the program sets the option.
 local function options_for(object, family)
   local options = objects.kept(object).options
   if family ~= 'inet6' or (options and options.v6only ~= nil) then
@@ -77,7 +77,7 @@ local function options_for(object, family)
 end
 
 
--- Gives the object a descriptor of this family; the one that it had is closed.
+-- Gives the object a new descriptor of this family and closes its old one.
 function objects.create(object, family, datagram)
   local made, message, code, stage = sock99.socket {
     family = family,
@@ -94,8 +94,8 @@ function objects.create(object, family, datagram)
 end
 
 
--- How long a lookup may take: nil for ever, which a timeout of 0 means as well, since
--- no lookup would ever end.
+-- The limit of a lookup in seconds; nil: none. A timeout of 0 also sets no limit, since
+-- otherwise no lookup could ever succeed.
 local function lookup_limit(object)
   local each, whole = native.gettimeout(object)
   if each < 0 or (whole >= 0 and whole < each) then
@@ -105,7 +105,7 @@ local function lookup_limit(object)
 end
 
 
--- The numeric addresses that host and port mean: a list of { host=, port=, family= }.
+-- Resolves host and port to a list of { host=, port=, family= } with numeric hosts.
 function objects.addresses(object, host, port)
   local only = objects.kept(object).family
   if host == '*' then
@@ -135,14 +135,14 @@ function objects.is_connected(object)
 end
 
 
--- A method that is written in C, with LuaSocket's words.
+-- A method written in C, with LuaSocket's messages.
 function objects.method(class, name)
   return kind[class].__index[name]
 end
 
 
--- The method for objects that are of this class when it is called; for others it
--- raises an error in LuaSocket's words.
+-- Restricts a method to objects that have this class when it is called; for others it
+-- raises LuaSocket's error.
 function objects.only(expected, name, method)
   return function(object, ...)
     if kinds.class(object) ~= expected then
@@ -153,8 +153,8 @@ function objects.only(expected, name, method)
 end
 
 
--- Objects of all these classes get the same methods: a program may take one from an
--- object and call it when the object is of another class.
+-- All these classes get the same methods, since a program may get a method from an object
+-- and call it when the object's class has changed.
 function objects.add(classes, methods)
   for _, class in ipairs(classes) do
     for name, method in pairs(methods) do
@@ -164,8 +164,7 @@ function objects.add(classes, methods)
 end
 
 
--- Objects in other clothes, that are of the kind all the same: the metatable of a class
--- with `methods` in the place of its own.
+-- Returns a metatable of the same kind, with `methods` in place of the class's own.
 function objects.derive(class, methods)
   local metatable, all = {}, {}
   for key, value in pairs(kind[class]) do
@@ -175,7 +174,7 @@ function objects.derive(class, methods)
     all[name] = methods[name] or method
   end
   metatable.__index = all
-  kinds.join(kind, metatable)
+  kinds.add_metatable(kind, metatable)
   return metatable
 end
 

@@ -1,7 +1,7 @@
--- options: LuaSocket's names and the shapes of their values, over sock99's.
+-- options: LuaSocket's option names and values, translated to sock99's.
 --
--- LuaSocket's names mean what they mean there, and only on the objects that have
--- them there; by any other name sock99's own options are there, too.
+-- LuaSocket's names have the same meaning as there, and only for the same objects. Any
+-- other name is that of an option of sock99.
 
 local kinds = require 'sock99.kinds'
 local arguments = require 'sock99.luasocket.arguments'
@@ -13,8 +13,8 @@ local options = {}
 local native = kinds.native(objects.MASTER)
 
 
--- By LuaSocket's name: which objects take it ("t": tcp, "u": udp), which tell it,
--- its values, and sock99's name, where that is another one.
+-- By LuaSocket's name: the objects that can set and get it ("t": tcp, "u": udp), the
+-- type of its value, and sock99's name if it differs.
 local table_of_options = {
   ['broadcast'] = { set = 'u', get = 'u', value = 'boolean' },
   ['dontroute'] = { set = 'u', get = 'u', value = 'boolean' },
@@ -50,7 +50,7 @@ local table_of_options = {
 }
 
 
--- Values, to sock99's
+-- Translation of values to sock99's
 
 local to = {}
 
@@ -125,7 +125,7 @@ function to.interface(value)
 end
 
 
--- … and from sock99's
+-- Translation of values from sock99's
 
 local from = {}
 
@@ -139,11 +139,11 @@ function from.error(number)
   if number == 0 then
     return nil
   end
-  return errors.words(number, 'connect')
+  return errors.message(number, 'connect')
 end
 
 
--- The option that a name means for an object.
+-- Finds an option that the object can set or get; `way` is "set" or "get".
 local function find(object, name, way, method)
   name = arguments.string(name, 2, method)
   local option = table_of_options[name]
@@ -159,7 +159,7 @@ local function find(object, name, way, method)
 end
 
 
--- Whether it is an option by number: { level, option, value }.
+-- Whether an option is given by number: { level, option, value }.
 local function is_raw(name)
   return type(name) == 'table' and name[1] ~= nil
 end
@@ -185,7 +185,7 @@ function options.set(object, name, value)
 end
 
 
--- An option by number has no name.
+-- Options by number have no name; they form the list part.
 local function keep(object, name, value)
   local all = objects.kept(object).options or {}
   if type(name) == 'table' then
@@ -200,10 +200,10 @@ local function keep(object, name, value)
 end
 
 
--- Where the object has no descriptor yet, or may get another one.
+-- Sets an option of an object that has no descriptor yet, or may get another one.
 function options.set_early(object, name, value)
   name, value = translate(object, name, value)
-  -- Without a descriptor it fails, but not before it has checked name and value.
+  -- Without a descriptor this fails, but only after it has checked name and value.
   if native.setoption(object, name, value) or native.getfd(object) < 0 then
     keep(object, name, value)
     return 1
@@ -212,7 +212,7 @@ function options.set_early(object, name, value)
 end
 
 
--- Why a connect has failed, which the descriptor does not say.
+-- Returns the error of a failed connect, which the descriptor does not report.
 local function take_failure(object)
   local failure = objects.kept(object).failure
   if failure then
@@ -220,7 +220,7 @@ local function take_failure(object)
     return failure
   end
   local _, message, code, stage = kinds.take_failure(object)
-  return message and errors.words(code, stage, message)
+  return message and errors.message(code, stage, message)
 end
 
 

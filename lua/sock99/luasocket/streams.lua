@@ -1,5 +1,5 @@
--- streams: tcp and Unix stream objects, from bind and connect on. The rest of their
--- methods is C.
+-- streams: creates, binds and connects tcp and Unix stream objects. Their other methods
+-- are in C.
 
 local sock99 = require 'sock99'
 local kinds = require 'sock99.kinds'
@@ -40,16 +40,16 @@ local function bind_to(object, address)
 end
 
 
--- Any other failure means that the address is this machine's: to bind the next one
--- instead would hide it.
-local is_elsewhere = { [errno.EAFNOSUPPORT] = true, [errno.EADDRNOTAVAIL] = true }
+-- Any other error concerns an address of this machine; binding the next one instead would
+-- hide it.
+local is_not_local = { [errno.EAFNOSUPPORT] = true, [errno.EADDRNOTAVAIL] = true }
 
 
 local function bind_to_first(object, list)
   local ok, message, code, stage
   for _, address in ipairs(list) do
     ok, message, code, stage = bind_to(object, address)
-    if ok or stage == 'configuration' or not is_elsewhere[code] then
+    if ok or stage == 'configuration' or not is_not_local[code] then
       break
     end
   end
@@ -57,24 +57,24 @@ local function bind_to_first(object, list)
 end
 
 
---- A stream of TCP, or of a Unix path.
+--- A TCP or Unix stream socket.
 -- @type tcp
 
---- Give the object an address of its own; a Unix object takes a path alone.
+--- Bind the object to a local address; a Unix object takes only a path.
 -- @function bind
--- @string host "*" is every address
--- @tparam[opt] integer|string port 0 is any free one
+-- @string host "*" means all addresses
+-- @tparam[opt] integer|string port 0 means any free port
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
---- Another name of `bind`.
+--- Alias of `bind`.
 -- @function setsockname
 -- @string host
 -- @tparam[opt] integer|string port
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 local function bind(object, host, port)
   if kinds.family(object) == 'unix' then
     return errors.results(native.bind(object, host))
@@ -94,14 +94,14 @@ end
 
 -- connect
 
--- Whatever comes of it, the object is a client from now on.
+-- After any result the object is a client.
 local function as_client(object, ...)
   kinds.classify(object, objects.CLIENT)
   return errors.results(...)
 end
 
 
--- For a descriptor that may have to take the place of this one.
+-- Keeps the local address for a descriptor that may have to replace this one.
 local function keep_address(object)
   if kinds.class(object) == 'tcp{master}' and is_bound(object) then
     local host, port = native.getsockname(object)
@@ -124,7 +124,7 @@ local function create_again(object, family)
 end
 
 
--- Makes the object one that can connect to an address of this family.
+-- Prepares the object to connect to an address of this family.
 local function prepare(object, family)
   keep_address(object)
   local kept = objects.kept(object)
@@ -143,12 +143,13 @@ local function prepare(object, family)
 end
 
 
--- After a failure the descriptor stays, for whoever waits for it and asks for its
--- error; but it is of no more use: POSIX leaves open what its next connect does.
+-- After a failure the descriptor stays open, since a program may wait for it and query
+-- its error. The next connect replaces it: POSIX leaves the state of such a socket
+-- unspecified.
 local function keep_failure(object, message, code, stage)
   if not kinds.is_connecting(object) and code ~= errno.EISCONN then
     objects.keep(object, 'failed', true)
-    objects.keep(object, 'failure', errors.words(code, stage, message))
+    objects.keep(object, 'failure', errors.message(code, stage, message))
   end
 end
 
@@ -164,7 +165,7 @@ local function connect_descriptor(object, host, port)
 end
 
 
--- The object keeps its descriptor where it can.
+-- Keeps the object's descriptor if possible.
 local function connect_to_family(object, host, port, family)
   local ok, message, code, stage = prepare(object, family)
   if not ok then
@@ -174,7 +175,7 @@ local function connect_to_family(object, host, port, family)
 end
 
 
--- The object has no descriptor: it gets that of the first address to answer.
+-- For an object without a descriptor: it gets that of the first address to answer.
 local function connect_to_any(object, host, port)
   local kept = objects.kept(object)
   local ok, message, code, stage = kinds.open(object, {
@@ -202,11 +203,12 @@ local function connect_to_name(object, host, port)
 end
 
 
--- A connect is under way: LuaSocket says so, but where it has just ended.
-local function go_on(object, host, port)
+-- Continues a connect in progress. As in LuaSocket, the error is EALREADY unless it has just
+-- ended.
+local function continue_connect(object, host, port)
   local ok, message, code, stage = connect_descriptor(object, host, port)
   if stage == 'timeout' then
-    return errors.under_way()
+    return errors.in_progress()
   end
   return ok, message, code, stage
 end
@@ -243,7 +245,7 @@ local function connect_any(object, host, port)
     host = objects.kept(object).family == 'inet6' and '::' or '0.0.0.0'
   end
   if kinds.is_connecting(object) then
-    return errors.results(go_on(object, host, port))
+    return errors.results(continue_connect(object, host, port))
   end
   local family = kinds.numeric(host)
   if family and type(port) == 'number' then
@@ -255,27 +257,27 @@ local function connect_any(object, host, port)
 end
 
 
---- Connect to the first of the host's addresses that answers; a Unix object takes a
--- path alone. With `settimeout(0)` it never waits, not even for a name: it returns
--- "timeout", and the object can be written to, or tells its failure, when it is done.
--- Another call meanwhile returns "Operation already in progress". An object that has
--- a descriptor keeps it, and tries the addresses one after the other.
+--- Connect to the first of the host's addresses that answers; a Unix object takes only
+-- a path. With `settimeout(0)` it never waits, not even for a lookup: it returns
+-- "timeout", and the object becomes ready for writing, or reports an error, when the
+-- connect has ended. Until then another call returns "Operation already in progress".
+-- An object that has a descriptor keeps it, and tries the addresses in turn.
 -- @function connect
 -- @string host
 -- @tparam[opt] integer|string port
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
---- Another name of `connect`.
+--- Alias of `connect`.
 -- @function setpeername
 -- @string host
 -- @tparam[opt] integer|string port
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
--- The plain case is a straight line.
+-- The common case takes the shortest path.
 local function connect(object, host, port)
   if not objects.is_plain(object) then
     return connect_any(object, host, port)
@@ -291,14 +293,14 @@ local function connect(object, host, port)
 end
 
 
---- Make a server of the object.
+--- Listen for connections: the object becomes a server.
 -- @function listen
 -- @tparam[opt] integer backlog connections that may wait
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
--- What a server needs no more.
+-- A server does not need the kept fields.
 local function listen(object, backlog)
   local ok, message, code, stage = native.listen(object, backlog)
   if ok then
@@ -308,10 +310,10 @@ local function listen(object, backlog)
 end
 
 
---- End one direction, or both.
+--- Shut down one direction, or both.
 -- @function shutdown
 -- @tparam[opt="both"] 'send'|'receive'|'both' how
--- @treturn integer 1; that the peer has gone already is no error
+-- @treturn integer 1, also if the peer has already gone
 
 local function shutdown(object, how)
   native.shutdown(object, how)
@@ -319,42 +321,42 @@ local function shutdown(object, how)
 end
 
 
---- Give the object another descriptor. The one that it had is not closed.
+--- Give the object another descriptor. The old one is not closed.
 -- @function setfd
 -- @tparam integer fd
 
--- LuaSocket's returns nothing.
+-- As in LuaSocket, success returns nothing.
 local function setfd(object, fd)
   local ok, _, code = kinds.setfd(object, fd)
   objects.forget(object)
   if not ok then
-    return nil, errors.words(code)
+    return nil, errors.message(code)
   elseif native.getfd(object) >= 0 then
     objects.keep(object, 'foreign', true)
   end
 end
 
 
---- The family.
+--- The family of the object.
 -- @function getfamily
 -- @treturn 'inet4'|'inet6'|'unix'
 
---- Set an option by LuaSocket's name, or by any of sock99's.
+--- Set an option by LuaSocket's name or any of sock99's.
 -- @function setoption
 -- @string name
 -- @tparam[opt] any value a boolean, a number, or LuaSocket's table:
 -- `{ on =, timeout = }` for "linger"
 -- @treturn[1] integer 1
 -- @treturn[2] nil
--- @treturn[2] string why
--- @raise for a name that no such object has, or a value of the wrong type
+-- @treturn[2] string the error
+-- @raise for a name unknown to objects of this type, or a value of the wrong type
 
---- Tell an option.
+--- Get an option.
 -- @function getoption
 -- @string name
--- @treturn[1] any the value; nil for "error" where there is none
+-- @treturn[1] any the value; nil for "error" if there is none
 -- @treturn[2] nil
--- @treturn[2] string why
+-- @treturn[2] string the error
 
 local function set_option(object, name, value)
   local options = require 'sock99.luasocket.options'
@@ -389,7 +391,7 @@ objects.add({ objects.MASTER, objects.CLIENT, objects.SERVER }, {
 })
 
 
--- A fresh object; of the one family, if there is one, and then with a descriptor.
+-- Creates an object; with a descriptor if `family` is given, which is then the only one.
 function streams.new(family)
   local object = objects.new(objects.MASTER)
   if family == nil then
@@ -409,8 +411,8 @@ end
 local families = { inet = 'inet', inet6 = 'inet6' }
 
 
--- The sock99.bind that LuaSocket's local address means.
-local function own_address(object, host, port)
+-- Translates LuaSocket's local address to sock99's bind.
+local function local_address(object, host, port)
   port = arguments.port(port or 0, 4, 'connect')
   if not port then
     return errors.no_service()
@@ -422,17 +424,17 @@ local function own_address(object, host, port)
 end
 
 
---- A stream object that is connected: the addresses of a name are raced.
+--- Create a connected stream object. The addresses of a name are raced.
 -- @function connect
 -- @string host
 -- @tparam integer|string port
--- @tparam[opt] string own_host its own address
--- @tparam[opt] integer|string own_port its own port
+-- @tparam[opt] string local_host a local address to bind
+-- @tparam[opt] integer|string local_port a local port to bind
 -- @tparam[opt] string family "inet" or "inet6"
 -- @treturn[1] tcp
 -- @treturn[2] nil
--- @treturn[2] string why
-function streams.connect(host, port, own_host, own_port, family)
+-- @treturn[2] string the error
+function streams.connect(host, port, local_host, local_port, family)
   host = arguments.string(host, 1, 'connect')
   port = arguments.port(port, 2, 'connect')
   family = family or 'unspec'
@@ -450,8 +452,8 @@ function streams.connect(host, port, own_host, own_port, family)
   if families[family] then
     objects.keep(object, 'family', family)
   end
-  if own_host ~= nil or own_port ~= nil then
-    local bound, message, code, stage = own_address(object, own_host, own_port)
+  if local_host ~= nil or local_port ~= nil then
+    local bound, message, code, stage = local_address(object, local_host, local_port)
     if not bound then
       return errors.results(nil, message, code, stage)
     end

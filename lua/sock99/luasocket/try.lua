@@ -1,10 +1,10 @@
--- try: LuaSocket's exceptions, which carry an error from `try` to `protect`.
+-- try: LuaSocket's exceptions, which pass an error from `try` to `protect`.
 
 --- @module sock99.luasocket
 
 local try = {}
 
--- `protect` turns only these into results; all else that is raised goes on.
+-- `protect` turns only these into results, and raises all other errors again.
 local exceptions = setmetatable({}, { __mode = 'k' })
 
 
@@ -15,7 +15,7 @@ local function throw(message)
 end
 
 
---- A function that returns its arguments, or, where the first is false or nil, calls
+--- Return a function that returns its arguments or, if the first is false or nil, calls
 -- the finalizer and throws the second.
 -- @function newtry
 -- @tparam[opt] function finalizer
@@ -45,7 +45,7 @@ local function unwrap(ok, ...)
 end
 
 
---- A function that does what f does, but returns nil and the error that `try` throws.
+--- Return a function that calls f, but returns nil and the error if `try` throws one.
 -- @function protect
 -- @tparam function f
 -- @treturn function
@@ -65,7 +65,8 @@ function try.protect(f)
 end
 
 
---- Its arguments, without the first n; -1 returns n as well, as in LuaSocket.
+--- Return the arguments without the first n. If n is negative, it is returned, too, as in
+-- LuaSocket.
 -- @function skip
 -- @tparam integer n
 -- @tparam any ... values
