@@ -425,7 +425,7 @@ static bool make_attempts(struct socket99_opening *opening,
 static void begin_race(struct socket99_opening *opening) {
   struct s99_candidates *candidates = &opening->plan.candidates;
   if (!make_attempts(opening, candidates)) {
-    fail_call(opening, "calloc", ENOMEM);
+    fail_call(opening, "realloc", ENOMEM);
     return;
   }
   s99_interleave(candidates->list, candidates->count);
