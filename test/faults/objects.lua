@@ -162,6 +162,9 @@ for _, host in ipairs { '127.0.0.1', 'localhost' } do
         { 'eventfd pthread_attr_init pthread_cond_init pthread_condattr_init pthread_create ' ..
     'pthread_mutex_init pthread_sigmask', '*',
           { code = 'EAI_SYSTEM' } },
+        -- One address that fails is followed by the next; and whether there is a peer is
+        -- asked before the lookup.
+        { 'getpeername timerfd_settime epoll_add epoll_delete getsockopt', '*', 'an end' },
         -- Of the lookup; of the connection, told.
         { 'poll', '*', 'either' },
       },

@@ -164,8 +164,11 @@ static int connect_name(lua_State *L, struct sock99_socket *s, const socket99_co
                         struct sock99_limit *limit) {
   socket99_result result;
   int error;
-  if (has_peer(s))
+  if (has_peer(s)) {
+    /* An earlier connect that failed to wait has succeeded since. */
+    sock99_set_class(L, 1, SOCK99_CLIENT);
     return fail_destination(L, 2, EISCONN);
+  }
   if (!sock99_has_timeout(s))
     return connect_blocking(L, s, lookup, limit);
   error = sock99_set_nonblocking(s);
