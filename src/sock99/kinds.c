@@ -12,9 +12,7 @@
 
 
 static enum sock99_class check_class(lua_State *L, int index) {
-  lua_Integer class = luaL_checkinteger(L, index);
-  luaL_argcheck(L, class >= 1 && class <= SOCK99_CLASS_COUNT, index, "a class expected");
-  return (enum sock99_class)(class - 1);
+  return (enum sock99_class)(sock99_check_integer(L, index, "class", 1, SOCK99_CLASS_COUNT) - 1);
 }
 
 
@@ -335,7 +333,8 @@ static int l_is_option(lua_State *L) {
 /* strerror(errno) → the system's message */
 static int l_strerror(lua_State *L) {
   char words[128];
-  lua_pushstring(L, s99_strerror((int)luaL_checkinteger(L, 1), words, sizeof(words)));
+  lua_pushstring(L, s99_strerror((int)sock99_check_integer(L, 1, "errno", INT_MIN, INT_MAX), words,
+                                 sizeof(words)));
   return 1;
 }
 

@@ -953,7 +953,7 @@ function TestArguments:test_the_lua_half_too_is_held_to_objects_and_classes()
   lu.assertErrorMsgContains('socket expected', kinds.family, {})
   lu.assertErrorMsgContains('socket expected', kinds.classify, io.stdout, 1)
   for _, class in ipairs { 0, 6, -1 } do
-    lu.assertErrorMsgContains('a class expected', kinds.classify, client, class)
+    lu.assertErrorMsgContains('class 0 is less than 1', kinds.classify, client, class)
   end
 end
 
@@ -1022,6 +1022,29 @@ function TestFound:test_setfd_keeps_what_was_received()
   object:setfd(-1)
   object:setfd(fd)
   lu.assertEquals(object:receive(), 'two')
+end
+
+
+-- sendfile and receivefds are methods of LuaSocket's kind, too: a failure is nil first.
+function TestFound:test_what_fails_looks_like_a_failure()
+  local a, b = keep(sock99.pair())
+  local object = keep(core.unix())
+  object:setfd(a:detach())
+  object:settimeout(0.01)
+  lu.assertEquals({ object:receivefds() }, { nil, 'timeout' })
+  local file = io.tmpfile()
+  file:write(('x'):rep(8 * 1024 * 1024))
+  file:seek 'set'
+  local results = { object:sendfile(file) }
+  lu.assertEquals({ results[1], results[2], #results }, { nil, 'timeout', 3 })
+  b:close()
+  results = { object:sendfile(file) }
+  lu.assertEquals({ results[1], results[2], results[3] }, { nil, 'closed', 0 })
+  file:close()
+  local datagrams = keep(core.unix.dgram())
+  lu.assertEquals({ datagrams:setsockname(support.path 'bound') }, { 1 })
+  datagrams:settimeout(0.01)
+  lu.assertEquals({ datagrams:receivefds() }, { nil, 'timeout' })
 end
 
 

@@ -943,6 +943,20 @@ function TestObject:test_a_method_called_in_the_wrong_way_says_what_it_got()
 end
 
 
+function TestObject:test_an_object_that_finds_itself_connected_is_a_client()
+  local server = support.listener()
+  local host, port = server:getsockname()
+  for _, name in ipairs { host, 'localhost' } do
+    local object = keep(sock99.socket { family = 'inet', connect = false })
+    local other = keep(sock99.wrap(support.dup(object:getfd())))
+    assert(other:connect(host, port))
+    lu.assertEquals(errno[select(3, object:connect(name, port))], 'EISCONN')
+    lu.assertEquals(object.class, 'tcp{client}')
+    lu.assertEquals(object:send 'x', 1)
+  end
+end
+
+
 function TestObject:test_a_descriptor_is_a_whole_number()
   local one = keep(sock99.pair())
   local fd = one:getfd()

@@ -305,7 +305,14 @@ local scripts = {
 
 
 -- What is not the script's own matter.
-local libraries = { luasocket = "local core = require 'sock99.luasocket'\n" }
+-- Its parts are loaded when they are first used; a file that Lua's own loader has open
+-- where memory ends is not ours.
+local libraries = { luasocket = [[
+  local core = require 'sock99.luasocket'
+  for _, part in ipairs { 'streams', 'datagrams', 'options', 'dns', 'arguments' } do
+    require('sock99.luasocket.' .. part)
+  end
+]] }
 
 
 -- The module itself.

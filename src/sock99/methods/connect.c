@@ -165,7 +165,6 @@ static int connect_name(lua_State *L, struct sock99_socket *s, const socket99_co
   socket99_result result;
   int error;
   if (has_peer(s)) {
-    /* An earlier connect that failed to wait has succeeded since. */
     sock99_set_class(L, 1, SOCK99_CLIENT);
     return fail_destination(L, 2, EISCONN);
   }
@@ -186,6 +185,9 @@ static int connect_address(lua_State *L, struct sock99_socket *s, const struct s
   int error = connect_to(L, s, peer, limit);
   if (s->is_connecting)
     s->destination = sock99_destination(L, 2);
+  /* An earlier connect that failed to wait, or another object's, has succeeded since. */
+  if (error == EISCONN)
+    sock99_set_class(L, 1, SOCK99_CLIENT);
   return error == 0 ? sock99_push_done(L) : sock99_fail_address(L, "connect", peer, error);
 }
 
