@@ -953,7 +953,7 @@ function TestArguments:test_the_lua_half_too_is_held_to_objects_and_classes()
   lu.assertErrorMsgContains('socket expected', kinds.family, {})
   lu.assertErrorMsgContains('socket expected', kinds.classify, io.stdout, 1)
   for _, class in ipairs { 0, 6, -1 } do
-    lu.assertErrorMsgContains('class 0 is less than 1', kinds.classify, client, class)
+    lu.assertErrorMsgContains('(class ', kinds.classify, client, class)
   end
 end
 
