@@ -112,7 +112,7 @@ void s99_query(const struct s99_plan *plan, struct s99_query *query) {
 bool s99_take_answer(struct s99_plan *plan, struct s99_answer *answer) {
   struct s99_candidates none;
   bool ok = true;
-  none.count = 0;
+  memset(&none, 0, sizeof(none));
   if (answer->code != 0)
     return false;
   if (plan->name == NULL) {
