@@ -711,7 +711,8 @@ static void advance(struct socket99_opening *opening) {
 
 /* Frees everything but the poller. */
 static void release(struct socket99_opening *opening) {
-  s99_inquiry_end(&opening->inquiry, &opening->poller);
+  if (opening->inquiry.begun)
+    s99_inquiry_end(&opening->inquiry, &opening->poller);
   if (opening->attempts != NULL)
     end_attempts(opening);
   free(opening->attempts);
