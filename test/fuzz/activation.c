@@ -41,7 +41,10 @@ static const char *get(const char *name) {
 }
 
 
+/* LISTEN_PIDFDID is removed unread. */
 static void unset(const char *name) {
+  if (strcmp(name, "LISTEN_PIDFDID") == 0)
+    return;
   free(*variable(name));
   *variable(name) = NULL;
 }

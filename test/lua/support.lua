@@ -369,12 +369,19 @@ end
 
 
 -- What a command prints, its last newline dropped. A sanitizer that is
--- preloaded is for the interpreter.
+-- preloaded is for the interpreter: see support.interpret.
 function support.output_of(command)
   local pipe = assert(io.popen('unset LD_PRELOAD; ' .. command))
   local output = pipe:read('*a')
   pipe:close()
   return (output:gsub('\n$', ''))
+end
+
+
+-- The command with which a shell has this interpreter run a file.
+function support.interpret(name)
+  return ("env LD_PRELOAD='%s' '%s' '%s'"):format(os.getenv 'LD_PRELOAD' or '', support.interpreter,
+                                                 name)
 end
 
 

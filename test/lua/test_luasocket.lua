@@ -1076,7 +1076,7 @@ local function in_lua(program)
   local file = assert(io.open(name, 'w'))
   file:write(program)
   file:close()
-  return support.output_of(("'%s' '%s' 2>&1"):format(support.interpreter, name))
+  return support.output_of(support.interpret(name) .. ' 2>&1')
 end
 
 

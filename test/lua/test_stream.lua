@@ -895,6 +895,7 @@ end
 
 
 function TestReceive:test_a_long_line_leaves_no_large_buffer()
+  lu.skipIf(support.runner, 'the RUNNER has an allocator of its own')
   local line, ends = ('x'):rep(70000) .. '\n?', {}
   local function read_long_line()
     local a, b = keep(sock99.pair())
@@ -912,7 +913,7 @@ function TestReceive:test_a_long_line_leaves_no_large_buffer()
   end
   collectgarbage()
   local each = (resident() - before) / 200
-  lu.assertTrue(each < 16 * 1024, ('%d bytes each'):format(each))
+  lu.assertTrue(each < 16 * 1024, ('%.0f bytes each'):format(each))
   for _, b in ipairs(ends) do
     lu.assertEquals(b:receive(1), '?')
   end

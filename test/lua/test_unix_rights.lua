@@ -594,7 +594,7 @@ function TestCredentials:test_a_peer_of_another_pid_namespace_has_no_pid()
   local command = 'unshare --pid --fork %s 2>/dev/null'
   lu.skipIf(support.output_of(command:format 'echo made') ~= 'made', 'no PID namespaces here')
   local peer = keep(sock99.pair()):getpeercred()
-  lu.assertEquals(support.output_of(command:format(support.interpreter .. ' ' .. script)),
+  lu.assertEquals(support.output_of(command:format(support.interpret(script))),
                   ('-1\t%d\t%d'):format(peer.uid, peer.gid))
 end
 
