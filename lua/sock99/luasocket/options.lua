@@ -177,14 +177,6 @@ local function translate(object, name, value)
 end
 
 
-function options.set(object, name, value)
-  if native.setoption(object, translate(object, name, value)) then
-    return 1
-  end
-  return nil, 'setsockopt failed'
-end
-
-
 -- Options by number have no name; they form the list part.
 local function keep(object, name, value)
   local all = objects.kept(object).options or {}
@@ -200,12 +192,19 @@ local function keep(object, name, value)
 end
 
 
--- Sets an option of an object that has no descriptor yet, or may get another one.
-function options.set_early(object, name, value)
+-- These have no descriptor yet, or may get another one, which gets the options, too.
+local is_early = { ['tcp{master}'] = true, ['udp{unconnected}'] = true }
+
+
+function options.set(object, name, value)
   name, value = translate(object, name, value)
-  -- Without a descriptor this fails, but only after it has checked name and value.
-  if native.setoption(object, name, value) or native.getfd(object) < 0 then
+  local ok = native.setoption(object, name, value)
+  -- Without a descriptor that fails, but only after it has checked name and value.
+  if is_early[kinds.class(object)] and (ok or native.getfd(object) < 0) then
     keep(object, name, value)
+    ok = true
+  end
+  if ok then
     return 1
   end
   return nil, 'setsockopt failed'

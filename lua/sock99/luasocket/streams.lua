@@ -359,9 +359,7 @@ end
 -- @treturn[2] string the error
 
 local function set_option(object, name, value)
-  local options = require 'sock99.luasocket.options'
-  local set = kinds.class(object) == 'tcp{master}' and options.set_early or options.set
-  return set(object, name, value)
+  return require 'sock99.luasocket.options'.set(object, name, value)
 end
 
 
