@@ -201,6 +201,14 @@ runs_json() {
 }
 
 texts=$(find . -maxdepth 1 -name '*.md' && find doc -name '*.md')
+
+# Files that the text names, whole paths without a place for a name of one's own.
+# shellcheck disable=SC2086 # a list
+for file in $(grep -ohE '`(src|lua|test|scripts|bench|examples|library|include|doc)/[a-z0-9_./-]+[a-z]`' $texts |
+  tr -d '`' | sort -u); do
+  [ -e "$file" ] || fail "$file is named, and there is no such file"
+done
+
 # shellcheck disable=SC2086 # a list
 other=$(sed -n 's/^```\(..*\)/\1/p' $texts | grep -Evx 'lua|c|sh|json' || true)
 [ -z "$other" ] || fail "blocks that nobody runs: $other"
